@@ -1,0 +1,68 @@
+//! Where in the user's own text a value stands.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A place in a file of the user's. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file as it was named when it was loaded, an absolute path except for standard input (`-`).
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// Where each field of a [`Project`](crate::Project) was written, by field path.
+///
+/// A path reads as people write it: `services.web.ports[0].published`. Fields that nobody wrote (defaults)
+/// have no place of their own; [`Origins::nearest`] then answers with that of the closest field around them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origins(BTreeMap<String, Place>);
+
+impl Origins {
+    /// Remembers where `path` was written; a later call for the same path replaces the earlier one.
+    pub fn insert(&mut self, path: String, place: Place) {
+        self.0.insert(path, place);
+    }
+
+    /// Returns where exactly this field was written.
+    pub fn get(&self, path: &str) -> Option<&Place> {
+        self.0.get(path)
+    }
+
+    /// Returns where this field was written, or else the closest field that encloses it.
+    pub fn nearest(&self, path: &str) -> Option<&Place> {
+        let mut path = path;
+        loop {
+            if let Some(place) = self.0.get(path) {
+                return Some(place);
+            }
+            path = &path[..path.rfind(['.', '['])?];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defaulted_field_answers_with_the_place_of_what_encloses_it() {
+        let mut origins = Origins::default();
+        let place = Place { file: "compose.yaml".into(), line: 7, column: 9 };
+        origins.insert("services.web.ports[0]".into(), place.clone());
+
+        assert_eq!(origins.get("services.web.ports[0].protocol"), None);
+        assert_eq!(origins.nearest("services.web.ports[0].protocol"), Some(&place));
+        assert_eq!(origins.nearest("volumes.data"), None);
+    }
+}
