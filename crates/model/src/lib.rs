@@ -3,12 +3,41 @@
 //! Nothing here reads a file, an environment variable, a clock or a socket. A type belongs here when at
 //! least two crates speak about it; what only one of them needs stays in its room.
 //!
-//! Where to read next: [`Project`] is what Compose files mean.
+//! Where to read next: [`Project`] is what Compose files mean; [`ContainerSpec`] and its neighbours are
+//! what an engine is asked for, [`ObservedContainer`] what it answers.
 
+mod capability;
+mod container;
+mod event;
+mod image;
+mod mount;
+mod network;
+mod observed;
 mod place;
 mod project;
 mod secret;
+mod text;
+mod volume;
 
+pub use capability::{ApiVersion, Capability};
+pub use container::{
+    BlockIoSpec, ContainerId, ContainerSpec, DeviceRequestSpec, DeviceSpec, EndpointSpec, HealthTest, HealthcheckSpec,
+    HostPort, LogSpec, NetworkingSpec, PortKey, PortSpec, Protocol, ResourcesSpec, RestartSpec, SecuritySpec,
+    ThrottleDevice, UlimitSpec, WeightDevice,
+};
+pub use event::{EngineEvent, EventAction, ObjectKind};
+pub use image::{ImageConfig, ImageId, ObservedImage};
+pub use mount::{
+    BindRecursive, BindSpec, EffectiveMount, ImageMountSpec, MountSource, MountSpec, SelinuxLabel, TmpfsSpec,
+    VolumeMountSpec,
+};
+pub use network::{IpamPool, IpamSpec, NetworkId, NetworkSpec, ObservedNetwork};
+pub use observed::{
+    BoundPort, ContainerEnd, ContainerState, ContainerStatus, ContainerSummary, Health, HealthProbe, HealthStatus,
+    ObservedContainer, ObservedEndpoint, PathChange, PathChangeKind,
+};
 pub use place::{Origins, Place};
 pub use project::*;
 pub use secret::{MASK, Secret, is_secret_key, mask_line, mask_passwords};
+pub use text::{Argv, EnvSpec, Labels, TextMap};
+pub use volume::{ObservedVolume, VolumeSpec};
