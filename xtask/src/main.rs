@@ -11,7 +11,12 @@
     reason = "a development program: it prints, reads files and starts programs all over; nothing of it is shipped"
 )]
 
+mod cache;
 mod check;
+mod distribution;
+mod engine;
+mod images;
+mod program;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,6 +44,7 @@ fn run(arguments: &[String]) -> Result<()> {
     let root = root();
     match arguments.first().map(String::as_str) {
         Some("check") => check::run(&root),
+        Some("images") => images::prepare(&root, &engine::find()?, &arguments[1..]),
         Some("help" | "--help" | "-h") | None => {
             print!("{USAGE}");
             Ok(())

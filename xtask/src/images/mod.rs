@@ -1,0 +1,147 @@
+//! `cargo xtask images`: the images that tests use, built from Debian's packages.
+//!
+//! Recipes are in `images/<name>/`. An image is called `bowline-test/<name>:1`. Nothing is pulled from
+//! a registry of images. What is built already, for the same recipe, is not built again; what the
+//! engine has already is not imported again.
+
+mod build;
+mod recipe;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::engine::http::{Body, Endpoint, encoded};
+use recipe::{From, Loaded};
+
+/// The label that carries a recipe's digest.
+const LABEL: &str = "dev.bowline.test-image";
+
+/// Makes sure that the engine has the images `names`, or all of them if none is named.
+pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Result<()> {
+    let recipes = load_all(&root.join("images"))?;
+    if let Some(unknown) = names.iter().find(|name| !recipes.contains_key(*name)) {
+        let known: Vec<&str> = recipes.keys().map(String::as_str).collect();
+        bail!(
+            "there is no image `{unknown}`; there are {}",
+            known.join(", ")
+        );
+    }
+    for image in recipes.values() {
+        if names.is_empty() || names.contains(&image.name) {
+            import(engine, image, &recipes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints the images with what they are.
+pub(crate) fn list(root: &Path) -> Result<()> {
+    for image in load_all(&root.join("images"))?.values() {
+        println!("bowline-test/{}:1\t{}", image.name, image.recipe.about);
+    }
+    Ok(())
+}
+
+fn load_all(images: &Path) -> Result<BTreeMap<String, Loaded>> {
+    let mut names = Vec::new();
+    for entry in
+        std::fs::read_dir(images).with_context(|| format!("cannot list `{}`", images.display()))?
+    {
+        let entry = entry.with_context(|| format!("cannot list `{}`", images.display()))?;
+        if entry.path().join("recipe.toml").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names
+        .into_iter()
+        .map(|name| Ok((name.clone(), load(images, &name, 0)?)))
+        .collect()
+}
+
+fn load(images: &Path, name: &str, depth: u8) -> Result<Loaded> {
+    if depth > 8 {
+        bail!(
+            "the recipes under `{}` stand on each other in a circle, `{name}` among them",
+            images.display()
+        );
+    }
+    recipe::load(images, name, build::POPULATE, |below| {
+        Ok(load(images, below, depth + 1)?.digest)
+    })
+}
+
+/// Builds what is missing below and at `image`, from the ground up.
+fn ensure_built(image: &Loaded, recipes: &BTreeMap<String, Loaded>) -> Result<()> {
+    if build::archive(image)?.is_file() {
+        return Ok(());
+    }
+    let below = match &image.recipe.from {
+        From::Debian(_) => None,
+        From::Image(below) => {
+            let below = recipes.get(below).with_context(|| {
+                format!("`{}` stands on `{below}`, which is no recipe", image.name)
+            })?;
+            ensure_built(below, recipes)?;
+            Some(build::archive(below)?)
+        }
+    };
+    println!("building {}: {}", image.name, image.recipe.about);
+    build::build(image, below.as_deref())
+}
+
+fn import(engine: &Endpoint, image: &Loaded, recipes: &BTreeMap<String, Loaded>) -> Result<()> {
+    let tag = format!("bowline-test/{}:1", image.name);
+    let old = engine.get(&format!("/images/{tag}/json")).ok();
+    let old_digest = old
+        .as_ref()
+        .and_then(|old| old["Config"]["Labels"][LABEL].as_str());
+    if old_digest == Some(image.digest.as_str()) {
+        return Ok(());
+    }
+    ensure_built(image, recipes)?;
+    let mut changes = image.recipe.config.instructions();
+    changes.push(format!("LABEL {LABEL}={}", image.digest));
+    let mut path = format!(
+        "/images/create?fromSrc=-&repo=bowline-test/{}&tag=1",
+        image.name
+    );
+    for change in &changes {
+        path.push_str("&changes=");
+        path.push_str(&encoded(change));
+    }
+    let archive = build::archive(image)?;
+    let mut content =
+        File::open(&archive).with_context(|| format!("cannot open `{}`", archive.display()))?;
+    let length = content
+        .metadata()
+        .with_context(|| format!("cannot look at `{}`", archive.display()))?
+        .len();
+    let body = Body {
+        content: &mut content,
+        length,
+        kind: "application/x-tar",
+    };
+    let reply = engine.send("POST", &path, Some(body), Duration::from_secs(600))?;
+    if reply.status != 200 || reply.text().contains("\"error\"") {
+        bail!(
+            "the engine refused the image `{tag}` with {}: {}",
+            reply.status,
+            reply.text()
+        );
+    }
+    println!("imported {tag}");
+    if let Some(id) = old.as_ref().and_then(|old| old["Id"].as_str()) {
+        // Only if nothing uses it: the engine refuses otherwise, which is what is wanted.
+        drop(engine.send(
+            "DELETE",
+            &format!("/images/{id}"),
+            None,
+            Duration::from_secs(60),
+        ));
+    }
+    Ok(())
+}
