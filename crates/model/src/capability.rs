@@ -179,7 +179,7 @@ impl ContainerSpec {
                     );
                 }
                 MountSource::Volume(volume) => {
-                    need(volume.subpath.is_some(), Capability::VolumeSubpath)
+                    need(volume.subpath.is_some(), Capability::VolumeSubpath);
                 }
                 MountSource::Image(_) => need(true, Capability::ImageMount),
                 MountSource::Tmpfs(_) | MountSource::NamedPipe { .. } => {}

@@ -1,0 +1,115 @@
+//! Small tar archives: files into a container, one file out of it.
+
+use std::io::Read;
+
+use futures_util::StreamExt;
+
+use crate::{EngineError, FileToPut, Stream};
+
+/// Packs files into an archive to be unpacked at `/`.
+pub(crate) fn pack(files: &[FileToPut]) -> Result<Vec<u8>, EngineError> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for file in files {
+        let Some(path) = file
+            .path
+            .strip_prefix('/')
+            .filter(|path| !path.is_empty() && !path.ends_with('/'))
+        else {
+            return Err(EngineError::BadRequest {
+                text: format!("`{}` is not the absolute path of a file", file.path),
+            });
+        };
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(file.contents.len() as u64);
+        header.set_mode(file.mode);
+        header.set_uid(u64::from(file.uid));
+        header.set_gid(u64::from(file.gid));
+        header.set_mtime(file.modified_secs);
+        archive
+            .append_data(&mut header, path, file.contents.as_slice())
+            .map_err(|error| EngineError::BadRequest {
+                text: format!("`{}` cannot be packed: {error}", file.path),
+            })?;
+    }
+    archive
+        .into_inner()
+        .map_err(|error| EngineError::BadRequest {
+            text: error.to_string(),
+        })
+}
+
+/// Reads the first entry of an archive, which has to be a plain file; at most `limit` bytes of it.
+pub(crate) async fn first_file(
+    mut archive: Stream<Vec<u8>>,
+    path: &str,
+    limit: usize,
+) -> Result<Vec<u8>, EngineError> {
+    // Headers of an archive with one file are at most a few blocks, long names included.
+    const HEADERS: usize = 16 * 1024;
+    let mut bytes = Vec::new();
+    while let Some(piece) = archive.next().await {
+        bytes.extend_from_slice(&piece?);
+        if bytes.len() >= limit.saturating_add(HEADERS) {
+            break;
+        }
+    }
+    let unreadable = |error: std::io::Error| EngineError::Unreadable {
+        request: format!("the archive of `{path}`"),
+        text: error.to_string(),
+    };
+    let mut archive = tar::Archive::new(bytes.as_slice());
+    let entry = archive.entries().map_err(unreadable)?.next();
+    let Some(entry) = entry else {
+        return Err(unreadable(std::io::Error::other("it is empty")));
+    };
+    let entry = entry.map_err(unreadable)?;
+    if !entry.header().entry_type().is_file() {
+        return Err(EngineError::BadRequest {
+            text: format!("`{path}` is not a plain file"),
+        });
+    }
+    let mut contents = Vec::new();
+    entry
+        .take(limit as u64)
+        .read_to_end(&mut contents)
+        .map_err(unreadable)?;
+    Ok(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, contents: &[u8]) -> FileToPut {
+        FileToPut {
+            path: path.into(),
+            contents: contents.into(),
+            mode: 0o440,
+            uid: 999,
+            gid: 998,
+            modified_secs: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_packed_is_read_back_up_to_the_limit() {
+        let long = format!("/{}/x", "folder/".repeat(30));
+        let packed = pack(&[file(&long, b"hunter2")]).unwrap();
+        let stream = || -> Stream<Vec<u8>> {
+            let pieces: Vec<_> = packed.chunks(100).map(|piece| Ok(piece.to_vec())).collect();
+            Box::pin(futures_util::stream::iter(pieces))
+        };
+        assert_eq!(first_file(stream(), &long, 100).await.unwrap(), b"hunter2");
+        assert_eq!(first_file(stream(), &long, 3).await.unwrap(), b"hun");
+    }
+
+    #[test]
+    fn a_relative_path_is_refused_and_contents_stay_out_of_debug() {
+        assert!(matches!(
+            pack(&[file("run/x", b"")]),
+            Err(EngineError::BadRequest { .. })
+        ));
+        assert!(!format!("{:?}", file("/x", b"hunter2")).contains("hunter2"));
+    }
+}
