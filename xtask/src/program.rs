@@ -116,6 +116,14 @@ impl Program {
         Ok(())
     }
 
+    /// Runs to the end, with its standard output as the new file `file`.
+    pub(crate) fn run_to(mut self, file: &Path) -> Result<()> {
+        let output =
+            File::create(file).with_context(|| format!("cannot create `{}`", file.display()))?;
+        self.command.stdout(output);
+        self.run()
+    }
+
     /// Runs to the end and returns what it printed.
     pub(crate) fn output(mut self) -> Result<String> {
         let shown = self.shown();

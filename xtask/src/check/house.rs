@@ -130,7 +130,12 @@ pub(crate) const LIBRARIES: &[Library] = &[
     // Each in its room.
     library!("granit-parser"     in ["bowline-compose"]),
     library!("bollard"           in ["bowline-engine"]),
+    library!("base64"            in ["bowline-engine"]),
+    library!("http-body-util"    in ["bowline-engine"]),
+    library!("hyper"             in ["bowline-engine"]),
+    library!("hyper-util"        in ["bowline-engine"]),
     library!("rustix"            in ["bowline-engine"]),
+    library!("tar"               in ["bowline-engine"]),
     library!("rusqlite"          in ["bowline-core"]),
     library!("age"               in ["bowline-core", "bowline-backup"]),
     library!("object_store"      in ["bowline-backup"]),

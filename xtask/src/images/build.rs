@@ -19,9 +19,15 @@ pub(crate) const POPULATE: &str = include_str!("populate.sh");
 /// Where packages come from when the recipe stands on no fresh Debian of its own.
 pub(crate) const SUITE: &str = "bookworm";
 
+/// The label that carries a recipe's digest.
+pub(crate) const LABEL: &str = "dev.bowline.test-image";
+
+/// The layer's name inside an archive.
+const LAYER: &str = "layer.tar.gz";
+
 /// Returns where the archive of `image` is, or will be.
 pub(crate) fn archive(image: &Loaded) -> Result<PathBuf> {
-    Ok(cache::folder(&["images"])?.join(format!("{}-{}.tar.gz", image.name, image.digest)))
+    Ok(cache::folder(&["images"])?.join(format!("{}-{}.tar", image.name, image.digest)))
 }
 
 /// Builds the archive of `image` on top of `below`.
@@ -66,13 +72,22 @@ fn populate(image: &Loaded, below: Option<&Path>, work: &Path, log: &Path) -> Re
                 .run_into(log)?;
         }
         (From::Image(_), Some(below)) => {
+            program("tar")
+                .arg("--extract")
+                .arg("--file")
+                .arg(below)
+                .arg("--directory")
+                .arg(work)
+                .arg(LAYER)
+                .run()?;
             as_root("mkdir").arg(&rootfs).run()?;
             as_root("tar")
                 .args(["--extract", "--numeric-owner", "--gzip", "--file"])
-                .arg(below)
+                .arg(work.join(LAYER))
                 .arg("--directory")
                 .arg(&rootfs)
                 .run_into(log)?;
+            drop(std::fs::remove_file(work.join(LAYER)));
         }
         (From::Image(below), None) => anyhow::bail!("the archive of `{below}` is missing"),
     }
@@ -99,18 +114,11 @@ fn populate(image: &Loaded, below: Option<&Path>, work: &Path, log: &Path) -> Re
         .run_into(log)
 }
 
+/// Writes the archive that engines load: one layer, its configuration, and the name.
 fn pack(image: &Loaded, work: &Path) -> Result<()> {
-    let archive = archive(image)?;
-    let part = work.join("rootfs.tar.gz");
+    let layer = work.join("layer.tar");
     as_root("tar")
-        .args([
-            "--create",
-            "--numeric-owner",
-            "--sort=name",
-            "--use-compress-program=gzip -1",
-            "--file",
-        ])
-        .arg(&part)
+        .args(["--create", "--numeric-owner", "--sort=name"])
         .args([
             "--exclude=./proc/*",
             "--exclude=./sys/*",
@@ -120,12 +128,33 @@ fn pack(image: &Loaded, work: &Path) -> Result<()> {
         .arg("--directory")
         .arg(work.join("rootfs"))
         .arg(".")
-        .run()?;
-    if !crate::program::is_root() {
-        as_root("chmod").arg("a+r").arg(&part).run()?;
-    }
-    // Under its final name only when it is whole. `mv`, because root wrote it.
-    as_root("mv").arg(&part).arg(&archive).run()?;
+        .run_to(&layer)?;
+    // Of the unpacked layer, as engines want it; by coreutils, because an unoptimised build is slow at it.
+    let sum = program("sha256sum").arg(&layer).output()?;
+    let sum = sum
+        .split_whitespace()
+        .next()
+        .context("sha256sum printed nothing")?;
+    program("gzip").arg("-1").arg(&layer).run()?;
+    write_json(&work.join("config.json"), &description(image, sum)?)?;
+    write_json(
+        &work.join("manifest.json"),
+        &serde_json::json!([
+            { "Config": "config.json", "RepoTags": [image.tag()], "Layers": [LAYER] }
+        ]),
+    )?;
+    let whole = work.join("image.tar");
+    program("tar")
+        .arg("--create")
+        .arg("--directory")
+        .arg(work)
+        .args(["manifest.json", "config.json", LAYER])
+        .run_to(&whole)?;
+    let archive = archive(image)?;
+    forget_older(image, &archive)?;
+    // Under its final name only when it is whole.
+    std::fs::rename(&whole, &archive)
+        .with_context(|| format!("cannot write `{}`", archive.display()))?;
     let size = program("du")
         .args(["--human-readable", "--summarize"])
         .arg(&archive)
@@ -136,4 +165,37 @@ fn pack(image: &Loaded, work: &Path) -> Result<()> {
         size.split_whitespace().next().unwrap_or("?")
     );
     Ok(())
+}
+
+/// Archives of the same image for recipes that were changed since only cost room.
+fn forget_older(image: &Loaded, archive: &Path) -> Result<()> {
+    let Some(folder) = archive.parent() else {
+        return Ok(());
+    };
+    let begins = format!("{}-", image.name);
+    for entry in std::fs::read_dir(folder)
+        .with_context(|| format!("cannot list `{}`", folder.display()))?
+        .flatten()
+    {
+        if entry.file_name().to_string_lossy().starts_with(&begins) {
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
+    Ok(())
+}
+
+fn description(image: &Loaded, layer: &str) -> Result<serde_json::Value> {
+    Ok(serde_json::json!({
+        "architecture": program("dpkg").arg("--print-architecture").output()?.trim(),
+        "os": "linux",
+        "created": program("date").args(["--utc", "+%FT%TZ"]).output()?.trim(),
+        "config": image.recipe.config.as_engines_have_it(&[(LABEL, &image.digest)]),
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer}")] },
+        "history": [{ "comment": image.recipe.about }],
+    }))
+}
+
+fn write_json(file: &Path, value: &serde_json::Value) -> Result<()> {
+    std::fs::write(file, value.to_string())
+        .with_context(|| format!("cannot write `{}`", file.display()))
 }

@@ -2,7 +2,7 @@
 //!
 //! Recipes are in `images/<name>/`. An image is called `bowline-test/<name>:1`. Nothing is pulled from
 //! a registry of images. What is built already, for the same recipe, is not built again; what the
-//! engine has already is not imported again.
+//! engine has already is not loaded again.
 
 mod build;
 mod recipe;
@@ -14,11 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::engine::http::{Body, Endpoint, encoded};
+use crate::engine::http::{Body, Endpoint};
 use recipe::{From, Loaded};
-
-/// The label that carries a recipe's digest.
-const LABEL: &str = "dev.bowline.test-image";
 
 /// Makes sure that the engine has the images `names`, or all of them if none is named.
 pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Result<()> {
@@ -32,7 +29,7 @@ pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Resul
     }
     for image in recipes.values() {
         if names.is_empty() || names.contains(&image.name) {
-            import(engine, image, &recipes)?;
+            load_into(engine, image, &recipes)?;
         }
     }
     Ok(())
@@ -41,7 +38,7 @@ pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Resul
 /// Prints the images with what they are.
 pub(crate) fn list(root: &Path) -> Result<()> {
     for image in load_all(&root.join("images"))?.values() {
-        println!("bowline-test/{}:1\t{}", image.name, image.recipe.about);
+        println!("{}\t{}", image.tag(), image.recipe.about);
     }
     Ok(())
 }
@@ -93,26 +90,16 @@ fn ensure_built(image: &Loaded, recipes: &BTreeMap<String, Loaded>) -> Result<()
     build::build(image, below.as_deref())
 }
 
-fn import(engine: &Endpoint, image: &Loaded, recipes: &BTreeMap<String, Loaded>) -> Result<()> {
-    let tag = format!("bowline-test/{}:1", image.name);
+fn load_into(engine: &Endpoint, image: &Loaded, recipes: &BTreeMap<String, Loaded>) -> Result<()> {
+    let tag = image.tag();
     let old = engine.get(&format!("/images/{tag}/json")).ok();
     let old_digest = old
         .as_ref()
-        .and_then(|old| old["Config"]["Labels"][LABEL].as_str());
+        .and_then(|old| old["Config"]["Labels"][build::LABEL].as_str());
     if old_digest == Some(image.digest.as_str()) {
         return Ok(());
     }
     ensure_built(image, recipes)?;
-    let mut changes = image.recipe.config.instructions();
-    changes.push(format!("LABEL {LABEL}={}", image.digest));
-    let mut path = format!(
-        "/images/create?fromSrc=-&repo=bowline-test/{}&tag=1",
-        image.name
-    );
-    for change in &changes {
-        path.push_str("&changes=");
-        path.push_str(&encoded(change));
-    }
     let archive = build::archive(image)?;
     let mut content =
         File::open(&archive).with_context(|| format!("cannot open `{}`", archive.display()))?;
@@ -125,7 +112,12 @@ fn import(engine: &Endpoint, image: &Loaded, recipes: &BTreeMap<String, Loaded>)
         length,
         kind: "application/x-tar",
     };
-    let reply = engine.send("POST", &path, Some(body), Duration::from_secs(600))?;
+    let reply = engine.send(
+        "POST",
+        "/images/load?quiet=1",
+        Some(body),
+        Duration::from_secs(600),
+    )?;
     if reply.status != 200 || reply.text().contains("\"error\"") {
         bail!(
             "the engine refused the image `{tag}` with {}: {}",
@@ -133,7 +125,7 @@ fn import(engine: &Endpoint, image: &Loaded, recipes: &BTreeMap<String, Loaded>)
             reply.text()
         );
     }
-    println!("imported {tag}");
+    println!("loaded {tag}");
     if let Some(id) = old.as_ref().and_then(|old| old["Id"].as_str()) {
         // Only if nothing uses it: the engine refuses otherwise, which is what is wanted.
         drop(engine.send(

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// The contents of `recipe.toml`.
@@ -35,7 +36,7 @@ pub(crate) enum From {
     Image(String),
 }
 
-/// The image's configuration, in the words of a Dockerfile.
+/// The image's configuration.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
@@ -56,6 +57,13 @@ pub(crate) struct Loaded {
     pub(crate) folder: PathBuf,
     pub(crate) recipe: Recipe,
     pub(crate) digest: String,
+}
+
+impl Loaded {
+    /// Returns the image's name as users of it write it.
+    pub(crate) fn tag(&self) -> String {
+        format!("bowline-test/{}:1", self.name)
+    }
 }
 
 /// Reads the recipe `name` under `images`; `parent` gives the digest of the recipe it stands on.
@@ -123,39 +131,31 @@ fn add_folder(root: &Path, folder: &Path, hash: &mut Sha256) -> Result<()> {
 }
 
 impl Config {
-    /// Returns the instructions that an import is told to apply.
-    pub(crate) fn instructions(&self) -> Vec<String> {
-        let list = |items: &[String]| serde_json::Value::from(items).to_string();
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let mut lines: Vec<String> = self
-            .env
-            .iter()
-            .map(|(name, value)| format!("ENV {name}={}", quoted(value)))
-            .collect();
-        lines.extend(self.expose.iter().map(|port| format!("EXPOSE {port}")));
-        lines.extend(
-            self.volumes
-                .iter()
-                .map(|volume| format!("VOLUME {}", list(std::slice::from_ref(volume)))),
-        );
-        lines.extend(self.user.iter().map(|user| format!("USER {user}")));
-        lines.extend(
-            self.workdir
-                .iter()
-                .map(|folder| format!("WORKDIR {folder}")),
-        );
-        lines.extend(
-            self.stop_signal
-                .iter()
-                .map(|signal| format!("STOPSIGNAL {signal}")),
-        );
-        if !self.entrypoint.is_empty() {
-            lines.push(format!("ENTRYPOINT {}", list(&self.entrypoint)));
-        }
-        if !self.cmd.is_empty() {
-            lines.push(format!("CMD {}", list(&self.cmd)));
-        }
-        lines
+    /// Returns the configuration as engines keep it.
+    pub(crate) fn as_engines_have_it(&self, labels: &[(&str, &str)]) -> Value {
+        let empty_objects = |keys: Vec<String>| {
+            keys.into_iter()
+                .map(|key| (key, json!({})))
+                .collect::<Map<_, _>>()
+        };
+        let list = |items: &[String]| {
+            if items.is_empty() {
+                Value::Null
+            } else {
+                json!(items)
+            }
+        };
+        json!({
+            "Env": self.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
+            "ExposedPorts": empty_objects(self.expose.iter().map(|port| format!("{port}/tcp")).collect()),
+            "Volumes": empty_objects(self.volumes.clone()),
+            "User": self.user.as_deref().unwrap_or_default(),
+            "WorkingDir": self.workdir.as_deref().unwrap_or_default(),
+            "StopSignal": self.stop_signal,
+            "Entrypoint": list(&self.entrypoint),
+            "Cmd": list(&self.cmd),
+            "Labels": labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>(),
+        })
     }
 }
 
@@ -164,22 +164,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_becomes_instructions() {
+    fn a_configuration_becomes_what_engines_keep() {
         let recipe: Recipe = toml::from_str(
             "about = \"x\"\nfrom = { image = \"base\" }\n[config]\nenv = { A = \"b c\" }\nexpose = [80]\n\
              volumes = [\"/data\"]\nstop_signal = \"SIGINT\"\ncmd = [\"run\", \"it\"]\n",
         )
         .unwrap();
+        let config = recipe.config.as_engines_have_it(&[("made-by", "test")]);
+        assert_eq!(config["Env"], json!(["A=b c"]));
+        assert_eq!(config["ExposedPorts"], json!({"80/tcp": {}}));
+        assert_eq!(config["Volumes"], json!({"/data": {}}));
+        assert_eq!(config["StopSignal"], json!("SIGINT"));
         assert_eq!(
-            recipe.config.instructions(),
-            [
-                "ENV A=\"b c\"",
-                "EXPOSE 80",
-                "VOLUME [\"/data\"]",
-                "STOPSIGNAL SIGINT",
-                "CMD [\"run\",\"it\"]"
-            ]
+            (&config["Entrypoint"], &config["Cmd"]),
+            (&Value::Null, &json!(["run", "it"]))
         );
+        assert_eq!(config["Labels"], json!({"made-by": "test"}));
     }
 
     #[test]
