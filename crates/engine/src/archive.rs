@@ -4,7 +4,7 @@ use std::io::Read;
 
 use futures_util::StreamExt;
 
-use crate::{EngineError, FileToPut, Stream};
+use crate::{EngineError, FileToPut, Stream, TarStream};
 
 /// Packs files into an archive to be unpacked at `/`.
 pub(crate) fn pack(files: &[FileToPut]) -> Result<Vec<u8>, EngineError> {
@@ -75,6 +75,42 @@ pub(crate) async fn first_file(
         .read_to_end(&mut contents)
         .map_err(unreadable)?;
     Ok(contents)
+}
+
+/// Unpacks the plain files of an archive; their paths begin with a slash.
+pub(crate) async fn unpack(mut archive: TarStream) -> Result<Vec<FileToPut>, EngineError> {
+    let broken = |error: std::io::Error| EngineError::BadRequest {
+        text: format!("the archive cannot be read: {error}"),
+    };
+    let mut bytes = Vec::new();
+    while let Some(piece) = archive.next().await {
+        bytes.extend(piece.map_err(broken)?);
+    }
+    let mut files = Vec::new();
+    for entry in tar::Archive::new(bytes.as_slice())
+        .entries()
+        .map_err(broken)?
+    {
+        let mut entry = entry.map_err(broken)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = format!("/{}", entry.path().map_err(broken)?.display());
+        let header = entry.header();
+        let number =
+            |value: std::io::Result<u64>| value.ok().and_then(|value| u32::try_from(value).ok());
+        let mut file = FileToPut {
+            path,
+            contents: Vec::new(),
+            mode: header.mode().map_err(broken)?,
+            uid: number(header.uid()).unwrap_or_default(),
+            gid: number(header.gid()).unwrap_or_default(),
+            modified_secs: header.mtime().map_err(broken)?,
+        };
+        entry.read_to_end(&mut file.contents).map_err(broken)?;
+        files.push(file);
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

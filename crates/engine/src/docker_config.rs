@@ -148,18 +148,10 @@ impl DockerConfig {
 
     /// Reads where a context's engine is, as a URL.
     pub fn context_host(&self, name: &str) -> Result<String, DockerConfigError> {
-        let digest =
-            Sha256::digest(name.as_bytes())
-                .iter()
-                .fold(String::new(), |mut text, byte| {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                });
         let path = self
             .folder
             .join("contexts/meta")
-            .join(digest)
+            .join(context_folder(name))
             .join("meta.json");
         let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => DockerConfigError::NoSuchContext {
@@ -246,6 +238,17 @@ impl AuthEntry {
             identity_token: self.identitytoken,
         })
     }
+}
+
+/// The name of the folder that holds a context: the SHA-256 of its name.
+pub(crate) fn context_folder(name: &str) -> String {
+    Sha256::digest(name.as_bytes())
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// The key under which Docker Hub's login is kept.

@@ -172,14 +172,10 @@ mod tests {
     /// A config folder with one context `remote` and the given one in use.
     fn config(host: &str, current: &str) -> (tempfile::TempDir, DockerConfig) {
         let folder = tempfile::tempdir().unwrap();
-        let sha: String = {
-            use sha2::Digest;
-            sha2::Sha256::digest(b"remote")
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect()
-        };
-        let meta = folder.path().join("contexts/meta").join(sha);
+        let meta = folder
+            .path()
+            .join("contexts/meta")
+            .join(crate::docker_config::context_folder("remote"));
         std::fs::create_dir_all(&meta).unwrap();
         let json = format!(
             r#"{{"Name":"remote","Metadata":{{}},"Endpoints":{{"docker":{{"Host":"{host}"}}}}}}"#

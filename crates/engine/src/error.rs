@@ -259,16 +259,14 @@ impl EngineError {
     /// Tells whether doing the same again is right.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable { sent: Sent::No, .. } => Retry::Safe,
-            Self::Unreachable {
-                sent: Sent::Maybe, ..
-            }
-            | Self::Unreadable { .. }
-            | Self::Failed { .. } => Retry::AfterObserve,
-            Self::Pull {
+            Self::Unreachable { sent: Sent::No, .. }
+            | Self::Pull {
                 reason: PullFailure::Network { .. } | PullFailure::RateLimited { .. },
                 ..
             } => Retry::Safe,
+            Self::Unreachable { .. } | Self::Unreadable { .. } | Self::Failed { .. } => {
+                Retry::AfterObserve
+            }
             _ => Retry::Never,
         }
     }

@@ -1,7 +1,8 @@
 //! Where containers run: the only door to a container engine.
 //!
-//! [`Engine`] is the trait, with its contract in its module. [`Endpoint`] says where a real one is,
-//! Docker or Podman.
+//! [`Engine`] is the trait, with its contract in its module. [`connect`] opens the engine at an [`Endpoint`],
+//! Docker or Podman; [`fake::FakeEngine`] is one in memory, for tests; [`Tap`] is laid around either to record
+//! calls and to let them fail. Nothing here knows stacks, services or plans, and no type of the HTTP library
 //! leaves this crate.
 
 mod about;
@@ -11,8 +12,10 @@ mod endpoint;
 mod engine;
 mod error;
 mod exec;
+pub mod fake;
 mod reply;
 mod request;
+mod tap;
 
 pub use about::{About, EngineKind};
 pub use docker_config::{DockerConfig, DockerConfigError};
@@ -28,3 +31,4 @@ pub use request::{
     BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec, LogOptions, RegistryLogin,
     RemoveContainer, Selector, TarStream, WaitFor, tar_of,
 };
+pub use tap::{Call, CallEffect, Fault, Tap};
