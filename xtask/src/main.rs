@@ -45,6 +45,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("check") => check::run(&root),
         Some("images") => images::prepare(&root, &engine::find()?, &arguments[1..]),
+        Some("engine") => engine::run(&root, &arguments[1..]),
         Some("help" | "--help" | "-h") | None => {
             print!("{USAGE}");
             Ok(())

@@ -61,7 +61,7 @@ impl Endpoint {
 
     /// Asks for a JSON value; anything but success is an error.
     pub(crate) fn get(&self, path: &str) -> Result<serde_json::Value> {
-        let reply = self.send("GET", path, None, Duration::from_secs(60))?;
+        let reply = self.send("GET", path, None, Duration::from_mins(1))?;
         if reply.status != 200 {
             bail!(
                 "the engine at `{}` answered {path} with {}: {}",

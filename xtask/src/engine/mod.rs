@@ -1,10 +1,75 @@
-//! Where tests and images find a container engine.
+//! `cargo xtask engine`: where tests find containers.
+//!
+//! Tests run on an engine of our own (`own`), never on the user's, unless the user names one with
+//! `BOWLINE_TEST_DOCKER_HOST`. By hand: `up`, `down`, `status`, `run`; `kill` is for tests of crashes.
 
 pub(crate) mod http;
+mod nameserver;
+mod newest;
+pub(crate) mod own;
+mod process;
+
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::images;
 use http::Endpoint;
+use own::{Kind, Own};
+
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask engine up|down|kill|clear|status|run [--kind distribution|newest] [--name NAME] [IMAGE…|-- PROGRAM…]
+
+  up [IMAGE…]     start it and give it these images (all: `all`)
+  down            stop it with everything in it; images are kept
+  kill            kill it as a crash would
+  clear           remove every container, network and volume in it
+  run -- PROGRAM  run a program where its published ports are, with DOCKER_HOST set
+";
+
+/// Carries out `cargo xtask engine …`.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let (mut kind, mut name, mut rest) = (Kind::Distribution, "test".to_owned(), Vec::new());
+    let mut words = arguments.iter().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().map(String::as_str).unwrap_or_default();
+        match word.as_str() {
+            "--kind" => kind = Kind::parse(value())?,
+            "--name" => name = value().to_owned(),
+            "--" => rest.extend(words.by_ref().cloned()),
+            _ => rest.push(word.clone()),
+        }
+    }
+    let engine = Own::new(kind, &name)?;
+    match arguments.first().map(String::as_str) {
+        Some("up") => {
+            engine.up(true)?;
+            if !rest.is_empty() {
+                let names = if rest == ["all"] { Vec::new() } else { rest };
+                images::prepare(root, &engine.endpoint(), &names)?;
+            }
+        }
+        Some("down") => engine.down()?,
+        Some("kill") => return engine.kill(),
+        Some("clear") => engine.clear()?,
+        Some("status") => {}
+        Some("run") => {
+            let [program, arguments @ ..] = rest.as_slice() else {
+                bail!("{USAGE}")
+            };
+            return engine
+                .inside(program)?
+                .args(arguments)
+                .env("DOCKER_HOST", engine.endpoint().as_host())
+                .run();
+        }
+        // Not for people: the engine starts it.
+        Some("nameserver") => return nameserver::serve(),
+        _ => bail!("{USAGE}"),
+    }
+    println!("{}", engine.status());
+    Ok(())
+}
 
 /// Finds the engine that the user's own commands would use.
 pub(crate) fn find() -> Result<Endpoint> {
@@ -13,7 +78,10 @@ pub(crate) fn find() -> Result<Endpoint> {
         _ => Endpoint::at("/var/run/docker.sock"),
     };
     if !endpoint.answers() {
-        bail!("no engine answers at `{}`", endpoint.as_host());
+        bail!(
+            "no engine answers at `{}`; `cargo xtask engine up` starts one for tests",
+            endpoint.as_host()
+        );
     }
     Ok(endpoint)
 }

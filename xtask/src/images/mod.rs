@@ -116,7 +116,7 @@ fn load_into(engine: &Endpoint, image: &Loaded, recipes: &BTreeMap<String, Loade
         "POST",
         "/images/load?quiet=1",
         Some(body),
-        Duration::from_secs(600),
+        Duration::from_mins(10),
     )?;
     if reply.status != 200 || reply.text().contains("\"error\"") {
         bail!(
@@ -132,7 +132,7 @@ fn load_into(engine: &Endpoint, image: &Loaded, recipes: &BTreeMap<String, Loade
             "DELETE",
             &format!("/images/{id}"),
             None,
-            Duration::from_secs(60),
+            Duration::from_mins(1),
         ));
     }
     Ok(())

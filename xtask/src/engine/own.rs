@@ -1,0 +1,383 @@
+//! An engine of our own: started by us, used by tests only, stopped by us.
+//!
+//! It has its own socket, data, containerd and *network namespace*, because two engines in one network
+//! would tear down each other's packet filter rules and fight for ports. So whatever a test does to it (a
+//! full disk, a kill) never reaches the engine that the user works with. Programs that want to reach the
+//! containers' published ports run inside the namespace: [`Own::inside`].
+//!
+//! There is no way out of that namespace: no pull, no mirror, no accident.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::http::Endpoint;
+use super::process::Daemon;
+use super::{nameserver, newest};
+use crate::cache;
+use crate::distribution::require;
+use crate::program::{Program, as_root, is_root, program};
+
+/// Which programs the engine consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What the machine's distribution packages, or what is installed.
+    Distribution,
+    /// The newest that Debian packages.
+    Newest,
+}
+
+impl Kind {
+    pub(crate) fn parse(word: &str) -> Result<Self> {
+        match word {
+            "distribution" => Ok(Self::Distribution),
+            "newest" => Ok(Self::Newest),
+            other => bail!("there is no engine `{other}`; there are `distribution` and `newest`"),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Distribution => "distribution",
+            Self::Newest => "newest",
+        }
+    }
+}
+
+/// One such engine. Several may run side by side under different names.
+pub(crate) struct Own {
+    kind: Kind,
+    folder: PathBuf,
+    namespace: String,
+}
+
+/// A Unix socket's path has room for 107 bytes, and the longest below the folder needs about 25.
+const LONGEST_FOLDER: usize = 80;
+
+impl Own {
+    pub(crate) fn new(kind: Kind, name: &str) -> Result<Self> {
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            bail!("`{name}` is no name for an engine: letters, digits and `-` only");
+        }
+        let namespace = format!("bowline-{}-{name}", kind.word());
+        let folder = cache::folder(&["engine", &format!("{}-{name}", kind.word())])?;
+        if folder.as_os_str().len() > LONGEST_FOLDER {
+            bail!(
+                "`{}` is too long for the path of a socket; set XDG_CACHE_HOME to a shorter one",
+                folder.display()
+            );
+        }
+        Ok(Self {
+            kind,
+            folder,
+            namespace,
+        })
+    }
+
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::at(self.folder.join("docker.sock"))
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.dockerd().pid().is_some() && self.endpoint().answers()
+    }
+
+    /// Holds the engine for one test run; waits while another one has it.
+    pub(crate) fn lock(&self) -> Result<File> {
+        let path = self.folder.join("lock");
+        let file =
+            File::create(&path).with_context(|| format!("cannot create `{}`", path.display()))?;
+        if file.try_lock().is_err() {
+            println!(
+                "waiting: another test run has the engine at {}",
+                self.folder.display()
+            );
+            file.lock()
+                .with_context(|| format!("cannot lock `{}`", path.display()))?;
+        }
+        Ok(file)
+    }
+
+    /// Starts the engine unless it is up, and waits until it answers.
+    pub(crate) fn up(&self, may_install: bool) -> Result<()> {
+        if self.is_up() {
+            return Ok(());
+        }
+        let path = self.programs(may_install)?;
+        // What a killed engine left behind.
+        self.stop_programs()?;
+        self.make_namespace()?;
+        let at = |name: &str| self.folder.join(name).display().to_string();
+        let words = |words: &[&str]| {
+            words
+                .iter()
+                .map(|&word| word.to_owned())
+                .collect::<Vec<_>>()
+        };
+
+        let own_program = std::env::current_exe()
+            .context("cannot find this program's own file")?
+            .display()
+            .to_string();
+        let start = |daemon: &Daemon, command: &[String]| {
+            daemon.start(&self.namespace_file(), &path, command)
+        };
+        start(
+            &self.nameserver(),
+            &words(&[&own_program, "engine", "nameserver", &self.mark()]),
+        )?;
+
+        let containerd = self.containerd();
+        start(
+            &containerd,
+            &words(&[
+                "containerd",
+                "--root",
+                &at("containerd"),
+                "--state",
+                &at("containerd-run"),
+                "--address",
+                &at("containerd.sock"),
+            ]),
+        )?;
+        containerd.wait_until(Duration::from_secs(30), || {
+            self.folder.join("containerd.sock").exists()
+        })?;
+
+        let group = program("id").arg("-gn").output()?;
+        let host = self.endpoint().as_host();
+        let mut command = words(&[
+            "dockerd",
+            "--host",
+            &host,
+            "--containerd",
+            &at("containerd.sock"),
+        ]);
+        command.extend(words(&[
+            "--data-root",
+            &at("data"),
+            "--exec-root",
+            &at("exec"),
+            "--pidfile",
+            &at("engine.pid"),
+        ]));
+        command.extend(words(&[
+            "--dns",
+            nameserver::ADDRESS,
+            "--group",
+            group.trim(),
+        ]));
+        let dockerd = self.dockerd();
+        start(&dockerd, &command)?;
+        dockerd.wait_until(Duration::from_secs(90), || self.endpoint().answers())
+    }
+
+    /// Stops the engine with everything in it, and nothing else. Images stay for the next time.
+    pub(crate) fn down(&self) -> Result<()> {
+        if self.is_up() {
+            self.clear()?;
+        }
+        self.stop_programs()?;
+        if self.namespace_file().exists() {
+            as_root("ip")
+                .args(["netns", "delete", &self.namespace])
+                .run()?;
+        }
+        Ok(())
+    }
+
+    /// Kills the engine as a power cut would: its containers run on, nothing is tidied up.
+    pub(crate) fn kill(&self) -> Result<()> {
+        self.dockerd().signal("-KILL")
+    }
+
+    /// Removes every container, network and volume.
+    pub(crate) fn clear(&self) -> Result<()> {
+        let engine = self.endpoint();
+        let patience = Duration::from_mins(1);
+        for container in engine
+            .get("/containers/json?all=1")?
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let id = container["Id"].as_str().unwrap_or_default();
+            let reply = engine.send(
+                "DELETE",
+                &format!("/containers/{id}?force=1&v=1"),
+                None,
+                patience,
+            )?;
+            if !matches!(reply.status, 204 | 404 | 409) {
+                bail!("cannot remove the container {id}: {}", reply.text());
+            }
+        }
+        engine.send("POST", "/networks/prune", None, patience)?;
+        for volume in engine.get("/volumes")?["Volumes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let name = volume["Name"].as_str().unwrap_or_default();
+            engine.send(
+                "DELETE",
+                &format!("/volumes/{name}?force=1"),
+                None,
+                patience,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Prepares `name` to run where the engine's published ports are, as whoever called.
+    pub(crate) fn inside(&self, name: &str) -> Result<Program> {
+        let namespace = format!("--net={}", self.namespace_file().display());
+        if is_root() {
+            return Ok(program("nsenter").args([&namespace, "--", name]));
+        }
+        // Only root may enter; inside, the program is the caller's again, with the caller's environment.
+        let (user, group) = (
+            program("id").arg("-u").output()?,
+            program("id").arg("-g").output()?,
+        );
+        Ok(program("sudo")
+            .args([
+                "--preserve-env",
+                "--",
+                "nsenter",
+                &namespace,
+                "setpriv",
+                "--init-groups",
+            ])
+            .args([
+                format!("--reuid={}", user.trim()),
+                format!("--regid={}", group.trim()),
+            ])
+            .args([
+                "env".to_owned(),
+                format!("PATH={}", std::env::var("PATH").unwrap_or_default()),
+            ])
+            .arg(name))
+    }
+
+    /// Says in words what is where.
+    pub(crate) fn status(&self) -> String {
+        let state = if self.is_up() { "up" } else { "down" };
+        let version = self.endpoint().get("/version").ok();
+        let version = version
+            .as_ref()
+            .and_then(|version| version["Version"].as_str())
+            .unwrap_or("");
+        let name = self.folder.file_name().unwrap_or_default().display();
+        format!(
+            "{name}\t{state} {version}\tDOCKER_HOST={}",
+            self.endpoint().as_host()
+        )
+    }
+
+    /// Finds the programs, and returns the PATH to start them with.
+    fn programs(&self, may_install: bool) -> Result<String> {
+        let log = cache::folder(&["logs"])?.join("engine-install.log");
+        let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let (programs, packages): (&[&str], &[&str]) = match self.kind {
+            Kind::Distribution => (
+                &["dockerd", "containerd", "runc", "iptables", "ip"],
+                &["docker.io", "iptables", "iproute2"],
+            ),
+            Kind::Newest => (
+                &["runc", "iptables", "ip"],
+                &["runc", "iptables", "iproute2"],
+            ),
+        };
+        if may_install {
+            require(programs, packages, &log)?;
+        } else if let Some(missing) = programs
+            .iter()
+            .find(|&&program| !crate::program::exists(program))
+        {
+            bail!(
+                "`{missing}` is missing and nothing may be installed; install {}",
+                packages.join(", ")
+            );
+        }
+        Ok(match self.kind {
+            Kind::Distribution => usual.to_owned(),
+            Kind::Newest => {
+                let root = newest::unpacked(&log)?;
+                format!("{0}/usr/sbin:{0}/usr/bin:{usual}", root.display())
+            }
+        })
+    }
+
+    fn make_namespace(&self) -> Result<()> {
+        if !self.namespace_file().exists() {
+            as_root("ip")
+                .args(["netns", "add", &self.namespace])
+                .run()?;
+        }
+        let ip = |args: &[&str]| as_root("ip").args(["-n", &self.namespace]).args(args).run();
+        ip(&["link", "set", "lo", "up"])?;
+        ip(&[
+            "address",
+            "replace",
+            &format!("{}/32", nameserver::ADDRESS),
+            "dev",
+            "lo",
+        ])
+    }
+
+    fn stop_programs(&self) -> Result<()> {
+        self.dockerd().stop(Duration::from_secs(30))?;
+        self.containerd().stop(Duration::from_secs(10))?;
+        self.nameserver().stop(Duration::from_secs(2))?;
+        for left in ["docker.sock", "containerd.sock", "engine.pid"] {
+            as_root("rm").arg("-f").arg(self.folder.join(left)).run()?;
+        }
+        Ok(())
+    }
+
+    fn namespace_file(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.namespace)
+    }
+
+    /// Every one of the programs has the folder on its command line.
+    fn mark(&self) -> String {
+        format!("{}/", self.folder.display())
+    }
+
+    fn daemon(&self, name: &'static str) -> Daemon {
+        Daemon {
+            name,
+            pidfile: self.folder.join(format!("{name}.pid")),
+            log: self.folder.join(format!("{name}.log")),
+            mark: self.mark(),
+        }
+    }
+
+    fn dockerd(&self) -> Daemon {
+        self.daemon("dockerd")
+    }
+
+    fn containerd(&self) -> Daemon {
+        self.daemon("containerd")
+    }
+
+    fn nameserver(&self) -> Daemon {
+        self.daemon("nameserver")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_has_a_plain_name_and_a_known_kind() {
+        assert!(Own::new(Kind::Distribution, "../other").is_err());
+        assert!(Own::new(Kind::Distribution, "").is_err());
+        assert!(Kind::parse("newest").is_ok());
+        assert!(Kind::parse("podman").is_err());
+    }
+}
