@@ -1,0 +1,296 @@
+//! Short forms into long ones, so that everything behind this point sees one form of each value.
+
+use crate::context::Context;
+use crate::merge;
+use crate::port;
+use crate::problem::{Caution, Mistake, shown, shown_node};
+use crate::source::Span;
+use crate::tree::{At, Entry, Map, Node, Value};
+use crate::volume;
+
+/// Whether a value that cannot be read is a mistake, or is left as it stands because it may still hold
+/// variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    Refuse,
+    Leave,
+}
+
+/// Brings all short forms of a tree into their long ones.
+pub(crate) fn canonical(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
+    let steps = at.steps();
+    match steps.as_slice() {
+        ["services", _, rest @ ..] => {
+            if service_field(ctx, node, at, rest, strictness) {
+                return;
+            }
+        }
+        ["networks" | "volumes" | "secrets" | "configs", _] => external(ctx, node, at),
+        _ => {}
+    }
+    match &mut node.value {
+        Value::Map(map) => {
+            for (key, entry) in map {
+                canonical(ctx, &mut entry.node, &at.key(key), strictness);
+            }
+        }
+        Value::List(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                canonical(ctx, item, &at.item(index), strictness);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Returns whether nothing below this field has forms of its own.
+fn service_field(ctx: &mut Context, node: &mut Node, at: &At<'_>, steps: &[&str], strictness: Strictness) -> bool {
+    let span = node.span;
+    match steps {
+        ["build"] => {
+            if node.as_str().is_some() {
+                wrap(node, "context");
+            }
+            false
+        }
+        ["extends"] => {
+            if node.as_str().is_some() {
+                wrap(node, "service");
+            }
+            true
+        }
+        ["depends_on"] => {
+            depends_on(node);
+            true
+        }
+        ["networks" | "models"] => {
+            if let Value::List(items) = &node.value {
+                let map = items.iter().filter_map(|item| Some((item.as_str()?.to_owned(), entry(item.span, Node::new(Value::Null, item.span)))));
+                node.value = Value::Map(map.collect());
+            }
+            true
+        }
+        ["env_file"] => {
+            one_or_more(node);
+            for_each_text(node, |text, span| {
+                let mut file = Node::map(span);
+                file.set("path", Node::text(text, span));
+                file
+            });
+            for item in items_mut(node) {
+                item.set_default("required", Value::Bool(true));
+            }
+            true
+        }
+        ["label_file" | "dns"] | ["develop", "watch", "[]", "ignore" | "include"] => {
+            one_or_more(node);
+            if steps == ["dns"] {
+                if let Value::List(items) = &mut node.value {
+                    items.retain(|item| !item.is_null() && item.as_str() != Some(""));
+                }
+            }
+            true
+        }
+        ["gpus"] => {
+            if node.as_str().is_some() {
+                let mut all = Node::map(span);
+                all.set("count", Node::text("all", span));
+                node.value = Value::List(vec![all]);
+            }
+            true
+        }
+        ["volumes", "[]"] => {
+            mount(ctx, node, at, strictness);
+            true
+        }
+        ["devices", "[]"] => {
+            device(ctx, node, at, strictness);
+            true
+        }
+        ["secrets" | "configs", "[]"] | ["build", "secrets", "[]"] => {
+            if node.as_str().is_some() {
+                wrap(node, "source");
+            }
+            true
+        }
+        ["ports"] => {
+            ports(ctx, node, at, strictness);
+            true
+        }
+        ["build", "ssh"] => {
+            ssh(ctx, node, at);
+            true
+        }
+        ["build", "provenance" | "sbom"] => {
+            if let Some(text) = node.value.scalar_text() {
+                node.value = Value::Str(text);
+            }
+            true
+        }
+        ["build", "additional_contexts"] => {
+            contexts(ctx, node, at, strictness);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn entry(key: Span, node: Node) -> Entry {
+    Entry { key, node }
+}
+
+/// `value` becomes `{key: value}`.
+fn wrap(node: &mut Node, key: &str) {
+    let inner = std::mem::replace(node, Node::map(node.span));
+    node.set(key, inner);
+}
+
+/// `value` becomes `[value]`.
+fn one_or_more(node: &mut Node) {
+    if node.as_str().is_some() {
+        let inner = node.clone();
+        node.value = Value::List(vec![inner]);
+    }
+}
+
+fn items_mut(node: &mut Node) -> impl Iterator<Item = &mut Node> {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut(),
+        _ => [].iter_mut(),
+    }
+}
+
+fn for_each_text(node: &mut Node, make: impl Fn(&str, Span) -> Node) {
+    for item in items_mut(node) {
+        if let Some(text) = item.as_str() {
+            *item = make(text, item.span);
+        }
+    }
+}
+
+fn depends_on(node: &mut Node) {
+    match &mut node.value {
+        Value::List(items) => {
+            let map = items.iter().filter_map(|item| Some((item.as_str()?.to_owned(), entry(item.span, merge::started(item.span)))));
+            node.value = Value::Map(map.collect());
+        }
+        Value::Map(map) => {
+            for dependency in map.values_mut() {
+                dependency.node.set_default("condition", Value::Str("service_started".to_owned()));
+                dependency.node.set_default("required", Value::Bool(true));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn mount(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
+    let Some(text) = node.as_str() else { return };
+    match volume::parse(text) {
+        Ok(parsed) => {
+            if let Some(name) = parsed.swallowed_name() {
+                let caution = Caution::DriveLetter { written: text.to_owned(), source_path: parsed.source.clone(), volume: name.to_owned() };
+                ctx.warn(node.span, at, caution);
+            }
+            *node = parsed.into_node(node.span);
+        }
+        Err(reason) if strictness == Strictness::Refuse => {
+            ctx.fail(node.span, at, Mistake::BadVolume { spec: shown(at, text), reason });
+        }
+        Err(_) => {}
+    }
+}
+
+fn device(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
+    let Some(text) = node.as_str() else { return };
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target, permissions) = match parts.as_slice() {
+        [source] => (*source, *source, "rwm"),
+        [source, target] => (*source, *target, "rwm"),
+        [source, target, permissions] => (*source, *target, *permissions),
+        _ if strictness == Strictness::Leave => ("", "", "rwm"),
+        _ => {
+            ctx.fail(node.span, at, Mistake::BadDevice { spec: shown(at, text) });
+            return;
+        }
+    };
+    let span = node.span;
+    let mut device = Node::map(span);
+    device.set("source", Node::text(source, span));
+    device.set("target", Node::text(if target.is_empty() { source } else { target }, span));
+    device.set("permissions", Node::text(permissions, span));
+    *node = device;
+}
+
+fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
+    let Value::List(items) = &mut node.value else { return };
+    let mut ports = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let at = at.item(index);
+        let spec = match &item.value {
+            Value::Map(_) => {
+                ports.push(item.clone());
+                continue;
+            }
+            Value::Float(_) => {
+                ctx.fail(item.span, &at, Mistake::BadPort { spec: shown_node(&at, item), reason: "a port is a whole number".to_owned() });
+                continue;
+            }
+            value => value.scalar_text().unwrap_or_default(),
+        };
+        match port::parse(&spec) {
+            Ok(parsed) => ports.extend(parsed.into_iter().map(|port| port.into_node(item.span))),
+            // One value that cannot be read leaves the whole list as it stands, as Compose does.
+            Err(_) if strictness == Strictness::Leave => return,
+            Err(reason) => ctx.fail(item.span, &at, Mistake::BadPort { spec: shown(&at, &spec), reason }),
+        }
+    }
+    *items = ports;
+}
+
+fn ssh(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
+    let Value::List(items) = &node.value else { return };
+    let mut map = Map::new();
+    for (index, item) in items.iter().enumerate() {
+        let text = item.value.scalar_text().unwrap_or_default();
+        match text.split_once('=') {
+            Some((id, path)) => map.insert(id.to_owned(), entry(item.span, Node::text(path, item.span))),
+            None if text == "default" => map.insert(text, entry(item.span, Node::new(Value::Null, item.span))),
+            None => {
+                ctx.fail(item.span, &at.item(index), Mistake::BadSshKey { key: text });
+                None
+            }
+        };
+    }
+    node.value = Value::Map(map);
+}
+
+fn contexts(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
+    let Value::List(items) = &node.value else { return };
+    let mut map = Map::new();
+    for (index, item) in items.iter().enumerate() {
+        let text = item.value.scalar_text().unwrap_or_default();
+        match text.split_once('=') {
+            Some((name, context)) => map.insert(name.to_owned(), entry(item.span, Node::text(context, item.span))),
+            None if strictness == Strictness::Leave => return,
+            None => {
+                ctx.fail(item.span, &at.item(index), Mistake::NotKeyValue { entry: text });
+                None
+            }
+        };
+    }
+    node.value = Value::Map(map);
+}
+
+/// `external: {name: x}`, the form of long ago, becomes `external: true` and `name: x`.
+fn external(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
+    let Some(external) = node.get("external").filter(|external| external.as_map().is_some()).cloned() else { return };
+    node.set("external", Node::new(Value::Bool(true), external.span));
+    let Some(outer) = external.get("name") else { return };
+    ctx.warn(external.span, at, Caution::ExternalName);
+    match node.get("name") {
+        Some(name) if name != outer => ctx.fail(external.span, at, Mistake::TwoNames),
+        Some(_) => {}
+        None => node.set("name", outer.clone()),
+    }
+}

@@ -1,0 +1,342 @@
+//! What can be wrong with Compose files, and what is merely surprising in them.
+//!
+//! One variant for one mistake, with typed fields; the wording stands here and nowhere else. A value that
+//! may be secret never gets into a variant: [`shown`] masks it first.
+
+use bowline_model::{MASK, is_secret_key, mask_passwords};
+
+use crate::source::Span;
+use crate::tree::{At, Node};
+
+/// Something said about a field of the user's files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Remark<T> {
+    /// What there is to say.
+    pub what: T,
+    /// The field, as people write it: `services.web.ports[0]`. Empty where it concerns a file as a whole.
+    pub path: String,
+    /// What to do next, a sentence each.
+    pub hints: Vec<String>,
+    pub(crate) span: Span,
+}
+
+/// A mistake: the project cannot be loaded.
+pub type Problem = Remark<Mistake>;
+
+/// A warning: the project means something that its author probably did not.
+pub type Warning = Remark<Caution>;
+
+/// Everything that makes a project impossible to load.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "each variant is explained by its message; its fields are what the message names")]
+pub enum Mistake {
+    // Finding and reading files.
+    #[error("no Compose file in `{folder}` or in any folder above it")]
+    NoComposeFile { folder: String },
+    #[error("the {kind} `{path}` does not exist")]
+    FileMissing { kind: &'static str, path: String },
+    #[error("the {kind} `{path}` is a folder")]
+    FileIsFolder { kind: &'static str, path: String },
+    #[error("cannot read the {kind} `{path}`: {reason}")]
+    FileUnreadable { kind: &'static str, path: String, reason: String },
+    #[error("the {kind} `{path}` is larger than {limit} bytes")]
+    FileTooLarge { kind: &'static str, path: String, limit: usize },
+    #[error("the {kind} `{path}` is not UTF-8 text (at byte {offset})")]
+    NotText { kind: &'static str, path: String, offset: usize },
+    #[error("`{reference}` is not on this machine: Compose files from Git and OCI registries are not supported")]
+    RemoteFile { reference: String },
+
+    // YAML.
+    #[error("not valid YAML: {reason}")]
+    Syntax { reason: String },
+    #[error("the key `{key}` stands twice, first on line {first_line}")]
+    DuplicateKey { key: String, first_line: u32 },
+    #[error("the key `{found}` is not a string")]
+    KeyNotString { found: String },
+    #[error("unknown tag `{tag}`")]
+    UnknownTag { tag: String },
+    #[error("the tag `{tag}` does not fit {found}")]
+    TagMismatch { tag: String, found: &'static str },
+    #[error("an alias refers to what contains it")]
+    AliasCycle,
+    #[error("more than {limit} values once aliases are expanded")]
+    TooManyNodes { limit: usize },
+    #[error("only mappings can be merged with `<<`, and this is {found}")]
+    BadMerge { found: &'static str },
+    #[error("a Compose file is a mapping, and this is {found}")]
+    NotAMapping { found: &'static str },
+    #[error("empty Compose file")]
+    Empty,
+
+    // Names and options.
+    #[error("`{name}` is not a project name: lower-case letters, digits, `-` and `_`, beginning with a letter or digit")]
+    BadProjectName { name: String },
+    #[error("the project has no name")]
+    NoProjectName,
+    #[error("no such service: `{name}`")]
+    NoSuchService { name: String, nearest: Option<String> },
+    #[error("`{name}` is neither true nor false: `{value}`")]
+    BadSwitch { name: &'static str, value: String },
+
+    // Interpolation and environment files.
+    #[error("invalid interpolation format: `{template}`")]
+    BadTemplate { template: String },
+    #[error("the required variable `{name}` {state}{}", if message.is_empty() { String::new() } else { format!(": {message}") })]
+    RequiredVariable { name: String, state: &'static str, message: String },
+    #[error("`{value}` is not {wanted}")]
+    BadValue { value: String, wanted: &'static str },
+    #[error("line {line} of the environment file: {reason}")]
+    BadEnvLine { line: usize, reason: String },
+    #[error("unknown environment file format `{format}`")]
+    BadEnvFormat { format: String },
+
+    // The shape of values.
+    #[error("must be {wanted}, and is {found}")]
+    WrongType { wanted: String, found: &'static str },
+    #[error("unknown field `{key}`{}", if parent.is_empty() { String::new() } else { format!(" in {parent}") })]
+    UnknownField { key: String, parent: String, nearest: Option<String> },
+    #[error("the field `{key}` is missing")]
+    MissingField { key: &'static str },
+    #[error("`{value}` is not one of {}", list(allowed))]
+    NotOneOf { value: String, allowed: &'static [&'static str] },
+    #[error("`{name}` is not a name: letters, digits, `.`, `_` and `-`")]
+    BadName { name: String },
+    #[error("`{value}` does not match what is expected here: {expected}")]
+    BadPattern { value: String, expected: &'static str },
+    #[error("must be at least {least}")]
+    TooSmall { least: i64 },
+    #[error("must be at most {most}")]
+    TooLarge { most: i64 },
+    #[error("`{value}` stands twice in the list")]
+    DuplicateItem { value: String },
+    #[error("no port in `{spec}`: {reason}")]
+    BadPort { spec: String, reason: String },
+    #[error("no volume in `{spec}`: {reason}")]
+    BadVolume { spec: String, reason: &'static str },
+    #[error("too many colons in the device `{spec}`")]
+    BadDevice { spec: String },
+    #[error("`{entry}` is not `key=value`")]
+    NotKeyValue { entry: String },
+    #[error("`{key}` is no SSH key: write `default` or `id=path`")]
+    BadSshKey { key: String },
+    #[error("`{entry}` is not `host=address`")]
+    BadHost { entry: String },
+    #[error("the variable `{key}` is written with a space behind its name")]
+    TrailingSpace { key: String },
+    #[error("the command cannot be split into words: {reason}")]
+    BadCommand { reason: &'static str },
+    #[error("a healthcheck test begins with `CMD`, `CMD-SHELL` or `NONE`, not with `{first}`")]
+    BadTest { first: String },
+
+    #[error("cannot be read: {reason}")]
+    Unreadable { reason: String },
+
+    // Several files.
+    #[error("cannot override {found} with {other}")]
+    CannotOverride { found: &'static str, other: &'static str },
+    #[error("`extends` goes in a circle: {}", chain.join(" → "))]
+    ExtendsCycle { chain: Vec<String> },
+    #[error("cannot extend `{base}`: no such service in `{file}`")]
+    NoBaseService { base: String, file: String },
+    #[error("`include` goes in a circle: {}", chain.join(" → "))]
+    IncludeCycle { chain: Vec<String> },
+    #[error("`{kind}.{name}` is also defined, differently, in an included file")]
+    IncludeConflict { kind: &'static str, name: String },
+
+    // Consistency.
+    #[error("service `{service}` has neither an image nor a build context")]
+    NoImage { service: String },
+    #[error("service `{service}` has both `{one}` and `{other}`; only one of them can be")]
+    Exclusive { service: String, one: &'static str, other: &'static str },
+    #[error("service `{service}` refers to the undefined {kind} `{name}`")]
+    Undefined { service: String, kind: &'static str, name: String, nearest: Option<String> },
+    #[error("service `{service}` depends on `{name}`, which no active profile switches on")]
+    DependencyDisabled { service: String, name: String, profiles: Vec<String> },
+    #[error("service `{service}` uses the service `{name}` as build context, and that is not built")]
+    NotBuildable { service: String, name: String },
+    #[error("`build.platforms` of service `{service}` must contain its `platform`, `{platform}`")]
+    PlatformNotBuilt { service: String, platform: String },
+    #[error("`{one}` and `{other}` of service `{service}` say different things")]
+    Distinct { service: String, one: &'static str, other: &'static str },
+    #[error("service `{service}` has a `container_name`, so it cannot have {replicas} containers (`{field}`)")]
+    NameAndScale { service: String, field: &'static str, replicas: i64 },
+    #[error("services `{one}` and `{other}` have the same container name, `{name}`")]
+    ContainerNameTaken { one: String, other: String, name: String },
+    #[error("a `{action}` rule needs a `target`")]
+    WatchTarget { action: String },
+    #[error("`{target}` is already mounted by {by}")]
+    TargetTaken { target: String, by: String },
+    #[error("`depends_on` goes in a circle: {}", chain.join(" → "))]
+    DependencyCycle { chain: Vec<String> },
+    #[error("one of {} must be set", list(allowed))]
+    NoSource { allowed: &'static [&'static str] },
+    #[error("only one of {} can be set", list(allowed))]
+    SeveralSources { allowed: &'static [&'static str] },
+    #[error("`{key}` cannot stand beside `external`")]
+    ExternalWith { key: String },
+    #[error("`name` and `external.name` differ; keep only `name`")]
+    TwoNames,
+    #[error("`count` and `device_ids` cannot stand together")]
+    CountAndIds,
+    #[error("must not be empty")]
+    EmptyText,
+}
+
+impl Mistake {
+    /// What helps against this mistake, whatever the file.
+    pub(crate) fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::NoComposeFile { .. } => "name one with `-f`, or go to the folder of the project".to_owned(),
+            Self::UnknownField { nearest: Some(nearest), .. } | Self::NoSuchService { nearest: Some(nearest), .. } | Self::Undefined { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::UnknownField { .. } => "fields of your own begin with `x-`".to_owned(),
+            Self::Undefined { kind: kind @ ("network" | "volume" | "secret" | "config" | "model"), name, .. } => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
+            Self::BadTemplate { .. } => "write `$$` for a literal dollar sign".to_owned(),
+            Self::RequiredVariable { name, .. } => format!("set it: `export {name}=…`, or a line `{name}=…` in `.env`"),
+            Self::DependencyDisabled { profiles, .. } if !profiles.is_empty() => {
+                format!("switch it on with `--profile {}`, or write `required: false`", profiles[0])
+            }
+            Self::FileMissing { kind: "environment file", .. } => "create it, or write `required: false` beside its `path`".to_owned(),
+            Self::RemoteFile { .. } => "fetch it first and name the local file".to_owned(),
+            Self::BadPort { .. } => "a port is written `[address:][host port:]container port[/protocol]`".to_owned(),
+            Self::BadVolume { .. } => "a volume is written `[source:]target[:options]`".to_owned(),
+            _ => return Vec::new(),
+        };
+        vec![hint]
+    }
+}
+
+/// Everything that is legal and surprising.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "each variant is explained by its message; its fields are what the message names")]
+pub enum Caution {
+    #[error("the variable `{name}` is not set and becomes empty")]
+    UnsetVariable { name: String },
+    #[error("the field `version` is obsolete and ignored")]
+    ObsoleteVersion,
+    #[error("several Compose files here: {}; `{chosen}` is used", names.join(", "))]
+    SeveralFiles { names: Vec<String>, chosen: String },
+    #[error("`{written}` is read as octal and means {read}")]
+    OctalNumber { written: String, read: i64 },
+    #[error("`{written}` is read as the Windows path `{source_path}`, not as the volume `{volume}`")]
+    DriveLetter { written: String, source_path: String, volume: String },
+    #[error("`{written}` is taken for {meant} here, against YAML 1.2")]
+    BooleanWord { written: String, meant: bool },
+    #[error("`external.name` is deprecated")]
+    ExternalName,
+    #[error("`start_interval` has no effect without `start_period`")]
+    InertStartInterval,
+    #[error("`{value}` has a fraction and is read as 0")]
+    FractionalBytes { value: String },
+    #[error("the command is cut off at `{sign}`: no shell runs it")]
+    CommandCut { sign: char },
+    #[error("the project is named `{name}` after a symbolic link")]
+    NamedAfterLink { name: String },
+}
+
+impl Caution {
+    pub(crate) fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::UnsetVariable { name } => format!("set it, or write `${{{name}:-}}` to say that empty is meant"),
+            Self::ObsoleteVersion => "remove it".to_owned(),
+            Self::SeveralFiles { .. } => "choose with `-f`".to_owned(),
+            Self::OctalNumber { written, .. } => format!("write `\"{written}\"` for the text, or leave out the leading zero"),
+            Self::DriveLetter { volume, .. } => format!("give the volume a longer name than `{volume}`, or use the long form"),
+            Self::BooleanWord { meant, .. } => format!("write `{meant}`"),
+            Self::ExternalName => "write `name` beside `external: true`".to_owned(),
+            Self::InertStartInterval => "add `start_period`".to_owned(),
+            Self::FractionalBytes { .. } => "write whole bytes, or a text with a unit such as `\"1.5m\"`".to_owned(),
+            Self::CommandCut { .. } => "write `[\"sh\", \"-c\", \"…\"]` where a shell is meant, or quote the sign".to_owned(),
+            Self::NamedAfterLink { .. } => "give it a `name:`, or use `--project-name`".to_owned(),
+        };
+        vec![hint]
+    }
+}
+
+fn list(items: &[&str]) -> String {
+    let quoted: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+/// The text of a value for a message: masked where its key says that it is secret, shortened where it is long.
+pub(crate) fn shown(at: &At<'_>, text: &str) -> String {
+    let hides = |step: &&str| matches!(*step, "environment" | "args" | "labels" | "content");
+    let steps = at.steps();
+    if steps.iter().any(hides) && (steps.contains(&"content") || steps.last().is_some_and(|key| is_secret_key(key)) || text.split_once('=').is_some_and(|(key, _)| is_secret_key(key))) {
+        return match text.split_once('=') {
+            Some((key, _)) if steps.last() == Some(&"[]") => format!("{key}={MASK}"),
+            _ => MASK.to_owned(),
+        };
+    }
+    let masked = mask_passwords(text);
+    if masked.chars().count() > 80 { masked.chars().take(79).chain(std::iter::once('…')).collect() } else { masked }
+}
+
+/// Like [`shown`], for a value that may not be a scalar.
+pub(crate) fn shown_node(at: &At<'_>, node: &Node) -> String {
+    node.value.scalar_text().map_or_else(|| node.value.kind().to_owned(), |text| shown(at, &text))
+}
+
+/// The candidate closest to `name`, if one is close enough to be a slip of the fingers.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let limit = (name.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= limit && *candidate != name)
+        .min()
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+/// Edit distance in which swapping two neighbours counts once.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    if one.len() > 64 || other.len() > 64 {
+        return usize::MAX;
+    }
+    let mut rows = vec![vec![0; other.len() + 1]; one.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    rows[0] = (0..=other.len()).collect();
+    for i in 1..=one.len() {
+        for j in 1..=other.len() {
+            let change = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+            let mut best = change.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[one.len()][other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_fingers_finds_the_field_that_was_meant() {
+        let fields = ["environment", "env_file", "image", "volumes", "volumes_from", "ports"];
+        assert_eq!(nearest("enviroment", fields).as_deref(), Some("environment"));
+        assert_eq!(nearest("prots", fields).as_deref(), Some("ports"));
+        assert_eq!(nearest("volume", fields).as_deref(), Some("volumes"));
+        assert_eq!(nearest("replicas", fields), None);
+    }
+
+    #[test]
+    fn values_behind_secret_keys_are_masked_in_messages() {
+        let (root, services, web) = (At::Root, "services", "web");
+        let (a, environment) = (root.key(services), "environment");
+        let b = a.key(web);
+        let c = b.key(environment);
+        assert_eq!(shown(&c.key("DB_PASSWORD"), "hunter2"), "••••");
+        assert_eq!(shown(&c.item(0), "DB_PASSWORD=hunter2"), "DB_PASSWORD=••••");
+        assert_eq!(shown(&c.key("USER"), "app"), "app");
+    }
+}

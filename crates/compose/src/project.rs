@@ -1,0 +1,375 @@
+//! The two ways to load: as a project, or as the merged tree with its variables still in place.
+
+use std::collections::BTreeMap;
+
+use bowline_model::{EnvFile, FileObject, LanguageModel, Network, Origins, Pairs, Project, Secret, Service, Volume};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::consistency;
+use crate::context::Context;
+use crate::dotenv;
+use crate::files;
+use crate::finish::{self, Environment, VALUE_KEY};
+use crate::interpolate::{self, TemplateError, VariableUse};
+use crate::load::{self, Loader};
+use crate::problem::{Caution, Mistake, shown};
+use crate::report::{LoadError, Report};
+use crate::request::{self, Located, Request};
+use crate::schema::{self, ROOT};
+use crate::select;
+use crate::source::Span;
+use crate::tree::{At, Node, Value};
+
+/// A loaded project with what is surprising about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The project.
+    pub project: Project,
+    /// What is legal and probably not meant.
+    pub warnings: Report<Caution>,
+}
+
+/// A loaded tree: merged and in its long forms, with its variables still in place.
+#[derive(Debug)]
+pub struct Model {
+    root: Node,
+    /// What is legal and probably not meant.
+    pub warnings: Report<Caution>,
+}
+
+/// Loads a project.
+///
+/// # Errors
+///
+/// All independent mistakes that were found, with their places.
+pub fn load(request: &Request) -> Result<Loaded, LoadError> {
+    let mut ctx = Context::default();
+    let project = load_project(&mut ctx, request);
+    match project {
+        Some(project) if !ctx.has_failed() => Ok(Loaded { project, warnings: Report::new(ctx.warnings, ctx.sources) }),
+        _ => Err(LoadError::new(ctx)),
+    }
+}
+
+/// Loads the merged tree; variables are left in place where the request says so.
+///
+/// # Errors
+///
+/// All independent mistakes that were found, with their places.
+pub fn load_model(request: &Request) -> Result<Model, LoadError> {
+    let mut ctx = Context::default();
+    match load_tree(&mut ctx, request) {
+        Some((root, ..)) if !ctx.has_failed() => Ok(Model { root, warnings: Report::new(ctx.warnings, ctx.sources) }),
+        _ => Err(LoadError::new(ctx)),
+    }
+}
+
+impl Model {
+    /// The tree as plain values.
+    pub fn to_json(&self) -> Json {
+        schema::plain(&self.root)
+    }
+
+    /// The names of its services, in the order in which they were written.
+    pub fn services(&self) -> Vec<String> {
+        self.root.get("services").and_then(Node::as_map).into_iter().flat_map(|services| services.keys().cloned()).collect()
+    }
+
+    /// The variables that it uses, by name; of several uses the last one counts.
+    pub fn variables(&self) -> BTreeMap<String, VariableUse> {
+        let mut found = Vec::new();
+        collect_variables(&self.root, &mut found);
+        found.into_iter().map(|variable| (variable.name.clone(), variable)).collect()
+    }
+}
+
+fn collect_variables(node: &Node, found: &mut Vec<VariableUse>) {
+    match &node.value {
+        Value::Str(text) => interpolate::variables(text, found),
+        Value::List(items) => items.iter().for_each(|item| collect_variables(item, found)),
+        Value::Map(map) => map.values().for_each(|entry| collect_variables(&entry.node, found)),
+        _ => {}
+    }
+}
+
+fn load_tree(ctx: &mut Context, request: &Request) -> Option<(Node, String, Located)> {
+    let mut located = request::locate(ctx, request)?;
+    let mut files = Vec::with_capacity(located.files.len());
+    for path in &located.files {
+        let file = if path == "-" {
+            match files::decode(path, "Compose file", request.stdin.clone()) {
+                Ok(text) => load::parse(ctx, path, text),
+                Err(mistake) => {
+                    ctx.fail_at(Span::NOWHERE, String::new(), mistake);
+                    None
+                }
+            }
+        } else {
+            load::read(ctx, path, "Compose file", Span::NOWHERE, String::new())
+        };
+        files.extend(file);
+    }
+    if ctx.has_failed() {
+        return None;
+    }
+    let name = project_name(ctx, request, &located, &files)?;
+    located.environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+    let mut loader = Loader {
+        ctx,
+        folder: located.folder.clone(),
+        home: located.home.clone(),
+        environment: located.environment.clone(),
+        interpolate: !request.no_interpolate,
+        resolve_paths: !request.no_path_resolution,
+        including: Vec::new(),
+    };
+    let mut root = loader.model(files)?;
+    if root.as_map().is_none_or(indexmap::IndexMap::is_empty) {
+        ctx.fail_at(Span::NOWHERE, String::new(), Mistake::Empty);
+        return None;
+    }
+    if name.is_empty() {
+        ctx.fail_at(Span::NOWHERE, String::new(), Mistake::NoProjectName);
+        return None;
+    }
+    if !request.no_normalize {
+        let span = root.get("name").map_or(Span::NOWHERE, |node| node.span);
+        root.set("name", Node::text(name.clone(), span));
+        finish::normalize(&mut root, &name, &located.environment);
+    }
+    Some((root, name, located))
+}
+
+/// The name given on the command line, in the environment, in the files (the last one), or by the folder.
+fn project_name(ctx: &mut Context, request: &Request, located: &Located, files: &[load::File]) -> Option<String> {
+    if let Some(name) = request::explicit_name(ctx, request, &located.environment).ok()? {
+        return Some(name);
+    }
+    let named = files.iter().flat_map(|file| &file.documents).filter_map(|document| document.root.get("name"));
+    let Some(node) = named.filter(|node| node.as_str().is_some_and(|name| !name.is_empty())).next_back() else {
+        return Some(request::name_of_folder(ctx, &located.folder));
+    };
+    let text = node.as_str().unwrap_or_default();
+    if request.no_interpolate {
+        return Some(request::normal_name(text));
+    }
+    let at = At::Root;
+    let at = at.key("name");
+    match interpolate::substitute(text, &|name| located.environment.get(name).cloned()) {
+        Ok(substituted) => Some(request::normal_name(&substituted.text)),
+        Err(TemplateError::Invalid) => {
+            ctx.fail(node.span, &at, Mistake::BadTemplate { template: shown(&at, text) });
+            None
+        }
+        Err(TemplateError::Required { name, is_set, message }) => {
+            let state = if is_set { "is empty" } else { "is not set" };
+            ctx.fail(node.span, &at, Mistake::RequiredVariable { name, state, message });
+            None
+        }
+    }
+}
+
+fn load_project(ctx: &mut Context, request: &Request) -> Option<Project> {
+    let (root, name, located) = load_tree(ctx, request)?;
+    let spans = Spans::of(&root);
+    let mut project = read_project(ctx, &root)?;
+    project.name = name;
+    project.working_dir.clone_from(&located.folder);
+    project.compose_files.clone_from(&located.files);
+    project.environment = located.environment.iter().map(|(key, value)| (key.clone(), Secret::new(value.clone()))).collect();
+    select::apply_profiles(&mut project, &located.profiles);
+    if !request.no_consistency {
+        consistency::check(ctx, &project, &|path| spans.nearest(path));
+        warn_of_oddities(ctx, &project, &spans);
+    }
+    if !request.no_env_resolution {
+        resolve_environment(ctx, &mut project, &located.environment, &spans);
+    }
+    resolve_labels(ctx, &mut project, &spans);
+    if ctx.has_failed() {
+        return None;
+    }
+    if let Err(mistake) = select::select(&mut project, &located.profiles, &request.services) {
+        ctx.fail_at(Span::NOWHERE, String::new(), mistake);
+        return None;
+    }
+    if !request.all_resources {
+        select::drop_unused(&mut project);
+    }
+    project.origins = spans.origins(ctx);
+    Some(project)
+}
+
+/// Reads the merged tree as a project. Values that cannot be read are reported.
+fn read_project(ctx: &mut Context, root: &Node) -> Option<Project> {
+    let json = schema::lower(ctx, root, &At::Root, &schema::Shape::Record(&ROOT));
+    if ctx.has_failed() {
+        return None;
+    }
+    let mut project = Project {
+        services: section::<Service>(ctx, root, &json, "services"),
+        networks: section::<Network>(ctx, root, &json, "networks"),
+        volumes: section::<Volume>(ctx, root, &json, "volumes"),
+        secrets: section::<FileObject>(ctx, root, &json, "secrets"),
+        configs: section::<FileObject>(ctx, root, &json, "configs"),
+        models: section::<LanguageModel>(ctx, root, &json, "models"),
+        ..Project::default()
+    };
+    if let Some(Json::Object(extensions)) = json.get("#extensions") {
+        project.extensions.clone_from(extensions);
+    }
+    for object in project.secrets.values_mut().chain(project.configs.values_mut()) {
+        if let Some(Json::String(value)) = object.extensions.shift_remove(VALUE_KEY) {
+            object.value = Some(Secret::new(value));
+        }
+    }
+    Some(project)
+}
+
+/// Reads one section of a project; its values have all been looked at, so what does not fit here is a value
+/// that no field of that kind can hold (a negative count, say).
+fn section<T: DeserializeOwned + Default>(ctx: &mut Context, root: &Node, json: &Json, name: &str) -> BTreeMap<String, T> {
+    let mut section = BTreeMap::new();
+    for (key, value) in json.get(name).and_then(Json::as_object).into_iter().flatten() {
+        match serde_json::from_value::<Option<T>>(value.clone()) {
+            Ok(value) => {
+                section.insert(key.clone(), value.unwrap_or_default());
+            }
+            Err(error) => {
+                let span = root.get(name).and_then(|node| node.get(key)).map_or(Span::NOWHERE, |node| node.span);
+                ctx.fail_at(span, format!("{name}.{key}"), Mistake::Unreadable { reason: error.to_string() });
+            }
+        }
+    }
+    section
+}
+
+fn warn_of_oddities(ctx: &mut Context, project: &Project, spans: &Spans) {
+    for (name, service) in &project.services {
+        let Some(check) = &service.healthcheck else { continue };
+        if check.start_interval.is_some() && check.start_period.is_none() {
+            let path = format!("services.{name}.healthcheck.start_interval");
+            ctx.warn_at(spans.nearest(&path), path, Caution::InertStartInterval);
+        }
+    }
+}
+
+/// Reads the environment files of all services into their environments.
+fn resolve_environment(ctx: &mut Context, project: &mut Project, environment: &Environment, spans: &Spans) {
+    for (name, service) in &mut project.services {
+        for (key, value) in &mut service.environment.0 {
+            if value.is_none() {
+                *value = environment.get(key).cloned();
+            }
+        }
+        let own: Environment = service.environment.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let lookup = |key: &str| environment.get(key).or_else(|| own.get(key)).cloned();
+        let mut read = own.clone();
+        for (index, file) in service.env_file.iter().enumerate() {
+            let path = format!("services.{name}.env_file[{index}]");
+            read_service_env_file(ctx, file, &mut read, &lookup, spans.nearest(&path), path);
+        }
+        for (key, value) in read {
+            service.environment.0.entry(key).or_insert(Some(value));
+        }
+        service.env_file.clear();
+    }
+}
+
+fn read_service_env_file(ctx: &mut Context, file: &EnvFile, read: &mut Environment, lookup: interpolate::Lookup<'_>, span: Span, path: String) {
+    let (name, required, format) = match file {
+        EnvFile::Required(name) => (name, true, ""),
+        EnvFile::Optional { path, required, format } => (path, *required, format.as_str()),
+    };
+    if !required && !files::exists(name) {
+        return;
+    }
+    let text = match files::read(name, "environment file") {
+        Ok(text) => text,
+        Err(mistake) => return ctx.fail_at(span, path, mistake),
+    };
+    let parsed = match format {
+        "" | ".env" => dotenv::parse(&text, read, lookup),
+        "raw" => dotenv::parse_raw(&text, read, lookup),
+        _ => return ctx.fail_at(span, path, Mistake::BadEnvFormat { format: format.to_owned() }),
+    };
+    if let Err(error) = parsed {
+        let span = request::line_span(ctx, name, text, error.line);
+        ctx.fail_at(span, path, Mistake::BadEnvLine { line: error.line, reason: error.reason });
+    }
+}
+
+/// Reads the label files of all services under their labels.
+fn resolve_labels(ctx: &mut Context, project: &mut Project, spans: &Spans) {
+    for (name, service) in &mut project.services {
+        let mut read = Environment::new();
+        for (index, file) in service.label_file.iter().enumerate() {
+            let path = format!("services.{name}.label_file[{index}]");
+            let span = spans.nearest(&path);
+            let text = match files::read(file, "label file") {
+                Ok(text) => text,
+                Err(mistake) => {
+                    ctx.fail_at(span, path, mistake);
+                    continue;
+                }
+            };
+            let known = read.clone();
+            if let Err(error) = dotenv::parse(&text, &mut read, &|key| known.get(key).cloned()) {
+                let span = request::line_span(ctx, file, text, error.line);
+                ctx.fail_at(span, path, Mistake::BadEnvLine { line: error.line, reason: error.reason });
+            }
+        }
+        let Pairs(labels) = &mut service.labels;
+        for (key, value) in read {
+            labels.entry(key).or_insert(Some(value));
+        }
+        service.label_file.clear();
+    }
+}
+
+/// The spans of all fields of a tree, by path.
+struct Spans(BTreeMap<String, Span>);
+
+impl Spans {
+    fn of(root: &Node) -> Self {
+        let mut spans = BTreeMap::new();
+        collect_spans(root, &At::Root, &mut spans);
+        Self(spans)
+    }
+
+    /// The span of a field, or else of the closest one around it.
+    fn nearest(&self, path: &str) -> Span {
+        let mut path = path;
+        loop {
+            if let Some(span) = self.0.get(path) {
+                return *span;
+            }
+            match path.rfind(['.', '[']) {
+                Some(end) => path = &path[..end],
+                None => return Span::NOWHERE,
+            }
+        }
+    }
+
+    fn origins(&self, ctx: &Context) -> Origins {
+        let mut origins = Origins::default();
+        for (path, span) in &self.0 {
+            if let Some(place) = ctx.sources.place(*span) {
+                origins.insert(path.clone(), place);
+            }
+        }
+        origins
+    }
+}
+
+fn collect_spans(node: &Node, at: &At<'_>, spans: &mut BTreeMap<String, Span>) {
+    if node.span.is_somewhere() {
+        spans.insert(at.to_string(), node.span);
+    }
+    match &node.value {
+        Value::Map(map) => map.iter().for_each(|(key, entry)| collect_spans(&entry.node, &at.key(key), spans)),
+        Value::List(items) => items.iter().enumerate().for_each(|(index, item)| collect_spans(item, &at.item(index), spans)),
+        _ => {}
+    }
+}
