@@ -11,12 +11,14 @@
     reason = "a development program: it prints, reads files and starts programs all over; nothing of it is shipped"
 )]
 
+mod audit;
 mod cache;
 mod check;
 mod distribution;
 mod engine;
 mod images;
 mod program;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +28,12 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  check     is the house in order: directions, libraries, licences, text
+  test    everything that has to hold, in one command; `test --help` for its options
+  check   is the house in order: directions, libraries, licences, text
+  audit   advisories and licences by cargo-deny
+  images  build the test images and load them into an engine; `images --list` for what there is
+  engine  an engine for tests: up, down, status, run
+  demo    bring up an example stack
 ";
 
 fn main() -> ExitCode {
@@ -42,16 +49,29 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<()> {
     let root = root();
-    match arguments.first().map(String::as_str) {
-        Some("check") => check::run(&root),
-        Some("images") => images::prepare(&root, &engine::find()?, &arguments[1..]),
-        Some("engine") => engine::run(&root, &arguments[1..]),
-        Some("help" | "--help" | "-h") | None => {
-            print!("{USAGE}");
-            Ok(())
-        }
-        Some(other) => bail!("no such command: `{other}`\n\n{USAGE}"),
+    let [command, rest @ ..] = arguments else {
+        print!("{USAGE}");
+        return Ok(());
+    };
+    let asks_for_help = rest
+        .first()
+        .is_some_and(|word| word == "--help" || word == "-h");
+    match command.as_str() {
+        "test" if asks_for_help => print!("{}", test::USAGE),
+        "engine" if asks_for_help => print!("{}", engine::USAGE),
+        "test" => test::run(&root, rest)?,
+        "check" => check::run(&root)?,
+        "audit" => audit::run(&root)?,
+        "images" if rest == ["--list"] => images::list(&root)?,
+        "images" => images::prepare(&root, &engine::find()?, rest)?,
+        "engine" => engine::run(&root, rest)?,
+        "demo" => bail!(
+            "there is no stack to show yet; `cargo xtask test` shows that what there is works"
+        ),
+        "help" | "--help" | "-h" => print!("{USAGE}"),
+        other => bail!("there is no command `{other}`\n\n{USAGE}"),
     }
+    Ok(())
 }
 
 /// The workspace: the folder above this crate's own.

@@ -29,18 +29,18 @@ usage: cargo xtask engine up|down|kill|clear|status|run [--kind distribution|new
 
 /// Carries out `cargo xtask engine …`.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    let (mut kind, mut name, mut rest) = (Kind::Distribution, "test".to_owned(), Vec::new());
+    let (mut kind, mut name, mut rest) = (Kind::Distribution, "test", Vec::new());
     let mut words = arguments.iter().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().map(String::as_str).unwrap_or_default();
         match word.as_str() {
             "--kind" => kind = Kind::parse(value())?,
-            "--name" => name = value().to_owned(),
+            "--name" => name = value(),
             "--" => rest.extend(words.by_ref().cloned()),
             _ => rest.push(word.clone()),
         }
     }
-    let engine = Own::new(kind, &name)?;
+    let engine = Own::new(kind, name)?;
     match arguments.first().map(String::as_str) {
         Some("up") => {
             engine.up(true)?;

@@ -109,68 +109,55 @@ impl Own {
         // What a killed engine left behind.
         self.stop_programs()?;
         self.make_namespace()?;
-        let at = |name: &str| self.folder.join(name).display().to_string();
-        let words = |words: &[&str]| {
-            words
-                .iter()
-                .map(|&word| word.to_owned())
-                .collect::<Vec<_>>()
-        };
+        self.start_nameserver(&path)?;
+        self.start_containerd(&path)?;
+        self.start_dockerd(&path)
+    }
 
-        let own_program = std::env::current_exe()
-            .context("cannot find this program's own file")?
-            .display()
-            .to_string();
-        let start = |daemon: &Daemon, command: &[String]| {
-            daemon.start(&self.namespace_file(), &path, command)
-        };
-        start(
-            &self.nameserver(),
-            &words(&[&own_program, "engine", "nameserver", &self.mark()]),
-        )?;
+    fn start_nameserver(&self, path: &str) -> Result<()> {
+        let own_program = std::env::current_exe().context("cannot find this program's own file")?;
+        let command = [
+            own_program.display().to_string(),
+            "engine".to_owned(),
+            "nameserver".to_owned(),
+            self.mark(),
+        ];
+        self.nameserver()
+            .start(&self.namespace_file(), path, &command)
+    }
 
+    fn start_containerd(&self, path: &str) -> Result<()> {
+        let mut command = vec!["containerd".to_owned()];
+        for (option, name) in [
+            ("--root", "containerd"),
+            ("--state", "containerd-run"),
+            ("--address", "containerd.sock"),
+        ] {
+            command.extend([option.to_owned(), self.path(name)]);
+        }
         let containerd = self.containerd();
-        start(
-            &containerd,
-            &words(&[
-                "containerd",
-                "--root",
-                &at("containerd"),
-                "--state",
-                &at("containerd-run"),
-                "--address",
-                &at("containerd.sock"),
-            ]),
-        )?;
+        containerd.start(&self.namespace_file(), path, &command)?;
         containerd.wait_until(Duration::from_secs(30), || {
             self.folder.join("containerd.sock").exists()
-        })?;
+        })
+    }
 
+    fn start_dockerd(&self, path: &str) -> Result<()> {
         let group = program("id").arg("-gn").output()?;
-        let host = self.endpoint().as_host();
-        let mut command = words(&[
-            "dockerd",
-            "--host",
-            &host,
-            "--containerd",
-            &at("containerd.sock"),
-        ]);
-        command.extend(words(&[
-            "--data-root",
-            &at("data"),
-            "--exec-root",
-            &at("exec"),
-            "--pidfile",
-            &at("engine.pid"),
-        ]));
-        command.extend(words(&[
-            "--dns",
-            nameserver::ADDRESS,
-            "--group",
-            group.trim(),
-        ]));
+        let mut command = vec!["dockerd".to_owned()];
+        for (option, value) in [
+            ("--host", self.endpoint().as_host()),
+            ("--containerd", self.path("containerd.sock")),
+            ("--data-root", self.path("data")),
+            ("--exec-root", self.path("exec")),
+            ("--pidfile", self.path("engine.pid")),
+            ("--dns", nameserver::ADDRESS.to_owned()),
+            ("--group", group.trim().to_owned()),
+        ] {
+            command.extend([option.to_owned(), value]);
+        }
         let dockerd = self.dockerd();
-        start(&dockerd, &command)?;
+        dockerd.start(&self.namespace_file(), path, &command)?;
         dockerd.wait_until(Duration::from_secs(90), || self.endpoint().answers())
     }
 
@@ -336,6 +323,10 @@ impl Own {
             as_root("rm").arg("-f").arg(self.folder.join(left)).run()?;
         }
         Ok(())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
     }
 
     fn namespace_file(&self) -> PathBuf {

@@ -1,0 +1,410 @@
+//! `cargo xtask test`: everything that has to hold, in one command, on a fresh machine.
+//!
+//! What is quick and most often wrong comes first, and the run ends with the first part that fails; what
+//! did not run then is named. Tests that need containers get an engine of their own (see `engine::own`),
+//! with images built here. The same command is CI.
+
+mod libtest;
+mod report;
+pub(crate) mod targets;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::engine::http::Endpoint;
+use crate::engine::own::{Kind, Own};
+use crate::program::{Program, program};
+use crate::{check, images};
+use libtest::Count;
+use report::{End, Part, Report};
+use targets::Targets;
+
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask test [--corpus DIR] [--full] [--no-engine-install]
+
+  --corpus DIR         also the cases in this folder; fails where it is absent
+  --full               all figures and the newest engine too; without it, samples
+  --no-engine-install  fail rather than install an engine
+";
+
+#[derive(Debug, Default)]
+struct Options {
+    corpus: Option<PathBuf>,
+    full: bool,
+    no_install: bool,
+}
+
+/// Carries out `cargo xtask test …`.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let options = Options::parse(arguments)?;
+    let targets = Targets::read(root)?;
+    let mut run = Run {
+        root,
+        options,
+        targets,
+        report: Report::default(),
+    };
+    run.everything();
+    let scope = if run.options.full {
+        "full run: all figures, both engines"
+    } else {
+        "sample run: `--full` runs all figures and the newest engine"
+    };
+    print!("\n{}", run.report.text(scope));
+    if run.report.is_good() {
+        Ok(())
+    } else {
+        bail!("the tests did not all pass")
+    }
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--corpus" => {
+                    options.corpus =
+                        Some(words.next().context("`--corpus` needs a folder")?.into());
+                }
+                "--full" => options.full = true,
+                "--no-engine-install" => options.no_install = true,
+                other => bail!("`{other}` is not understood\n\n{USAGE}"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+struct Run<'a> {
+    root: &'a Path,
+    options: Options,
+    targets: Targets,
+    report: Report,
+}
+
+/// The engine that tests are given, for as long as they run.
+struct Engine {
+    endpoint: Endpoint,
+    /// Where it is ours: to be stopped at the end.
+    own: Option<Own>,
+    /// Keeps other runs away from it.
+    _lock: Option<File>,
+}
+
+impl Run<'_> {
+    fn everything(&mut self) {
+        let root = self.root;
+        self.part("formatting", |_| {
+            plain(cargo(root).args(["fmt", "--all", "--check"]))
+        });
+        self.part("lints", |_| {
+            let clippy = [
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--all-features",
+                "--",
+                "--deny",
+                "warnings",
+            ];
+            plain(cargo(root).args(clippy))
+        });
+        self.part("house", |_| check::run(root).map(|()| Count::default()));
+        self.part("tests", |run| {
+            let mut command = run.cargo_test().args(["--lib", "--bins"]);
+            for test in &run.targets.plain {
+                command = command.args(["--test", test]);
+            }
+            counted(command)
+        });
+        self.engine_tests(Kind::Distribution, "engine");
+        if self.options.full {
+            self.engine_tests(Kind::Newest, "newest engine");
+        }
+        if let Some(corpus) = self.options.corpus.clone() {
+            self.part("conformance", |run| run.conformance(&corpus));
+        }
+        self.part("documentation examples", |run| {
+            match counted(run.cargo_test().arg("--doc")) {
+                // There need not be any.
+                Err(error) if error.is::<NoTest>() => Ok(Count::default()),
+                other => other,
+            }
+        });
+        self.part("documentation", |_| {
+            plain(
+                cargo(root)
+                    .args(["doc", "--workspace", "--no-deps", "--quiet"])
+                    .env("RUSTDOCFLAGS", "--deny warnings"),
+            )
+        });
+    }
+
+    /// Runs one part, unless an earlier one failed, and notes how it ended.
+    fn part(&mut self, name: &str, work: impl FnOnce(&Self) -> Result<Count>) {
+        if let Some(broken) = self.report.broken() {
+            let end = End::NotRun(format!("`{broken}` failed before it"));
+            self.note(name, Instant::now(), Count::default(), end);
+            return;
+        }
+        println!("\n== {name}");
+        let begun = Instant::now();
+        let (count, end) = match work(self) {
+            Ok(count) if count.left_out > 0 => {
+                let why = format!("{} tests were left out", count.left_out);
+                (count, End::Failed(why))
+            }
+            Ok(count) => (count, End::Done),
+            Err(error) => match error.downcast::<Failing>() {
+                Ok(Failing { count, why }) => (count, End::Failed(why)),
+                Err(error) => (Count::default(), End::Failed(format!("{error:#}"))),
+            },
+        };
+        self.note(name, begun, count, end);
+    }
+
+    fn note(&mut self, name: &str, begun: Instant, count: Count, end: End) {
+        self.report.parts.push(Part {
+            name: name.to_owned(),
+            took: begun.elapsed(),
+            count,
+            end,
+        });
+    }
+
+    fn cargo_test(&self) -> Program {
+        cargo(self.root).args(test_arguments(&self.targets))
+    }
+
+    fn engine_tests(&mut self, kind: Kind, name: &str) {
+        let mut engine = None;
+        self.part(&format!("{name}, preparation"), |run| {
+            engine = Some(run.prepare_engine(kind)?);
+            Ok(Count::default())
+        });
+        self.part(&format!("{name}, tests"), |run| {
+            let Some(engine) = &engine else {
+                bail!("there is no engine")
+            };
+            run.on_engine(engine)
+        });
+        if let Some(Engine { own: Some(own), .. }) = &engine
+            && let Err(error) = own.down()
+        {
+            self.note(
+                &format!("{name}, end"),
+                Instant::now(),
+                Count::default(),
+                End::Failed(format!("{error:#}")),
+            );
+        }
+    }
+
+    fn prepare_engine(&self, kind: Kind) -> Result<Engine> {
+        let named = std::env::var("BOWLINE_TEST_DOCKER_HOST")
+            .ok()
+            .filter(|host| !host.is_empty());
+        let engine = if let Some(host) = named {
+            let endpoint = Endpoint::parse(&host)?;
+            if !endpoint.answers() {
+                bail!("no engine answers at `{host}`, which BOWLINE_TEST_DOCKER_HOST names");
+            }
+            Engine {
+                endpoint,
+                own: None,
+                _lock: None,
+            }
+        } else {
+            let own = Own::new(kind, "test")?;
+            let lock = own.lock()?;
+            own.up(!self.options.no_install)?;
+            own.clear()?;
+            Engine {
+                endpoint: own.endpoint(),
+                own: Some(own),
+                _lock: Some(lock),
+            }
+        };
+        let version = engine.endpoint.get("/version")?;
+        println!(
+            "engine {} at {}",
+            version["Version"].as_str().unwrap_or("?"),
+            engine.endpoint.as_host()
+        );
+        images::prepare(self.root, &engine.endpoint, &[])?;
+        Ok(engine)
+    }
+
+    fn on_engine(&self, engine: &Engine) -> Result<Count> {
+        if self.targets.engine.is_empty() {
+            bail!("the workspace has no test named `engine_…`");
+        }
+        let mut arguments = test_arguments(&self.targets);
+        for test in &self.targets.engine {
+            arguments.extend(["--test".to_owned(), test.clone()]);
+        }
+        // Built outside: in there is no network.
+        plain(cargo(self.root).args(&arguments).arg("--no-run"))?;
+        let command = match &engine.own {
+            Some(own) => own.inside(&cargo_program())?.folder(self.root),
+            None => cargo(self.root),
+        };
+        let own_program = std::env::current_exe().context("cannot find this program's own file")?;
+        let command = command
+            .args(&arguments)
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("BOWLINE_TEST_XTASK", own_program)
+            .env("BOWLINE_TEST_DOCKER_HOST", engine.endpoint.as_host());
+        counted(if self.options.full {
+            command.env("BOWLINE_TEST_FULL", "1")
+        } else {
+            command
+        })
+    }
+
+    fn conformance(&self, corpus: &Path) -> Result<Count> {
+        let folder = self.root.join(corpus);
+        if !folder.is_dir() {
+            bail!("the corpus `{}` is no folder", corpus.display());
+        }
+        if self.targets.corpus.is_empty() {
+            bail!("the workspace has no test named `corpus_…`");
+        }
+        let mut command = self.cargo_test();
+        for test in &self.targets.corpus {
+            command = command.args(["--test", test]);
+        }
+        counted(
+            command.env(
+                "BOWLINE_CORPUS",
+                folder
+                    .canonicalize()
+                    .context("the corpus has no absolute path")?,
+            ),
+        )
+    }
+}
+
+/// A part in which some tests failed.
+#[derive(Debug)]
+struct Failing {
+    count: Count,
+    why: String,
+}
+
+impl std::fmt::Display for Failing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Failing {}
+
+/// A part in which no test ran.
+#[derive(Debug)]
+struct NoTest;
+
+impl std::fmt::Display for NoTest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no test ran")
+    }
+}
+
+impl std::error::Error for NoTest {}
+
+fn cargo_program() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+fn cargo(root: &Path) -> Program {
+    program(cargo_program()).folder(root)
+}
+
+fn test_arguments(targets: &Targets) -> Vec<String> {
+    let mut arguments: Vec<String> = ["test", "--workspace", "--no-fail-fast"]
+        .map(str::to_owned)
+        .to_vec();
+    if !targets.features.is_empty() {
+        arguments.extend(["--features".to_owned(), targets.features.join(",")]);
+    }
+    arguments
+}
+
+fn plain(command: Program) -> Result<Count> {
+    command.run().map(|()| Count::default())
+}
+
+/// Runs tests, shows their output as it comes, and counts.
+fn counted(command: Program) -> Result<Count> {
+    let mut command = command.into_command();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut count = Count::default();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line.context("cannot read the tests' output")?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            count.read(&line);
+        }
+    }
+    let status = child.wait().context("cannot wait for the tests")?;
+    if !status.success() || count.failed > 0 {
+        let why = format!("cargo test ended with {status}");
+        return Err(Failing { count, why }.into());
+    }
+    if count.passed + count.left_out == 0 {
+        return Err(NoTest.into());
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Options> {
+        Options::parse(
+            &words
+                .iter()
+                .map(|&word| word.to_owned())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn options_are_read_and_unknown_ones_refused() {
+        let options = parse(&["--corpus", "../corpus", "--full"]).unwrap();
+        assert_eq!(
+            (options.corpus, options.full, options.no_install),
+            (Some("../corpus".into()), true, false)
+        );
+        assert!(parse(&["--corpus"]).is_err());
+        assert!(parse(&["--fast"]).is_err());
+    }
+
+    #[test]
+    fn failing_tests_are_counted_and_silence_is_not_success() {
+        let said = |line: &str| program("echo").arg(line);
+        let failing =
+            counted(said("test result: FAILED. 2 passed; 1 failed; 0 ignored")).unwrap_err();
+        assert_eq!(failing.downcast::<Failing>().unwrap().count.failed, 1);
+        assert!(counted(program("false")).unwrap_err().is::<Failing>());
+        assert!(counted(said("nothing")).unwrap_err().is::<NoTest>());
+        assert_eq!(
+            counted(said("test result: ok. 2 passed; 0 failed; 0 ignored"))
+                .unwrap()
+                .passed,
+            2
+        );
+    }
+}
