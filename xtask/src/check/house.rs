@@ -154,6 +154,7 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("anyhow"            in ["xtask", "orders"], or tests),
     library!("cargo_metadata"    in ["xtask"]),
     library!("insta"             in ["bowline-testkit"], or tests),
+    library!("libtest-mimic"     in ["bowline-testkit"], or tests),
     library!("proptest"          in ["bowline-testkit"], or tests),
     library!("tempfile"          in ["bowline-testkit"], or tests),
 ];

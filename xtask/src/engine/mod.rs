@@ -24,7 +24,7 @@ usage: cargo xtask engine up|down|kill|clear|status|run [--kind distribution|new
   down            stop it with everything in it; images are kept
   kill            kill it as a crash would
   clear           remove every container, network and volume in it
-  run -- PROGRAM  run a program where its published ports are, with DOCKER_HOST set
+  run -- PROGRAM  run a program where its published ports are, with DOCKER_HOST and BOWLINE_TEST_DOCKER_HOST set
 ";
 
 /// Carries out `cargo xtask engine …`.
@@ -54,13 +54,15 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         Some("clear") => engine.clear()?,
         Some("status") => {}
         Some("run") => {
+            let host = engine.endpoint().as_host();
             let [program, arguments @ ..] = rest.as_slice() else {
                 bail!("{USAGE}")
             };
             return engine
                 .inside(program)?
                 .args(arguments)
-                .env("DOCKER_HOST", engine.endpoint().as_host())
+                .env("DOCKER_HOST", &host)
+                .env("BOWLINE_TEST_DOCKER_HOST", &host)
                 .run();
         }
         // Not for people: the engine starts it.
