@@ -39,7 +39,9 @@ usage: cargo xtask COMMAND
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // It has said itself what is wrong.
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -47,11 +49,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &[String]) -> Result<()> {
+/// Carries out a command and says whether all is well.
+fn run(arguments: &[String]) -> Result<bool> {
     let root = root();
     let [command, rest @ ..] = arguments else {
         print!("{USAGE}");
-        return Ok(());
+        return Ok(true);
     };
     let asks_for_help = rest
         .first()
@@ -59,7 +62,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match command.as_str() {
         "test" if asks_for_help => print!("{}", test::USAGE),
         "engine" if asks_for_help => print!("{}", engine::USAGE),
-        "test" => test::run(&root, rest)?,
+        "test" => return test::run(&root, rest),
         "check" => check::run(&root)?,
         "audit" => audit::run(&root)?,
         "images" if rest == ["--list"] => images::list(&root)?,
@@ -71,7 +74,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "help" | "--help" | "-h" => print!("{USAGE}"),
         other => bail!("there is no command `{other}`\n\n{USAGE}"),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The workspace: the folder above this crate's own.

@@ -39,8 +39,8 @@ struct Options {
     no_install: bool,
 }
 
-/// Carries out `cargo xtask test …`.
-pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+/// Carries out `cargo xtask test …`; the last line printed is the count, and the answer is whether all is well.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     let options = Options::parse(arguments)?;
     let targets = Targets::read(root)?;
     let mut run = Run {
@@ -56,11 +56,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         "sample run: `--full` runs all figures and the newest engine"
     };
     print!("\n{}", run.report.text(scope));
-    if run.report.is_good() {
-        Ok(())
-    } else {
-        bail!("the tests did not all pass")
-    }
+    Ok(run.report.is_good())
 }
 
 impl Options {
