@@ -189,7 +189,7 @@ fn mount(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
     match volume::parse(text) {
         Ok(parsed) => {
             if let Some(name) = parsed.swallowed_name() {
-                let caution = Caution::DriveLetter { written: text.to_owned(), source_path: parsed.source.clone(), volume: name.to_owned() };
+                let caution = Caution::DriveLetter { written: text.to_owned(), source_path: if parsed.source.is_empty() { parsed.target.clone() } else { parsed.source.clone() }, volume: name.to_owned() };
                 ctx.warn(node.span, at, caution);
             }
             *node = parsed.into_node(node.span);

@@ -22,6 +22,10 @@ pub(crate) fn check(ctx: &mut Context, project: &Project, locate: Locate<'_>) {
         checker.healthcheck_and_watch(service);
         checker.mounts(service);
     }
+    for (name, _) in project.secrets.iter().filter(|(_, secret)| !secret.external && secret.file.is_empty() && secret.environment.is_empty()) {
+        let path = format!("secrets.{name}");
+        ctx.fail_at(locate(&path), path, Mistake::NoSource { allowed: &["file", "environment"] });
+    }
     container_names(ctx, project, locate);
     if let Some(chain) = cycle(project) {
         let path = format!("services.{}.depends_on", chain[0]);

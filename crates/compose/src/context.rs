@@ -25,6 +25,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// An empty desk for a user who stands in this folder.
+    pub(crate) fn in_folder(current_dir: &str) -> Self {
+        Self { sources: Sources { current_dir: current_dir.to_owned(), ..Sources::default() }, ..Self::default() }
+    }
+
     /// Reports a mistake at a path of the tree.
     pub(crate) fn fail(&mut self, span: Span, at: &At<'_>, mistake: Mistake) {
         self.fail_with(span, at.to_string(), mistake, Vec::new());

@@ -66,6 +66,7 @@ fn split(spec: &str) -> (&str, &str, &str) {
 fn address(text: &str) -> Result<String, String> {
     let bare = match text.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').ok_or_else(|| format!("`{text}` is not an address"))?,
+        None if text.contains(':') => return Err(format!("write the address as `[{text}]`")),
         None => text,
     };
     if !bare.is_empty() && bare.parse::<IpAddr>().is_err() {
@@ -119,7 +120,6 @@ mod tests {
             ("127.0.0.1:8080:80", "127.0.0.1", "8080", 80, "tcp"),
             ("127.0.0.1::80", "127.0.0.1", "", 80, "tcp"),
             ("[::1]:8080:80/udp", "::1", "8080", 80, "udp"),
-            ("::1:8080:80", "::1", "8080", 80, "tcp"),
             ("8000-8010:80", "", "8000-8010", 80, "tcp"),
             ("53:53/UDP", "", "53", 53, "udp"),
         ] {
@@ -143,6 +143,7 @@ mod tests {
             ("1.2.3:80:80", "`1.2.3` is not an address"),
             ("80-82:90-91", "the ranges `90-91` and `80-82` differ in length"),
             ("70000:80", "`70000` is not a port of the host"),
+            ("::1:8080:80", "write the address as `[::1]`"),
             ("80/icmp", "`icmp` is not a protocol (tcp, udp or sctp)"),
             ("82-80:80", "`82-80` is not a port of the host"),
         ] {

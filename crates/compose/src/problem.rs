@@ -58,6 +58,8 @@ pub enum Mistake {
     UnknownTag { tag: String },
     #[error("the tag `{tag}` does not fit {found}")]
     TagMismatch { tag: String, found: &'static str },
+    #[error("no anchor `&{name}` before this alias")]
+    UnknownAnchor { name: String },
     #[error("an alias refers to what contains it")]
     AliasCycle,
     #[error("more than {limit} values once aliases are expanded")]
@@ -66,8 +68,8 @@ pub enum Mistake {
     BadMerge { found: &'static str },
     #[error("a Compose file is a mapping, and this is {found}")]
     NotAMapping { found: &'static str },
-    #[error("empty Compose file")]
-    Empty,
+    #[error("nothing in {}", list_owned(files))]
+    Empty { files: Vec<String> },
 
     // Names and options.
     #[error("`{name}` is not a project name: lower-case letters, digits, `-` and `_`, beginning with a letter or digit")]
@@ -86,8 +88,8 @@ pub enum Mistake {
     RequiredVariable { name: String, state: &'static str, message: String },
     #[error("`{value}` is not {wanted}")]
     BadValue { value: String, wanted: &'static str },
-    #[error("line {line} of the environment file: {reason}")]
-    BadEnvLine { line: usize, reason: String },
+    #[error("line {line} of `{file}`: {reason}")]
+    BadEnvLine { file: String, line: usize, reason: String },
     #[error("unknown environment file format `{format}`")]
     BadEnvFormat { format: String },
 
@@ -110,9 +112,9 @@ pub enum Mistake {
     TooLarge { most: i64 },
     #[error("`{value}` stands twice in the list")]
     DuplicateItem { value: String },
-    #[error("no port in `{spec}`: {reason}")]
+    #[error("`{spec}` is not a port: {reason}")]
     BadPort { spec: String, reason: String },
-    #[error("no volume in `{spec}`: {reason}")]
+    #[error("`{spec}` is not a volume: {reason}")]
     BadVolume { spec: String, reason: &'static str },
     #[error("too many colons in the device `{spec}`")]
     BadDevice { spec: String },
@@ -252,6 +254,10 @@ impl Caution {
         };
         vec![hint]
     }
+}
+
+fn list_owned(items: &[String]) -> String {
+    list(&items.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn list(items: &[&str]) -> String {

@@ -44,7 +44,7 @@ pub struct Model {
 ///
 /// All independent mistakes that were found, with their places.
 pub fn load(request: &Request) -> Result<Loaded, LoadError> {
-    let mut ctx = Context::default();
+    let mut ctx = Context::in_folder(&request.current_dir);
     let project = load_project(&mut ctx, request);
     match project {
         Some(project) if !ctx.has_failed() => Ok(Loaded { project, warnings: Report::new(ctx.warnings, ctx.sources) }),
@@ -58,7 +58,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
 ///
 /// All independent mistakes that were found, with their places.
 pub fn load_model(request: &Request) -> Result<Model, LoadError> {
-    let mut ctx = Context::default();
+    let mut ctx = Context::in_folder(&request.current_dir);
     match load_tree(&mut ctx, request) {
         Some((root, ..)) if !ctx.has_failed() => Ok(Model { root, warnings: Report::new(ctx.warnings, ctx.sources) }),
         _ => Err(LoadError::new(ctx)),
@@ -126,7 +126,7 @@ fn load_tree(ctx: &mut Context, request: &Request) -> Option<(Node, String, Loca
     };
     let mut root = loader.model(files)?;
     if root.as_map().is_none_or(indexmap::IndexMap::is_empty) {
-        ctx.fail_at(Span::NOWHERE, String::new(), Mistake::Empty);
+        ctx.fail_at(Span::NOWHERE, String::new(), Mistake::Empty { files: located.files });
         return None;
     }
     if name.is_empty() {
@@ -179,6 +179,11 @@ fn load_project(ctx: &mut Context, request: &Request) -> Option<Project> {
     project.compose_files.clone_from(&located.files);
     project.environment = located.environment.iter().map(|(key, value)| (key.clone(), Secret::new(value.clone()))).collect();
     select::apply_profiles(&mut project, &located.profiles);
+    for service in project.services.values_mut() {
+        if let (Some(scale), Some(deploy)) = (service.scale, &mut service.deploy) {
+            deploy.replicas.get_or_insert(scale);
+        }
+    }
     if !request.no_consistency {
         consistency::check(ctx, &project, &|path| spans.nearest(path));
         warn_of_oddities(ctx, &project, &spans);
@@ -296,7 +301,7 @@ fn read_service_env_file(ctx: &mut Context, file: &EnvFile, read: &mut Environme
     };
     if let Err(error) = parsed {
         let span = request::line_span(ctx, name, text, error.line);
-        ctx.fail_at(span, path, Mistake::BadEnvLine { line: error.line, reason: error.reason });
+        ctx.fail_at(span, path, Mistake::BadEnvLine { file: name.clone(), line: error.line, reason: error.reason });
     }
 }
 
@@ -317,7 +322,7 @@ fn resolve_labels(ctx: &mut Context, project: &mut Project, spans: &Spans) {
             let known = read.clone();
             if let Err(error) = dotenv::parse(&text, &mut read, &|key| known.get(key).cloned()) {
                 let span = request::line_span(ctx, file, text, error.line);
-                ctx.fail_at(span, path, Mistake::BadEnvLine { line: error.line, reason: error.reason });
+                ctx.fail_at(span, path, Mistake::BadEnvLine { file: file.clone(), line: error.line, reason: error.reason });
             }
         }
         let Pairs(labels) = &mut service.labels;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use bowline_model::{Place, mask_line};
+use bowline_model::{MASK, Place, is_secret_key, mask_line};
 
 use crate::context::Context;
 use crate::problem::{Caution, Mistake, Remark};
@@ -40,12 +40,7 @@ impl LoadError {
 
     /// Renders the mistakes with the user's lines, and warnings that may explain them.
     pub fn render(&self, color: bool) -> String {
-        let style = Style { color };
-        let mut out = String::new();
-        for warning in &self.warnings {
-            write_remark(&mut out, style, "warning", warning, &self.problems.sources);
-        }
-        out + &self.problems.render(color)
+        render(&self.warnings, &self.problems.sources, "warning", color) + &self.problems.render(color)
     }
 }
 
@@ -101,10 +96,20 @@ impl Report<Caution> {
 
 fn render<T: Display>(remarks: &[Remark<T>], sources: &Sources, word: &str, color: bool) -> String {
     let mut out = String::new();
-    for remark in remarks {
+    for (index, remark) in remarks.iter().enumerate() {
         write_remark(&mut out, Style { color }, word, remark, sources);
+        // The same advice for one mistake after the other is given once, behind the last.
+        if remarks.get(index + 1).is_none_or(|next| next.hints != remark.hints) {
+            write_hints(&mut out, Style { color }, &remark.hints);
+        }
     }
     out
+}
+
+fn write_hints(out: &mut String, style: Style, hints: &[String]) {
+    for hint in hints {
+        let _ = writeln!(out, "{}: {}", style.paint("1;36", "hint"), printable(hint));
+    }
 }
 
 fn headline<T: Display>(remark: &Remark<T>) -> String {
@@ -125,7 +130,7 @@ fn write_remark<T: Display>(out: &mut String, style: Style, word: &str, remark: 
         let bar = style.paint("1;34", "|");
         let margin = " ".repeat(number.len());
         let _ = writeln!(out, "{margin}{} {}", style.paint("1;34", "-->"), excerpt.place);
-        let line = printable(&mask_line(excerpt.line)).trim_end().to_owned();
+        let line = printable(&shown_line(remark, excerpt.line));
         // A line that is too long to look at is left out; its place says enough.
         if line.chars().count() <= 200 {
             let column = excerpt.place.column as usize - 1;
@@ -137,9 +142,15 @@ fn write_remark<T: Display>(out: &mut String, style: Style, word: &str, remark: 
             }
         }
     }
-    for hint in &remark.hints {
-        let _ = writeln!(out, "{}: {}", style.paint("1;36", "hint"), printable(hint));
+}
+
+/// The user's line, without secrets. A line of a secret value that does not begin with its key is not shown.
+fn shown_line<T>(remark: &Remark<T>, line: &str) -> String {
+    let key = remark.path.rsplit('.').next().unwrap_or_default();
+    if is_secret_key(key) && !line.contains(key) {
+        return MASK.to_owned();
     }
+    mask_line(line).trim_end().to_owned()
 }
 
 /// Text from a file, without what could steer a terminal.

@@ -169,7 +169,7 @@ pub(crate) fn read_env_file(ctx: &mut Context, path: &str, read: &mut Environmen
     let lookup = |name: &str| environment.get(name).or_else(|| known.get(name)).cloned();
     if let Err(error) = dotenv::parse(&text, read, &lookup) {
         let span = line_span(ctx, path, text, error.line);
-        ctx.fail_at(span, String::new(), Mistake::BadEnvLine { line: error.line, reason: error.reason });
+        ctx.fail_at(span, String::new(), Mistake::BadEnvLine { file: path.to_owned(), line: error.line, reason: error.reason });
         return None;
     }
     Some(())

@@ -1,5 +1,6 @@
 //! The texts that were loaded, and places in them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bowline_model::Place;
@@ -23,17 +24,27 @@ impl Span {
 }
 
 /// One loaded text.
-#[derive(Debug)]
-struct Source {
+pub(crate) struct Source {
     name: Arc<str>,
     text: String,
     /// Offsets at which lines begin.
     lines: Vec<usize>,
 }
 
+impl fmt::Debug for Source {
+    /// Names the text without showing it: it may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.name, self.text.len())
+    }
+}
+
 /// All texts that took part in loading a project, kept so that errors can show the user's own lines.
 #[derive(Debug, Default)]
-pub struct Sources(Vec<Source>);
+pub(crate) struct Sources {
+    pub(crate) sources: Vec<Source>,
+    /// The folder in which the user stands; files below it are named from there.
+    pub(crate) current_dir: String,
+}
 
 /// A line of the user's text with the part of it that is meant.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,23 +59,20 @@ impl Sources {
     /// Takes a text in and returns the number by which spans refer to it.
     pub(crate) fn add(&mut self, name: &str, text: String) -> u32 {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        self.0.push(Source { name: name.into(), text, lines });
-        u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX)
+        let below = name.strip_prefix(self.current_dir.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        let name = below.filter(|_| !self.current_dir.is_empty()).unwrap_or(name);
+        self.sources.push(Source { name: name.into(), text, lines });
+        u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Returns a loaded text.
     pub(crate) fn text(&self, file: u32) -> &str {
-        self.0.get(file as usize).map_or("", |source| source.text.as_str())
-    }
-
-    /// Returns the name under which a text was loaded.
-    pub(crate) fn name(&self, file: u32) -> &str {
-        self.0.get(file as usize).map_or("", |source| &source.name)
+        self.sources.get(file as usize).map_or("", |source| source.text.as_str())
     }
 
     /// Returns where a span begins.
     pub(crate) fn place(&self, span: Span) -> Option<Place> {
-        let source = self.0.get(span.file as usize)?;
+        let source = self.sources.get(span.file as usize)?;
         let start = floor_boundary(&source.text, span.start as usize);
         let line = source.lines.partition_point(|begin| *begin <= start).saturating_sub(1);
         let column = source.text[source.lines[line]..start].chars().count();
@@ -74,7 +82,7 @@ impl Sources {
     /// Returns the line on which a span begins, with the width of what it covers there.
     pub(crate) fn excerpt(&self, span: Span) -> Option<Excerpt<'_>> {
         let place = self.place(span)?;
-        let source = &self.0[span.file as usize];
+        let source = &self.sources[span.file as usize];
         let begin = source.lines[place.line as usize - 1];
         let line = source.text[begin..].split(['\n', '\r']).next().unwrap_or("");
         let start = floor_boundary(&source.text, span.start as usize);

@@ -30,6 +30,8 @@ pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i64),
+    /// A whole number that only fits without a sign; nothing in Compose means one, but it can be printed.
+    Huge(u64),
     Float(f64),
     /// A plain scalar that YAML 1.1 takes for a date; Compose has no use for one anywhere.
     Date(String),
@@ -146,7 +148,7 @@ impl Value {
         match self {
             Value::Null => "nothing",
             Value::Bool(_) => "a boolean",
-            Value::Int(_) | Value::Float(_) => "a number",
+            Value::Int(_) | Value::Huge(_) | Value::Float(_) => "a number",
             Value::Date(_) => "a date",
             Value::Str(_) => "a string",
             Value::List(_) => "a list",
@@ -159,6 +161,7 @@ impl Value {
         match self {
             Value::Bool(flag) => Some(flag.to_string()),
             Value::Int(number) => Some(number.to_string()),
+            Value::Huge(number) => Some(number.to_string()),
             Value::Float(number) => Some(float_text(*number)),
             Value::Str(text) | Value::Date(text) => Some(text.clone()),
             Value::Null | Value::List(_) | Value::Map(_) => None,
@@ -220,15 +223,6 @@ impl<'a> At<'a> {
         }
         steps.reverse();
         steps
-    }
-
-    /// The last key of the path.
-    pub(crate) fn last_key(&self) -> Option<&'a str> {
-        match self {
-            At::Root => None,
-            At::Key(_, key) => Some(key),
-            At::Item(parent, _) => parent.last_key(),
-        }
     }
 }
 

@@ -96,9 +96,10 @@ impl Volume {
 
     /// The name that a one-letter volume would have had, where the source was read as a drive instead.
     pub(crate) fn swallowed_name(&self) -> Option<&str> {
-        let mut chars = self.source.chars();
+        let path = if self.source.is_empty() { &self.target } else { &self.source };
+        let mut chars = path.chars();
         match (chars.next(), chars.next(), chars.next()) {
-            (Some(letter), Some(':'), Some('/')) if letter.is_alphabetic() => Some(&self.source[..letter.len_utf8()]),
+            (Some(letter), Some(':'), Some('/')) if letter.is_alphabetic() => Some(&path[..letter.len_utf8()]),
             _ => None,
         }
     }

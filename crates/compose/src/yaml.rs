@@ -92,7 +92,8 @@ impl Composer<'_> {
             }
             Event::Alias(id) => match self.anchors.get(&id) {
                 Some(Some(node)) => {
-                    let node = node.clone();
+                    let mut node = node.clone();
+                    drop_resets(&mut node);
                     self.nodes += count(&node);
                     self.place(node);
                 }
@@ -250,6 +251,10 @@ impl Composer<'_> {
         let start = u32::try_from(at.byte_offset().unwrap_or_else(|| at.index()).min(self.text.len())).unwrap_or(0);
         let span = Span { file: self.file, start, end: start + 1 };
         let mut hints = Vec::new();
+        if let Some(alias) = self.text[start as usize..].strip_prefix('*').filter(|_| error.info().contains("anchor")) {
+            let name = alias.split([' ', ',', ']', '}', '\n', '\r']).next().unwrap_or_default().to_owned();
+            return self.fail(Span { end: start + 1 + u32::try_from(name.len()).unwrap_or(0), ..span }, Mistake::UnknownAnchor { name });
+        }
         if self.text[start as usize..].starts_with('\t') || self.text[..start as usize].ends_with('\t') {
             hints.push("YAML is indented with spaces; replace the tab".to_owned());
         }
@@ -262,6 +267,22 @@ impl Composer<'_> {
         }
         self.failed = true;
         self.ctx.fail_with(span, self.file_path(), Mistake::Syntax { reason: error.info().to_owned() }, hints);
+    }
+}
+
+/// Takes out of a copy of an anchored node what is reset inside it: a reset counts where it is written, not
+/// where aliases bring it.
+fn drop_resets(node: &mut Node) {
+    match &mut node.value {
+        Value::List(items) => {
+            items.retain(|item| item.mark != Some(Mark::Reset));
+            items.iter_mut().for_each(drop_resets);
+        }
+        Value::Map(map) => {
+            map.retain(|_, entry| entry.node.mark != Some(Mark::Reset));
+            map.values_mut().for_each(|entry| drop_resets(&mut entry.node));
+        }
+        _ => {}
     }
 }
 
@@ -401,9 +422,7 @@ fn integer(text: &str) -> Option<Value> {
     let value = if negative { -magnitude } else { magnitude };
     match i64::try_from(value) {
         Ok(value) => Some(Value::Int(value)),
-        // Beyond 64 bits signed Compose still holds an unsigned number; as text and as JSON it looks the same.
-        #[expect(clippy::cast_precision_loss, reason = "numbers of this size are printed only, and nothing in Compose means one")]
-        Err(_) => u64::try_from(value).ok().map(|value| Value::Float(value as f64)),
+        Err(_) => u64::try_from(value).ok().map(Value::Huge),
     }
 }
 
@@ -491,9 +510,9 @@ mod tests {
     }
 
     #[test]
-    fn resets_are_recorded_through_aliases_and_merge_keys() {
-        let (documents, _) = read("x-base: &base\n  ports: !reset []\nservices:\n  web:\n    <<: *base\n    image: !override b\n");
-        assert_eq!(documents[0].resets, [vec!["x-base", "ports"], vec!["services", "web", "ports"], vec!["services", "web", "image"]]);
+    fn resets_count_where_they_are_written_and_overrides_wherever_aliases_bring_them() {
+        let (documents, _) = read("x-base: &base\n  ports: !reset []\n  image: !override b\nservices:\n  web:\n    <<: *base\n");
+        assert_eq!(documents[0].resets, [vec!["x-base", "ports"], vec!["x-base", "image"], vec!["services", "web", "image"]]);
         assert!(documents[0].root.get("services").and_then(|node| node.get("web")).and_then(|node| node.get("ports")).is_none());
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A place in a file of the user's. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file as it was named when it was loaded, an absolute path except for standard input (`-`).
+    /// The file: a path from the current folder where it lies below that, else an absolute one; `-` is standard input.
     pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,

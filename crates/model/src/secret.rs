@@ -86,7 +86,8 @@ pub fn mask_line(line: &str) -> String {
     let mut start = 0;
     while let Some(found) = KEY_VALUE.captures(&line[start..]) {
         let (Some(key), Some(value)) = (found.name("key"), found.name("value")) else { break };
-        if is_secret_key(key.as_str()) {
+        // `secrets:` opens a section; the names in it are no secrets.
+        if is_secret_key(key.as_str()) && key.as_str() != "secrets" {
             let keep = &line[..start + value.start()];
             let opening = if matches!(value.as_str().chars().next(), Some('|' | '>' | '&' | '*')) { value.as_str() } else { MASK };
             return mask_passwords(keep) + opening;

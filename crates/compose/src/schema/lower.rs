@@ -65,10 +65,13 @@ pub(crate) fn plain(node: &Node) -> Json {
         Value::Null => Json::Null,
         Value::Bool(flag) => (*flag).into(),
         Value::Int(number) => (*number).into(),
+        Value::Huge(number) => (*number).into(),
         #[expect(clippy::cast_possible_truncation, reason = "only whole numbers that a double holds exactly get here")]
-        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => (*number as i64).into(),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 && !(*number == 0.0 && number.is_sign_negative()) => (*number as i64).into(),
         Value::Float(number) => (*number).into(),
-        Value::Str(text) | Value::Date(text) => text.clone().into(),
+        Value::Str(text) => text.clone().into(),
+        Value::Date(text) if text.len() <= "2001-12-31".len() => format!("{text}T00:00:00Z").into(),
+        Value::Date(text) => text.clone().into(),
         Value::List(items) => items.iter().map(plain).collect(),
         Value::Map(map) => map.iter().map(|(key, entry)| (key.clone(), plain(&entry.node))).collect(),
     }

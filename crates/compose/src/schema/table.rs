@@ -51,7 +51,7 @@ static SERVICE: Record = Record {
         ("configs", FILE_REFERENCES),
         ("container_name", Matching(is_container_name, "a letter or digit, then at least one letter, digit, `_`, `.` or `-`")),
         ("cpu_count", Whole(0, i64::MAX)),
-        ("cpu_percent", Fraction),
+        ("cpu_percent", Whole(0, 100)),
         ("cpu_period", Quantity),
         ("cpu_quota", Quantity),
         ("cpu_rt_period", Quantity),

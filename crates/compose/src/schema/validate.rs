@@ -123,14 +123,14 @@ fn unknown_field(ctx: &mut Context, key: &str, map: &Map, at: &At<'_>, record: &
 impl Shape {
     /// Tells whether a value is of a kind that can have this shape.
     pub(super) fn accepts(&self, value: &Value) -> bool {
-        use Value::{Bool, Float, Int, List, Map, Null, Str};
+        use Value::{Bool, Float, Huge, Int, List, Map, Null, Str};
         match self {
             Shape::Any => true,
             Shape::Text | Shape::Matching(..) | Shape::OneOf(_) | Shape::SizeText | Shape::Time => matches!(value, Str(_)),
-            Shape::Label | Shape::Quantity | Shape::Fraction | Shape::Size | Shape::Mode => matches!(value, Str(_) | Int(_) | Float(_)),
+            Shape::Label | Shape::Quantity | Shape::Fraction | Shape::Size | Shape::Mode => matches!(value, Str(_) | Int(_) | Huge(_) | Float(_)),
             Shape::Flag | Shape::FlagText => matches!(value, Str(_) | Bool(_)),
             Shape::StrictFlag => matches!(value, Bool(_)),
-            Shape::Whole(..) | Shape::Count => matches!(value, Str(_) | Int(_)),
+            Shape::Whole(..) | Shape::Count => matches!(value, Str(_) | Int(_)) || matches!(value, Float(number) if number.fract() == 0.0),
             Shape::StrictWhole => matches!(value, Int(_)),
             Shape::Command => matches!(value, Null | Str(_) | List(_)),
             Shape::Test => matches!(value, Str(_) | List(_)),

@@ -96,6 +96,9 @@ record! {
     Ipam {
         driver: String,
         config: Vec<IpamPool>,
+        /// Read and not printed by Compose 2.40.
+        #[serde(skip_serializing)]
+        options: BTreeMap<String, String>,
     }
 
     /// A range of addresses.

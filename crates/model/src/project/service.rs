@@ -78,6 +78,8 @@ record! {
         ports: Vec<Port>,
         privileged: bool,
         pull_policy: String,
+        /// Newer than what Compose 2.40 prints.
+        #[serde(skip_serializing)]
         pull_refresh_after: String,
         read_only: bool,
         restart: String,
@@ -124,8 +126,8 @@ record! {
         args: Pairs,
         provenance: String,
         sbom: String,
-        /// Key ids with the socket or key file of each, if given.
-        ssh: BTreeMap<String, Option<String>>,
+        /// Each entry reads `id` or `id=path`.
+        ssh: Vec<String>,
         labels: Pairs,
         cache_from: Vec<String>,
         cache_to: Vec<String>,
@@ -174,17 +176,17 @@ record! {
 
     /// The share of one block device.
     DeviceWeight {
-        #[serde(rename = "Path")]
+        #[serde(rename(serialize = "Path"), alias = "Path")]
         path: Shown<String>,
-        #[serde(rename = "Weight")]
+        #[serde(rename(serialize = "Weight"), alias = "Weight")]
         weight: Shown<i64>,
     }
 
     /// The rate limit of one block device, in bytes or operations a second.
     DeviceRate {
-        #[serde(rename = "Path")]
+        #[serde(rename(serialize = "Path"), alias = "Path")]
         path: Shown<String>,
-        #[serde(rename = "Rate")]
+        #[serde(rename(serialize = "Rate"), alias = "Rate")]
         rate: Shown<Bytes>,
     }
 
