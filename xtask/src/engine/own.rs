@@ -304,7 +304,14 @@ impl Own {
                 .args(["netns", "add", &self.namespace])
                 .run()?;
         }
-        let ip = |args: &[&str]| as_root("ip").args(["-n", &self.namespace]).args(args).run();
+        let namespace = format!("--net={}", self.namespace_file().display());
+        // Not `ip -n`, which also remounts the root, and so fails where the root is no mount of its own.
+        let ip = |args: &[&str]| {
+            as_root("nsenter")
+                .args([namespace.as_str(), "ip"])
+                .args(args)
+                .run()
+        };
         ip(&["link", "set", "lo", "up"])?;
         ip(&[
             "address",

@@ -220,8 +220,11 @@ impl Run<'_> {
         } else {
             let own = Own::new(kind, "test")?;
             let lock = own.lock()?;
-            own.up(!self.options.no_install)?;
-            own.clear()?;
+            if let Err(error) = own.up(!self.options.no_install).and_then(|()| own.clear()) {
+                // Half an engine is of no use to anybody, and its log stays.
+                drop(own.down());
+                return Err(error);
+            }
             Engine {
                 endpoint: own.endpoint(),
                 own: Some(own),
