@@ -44,7 +44,13 @@ pub(crate) fn canonical(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictn
 }
 
 /// Returns whether nothing below this field has forms of its own.
-fn service_field(ctx: &mut Context, node: &mut Node, at: &At<'_>, steps: &[&str], strictness: Strictness) -> bool {
+fn service_field(
+    ctx: &mut Context,
+    node: &mut Node,
+    at: &At<'_>,
+    steps: &[&str],
+    strictness: Strictness,
+) -> bool {
     let span = node.span;
     match steps {
         ["build"] => {
@@ -65,7 +71,12 @@ fn service_field(ctx: &mut Context, node: &mut Node, at: &At<'_>, steps: &[&str]
         }
         ["networks" | "models"] => {
             if let Value::List(items) = &node.value {
-                let map = items.iter().filter_map(|item| Some((item.as_str()?.to_owned(), entry(item.span, Node::new(Value::Null, item.span)))));
+                let map = items.iter().filter_map(|item| {
+                    Some((
+                        item.as_str()?.to_owned(),
+                        entry(item.span, Node::new(Value::Null, item.span)),
+                    ))
+                });
                 node.value = Value::Map(map.collect());
             }
             true
@@ -171,12 +182,19 @@ fn for_each_text(node: &mut Node, make: impl Fn(&str, Span) -> Node) {
 fn depends_on(node: &mut Node) {
     match &mut node.value {
         Value::List(items) => {
-            let map = items.iter().filter_map(|item| Some((item.as_str()?.to_owned(), entry(item.span, merge::started(item.span)))));
+            let map = items.iter().filter_map(|item| {
+                Some((
+                    item.as_str()?.to_owned(),
+                    entry(item.span, merge::started(item.span)),
+                ))
+            });
             node.value = Value::Map(map.collect());
         }
         Value::Map(map) => {
             for dependency in map.values_mut() {
-                dependency.node.set_default("condition", Value::Str("service_started".to_owned()));
+                dependency
+                    .node
+                    .set_default("condition", Value::Str("service_started".to_owned()));
                 dependency.node.set_default("required", Value::Bool(true));
             }
         }
@@ -189,13 +207,28 @@ fn mount(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
     match volume::parse(text) {
         Ok(parsed) => {
             if let Some(name) = parsed.swallowed_name() {
-                let caution = Caution::DriveLetter { written: text.to_owned(), source_path: if parsed.source.is_empty() { parsed.target.clone() } else { parsed.source.clone() }, volume: name.to_owned() };
+                let caution = Caution::DriveLetter {
+                    written: text.to_owned(),
+                    source_path: if parsed.source.is_empty() {
+                        parsed.target.clone()
+                    } else {
+                        parsed.source.clone()
+                    },
+                    volume: name.to_owned(),
+                };
                 ctx.warn(node.span, at, caution);
             }
             *node = parsed.into_node(node.span);
         }
         Err(reason) if strictness == Strictness::Refuse => {
-            ctx.fail(node.span, at, Mistake::BadVolume { spec: shown(at, text), reason });
+            ctx.fail(
+                node.span,
+                at,
+                Mistake::BadVolume {
+                    spec: shown(at, text),
+                    reason,
+                },
+            );
         }
         Err(_) => {}
     }
@@ -210,20 +243,31 @@ fn device(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictnes
         [source, target, permissions] => (*source, *target, *permissions),
         _ if strictness == Strictness::Leave => ("", "", "rwm"),
         _ => {
-            ctx.fail(node.span, at, Mistake::BadDevice { spec: shown(at, text) });
+            ctx.fail(
+                node.span,
+                at,
+                Mistake::BadDevice {
+                    spec: shown(at, text),
+                },
+            );
             return;
         }
     };
     let span = node.span;
     let mut device = Node::map(span);
     device.set("source", Node::text(source, span));
-    device.set("target", Node::text(if target.is_empty() { source } else { target }, span));
+    device.set(
+        "target",
+        Node::text(if target.is_empty() { source } else { target }, span),
+    );
     device.set("permissions", Node::text(permissions, span));
     *node = device;
 }
 
 fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
-    let Value::List(items) = &mut node.value else { return };
+    let Value::List(items) = &mut node.value else {
+        return;
+    };
     let mut ports = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let at = at.item(index);
@@ -233,7 +277,14 @@ fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
                 continue;
             }
             Value::Float(_) => {
-                ctx.fail(item.span, &at, Mistake::BadPort { spec: shown_node(&at, item), reason: "a port is a whole number".to_owned() });
+                ctx.fail(
+                    item.span,
+                    &at,
+                    Mistake::BadPort {
+                        spec: shown_node(&at, item),
+                        reason: "a port is a whole number".to_owned(),
+                    },
+                );
                 continue;
             }
             value => value.scalar_text().unwrap_or_default(),
@@ -242,20 +293,33 @@ fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
             Ok(parsed) => ports.extend(parsed.into_iter().map(|port| port.into_node(item.span))),
             // One value that cannot be read leaves the whole list as it stands, as Compose does.
             Err(_) if strictness == Strictness::Leave => return,
-            Err(reason) => ctx.fail(item.span, &at, Mistake::BadPort { spec: shown(&at, &spec), reason }),
+            Err(reason) => ctx.fail(
+                item.span,
+                &at,
+                Mistake::BadPort {
+                    spec: shown(&at, &spec),
+                    reason,
+                },
+            ),
         }
     }
     *items = ports;
 }
 
 fn ssh(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
-    let Value::List(items) = &node.value else { return };
+    let Value::List(items) = &node.value else {
+        return;
+    };
     let mut map = Map::new();
     for (index, item) in items.iter().enumerate() {
         let text = item.value.scalar_text().unwrap_or_default();
         match text.split_once('=') {
-            Some((id, path)) => map.insert(id.to_owned(), entry(item.span, Node::text(path, item.span))),
-            None if text == "default" => map.insert(text, entry(item.span, Node::new(Value::Null, item.span))),
+            Some((id, path)) => {
+                map.insert(id.to_owned(), entry(item.span, Node::text(path, item.span)))
+            }
+            None if text == "default" => {
+                map.insert(text, entry(item.span, Node::new(Value::Null, item.span)))
+            }
             None => {
                 ctx.fail(item.span, &at.item(index), Mistake::BadSshKey { key: text });
                 None
@@ -266,15 +330,24 @@ fn ssh(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
 }
 
 fn contexts(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
-    let Value::List(items) = &node.value else { return };
+    let Value::List(items) = &node.value else {
+        return;
+    };
     let mut map = Map::new();
     for (index, item) in items.iter().enumerate() {
         let text = item.value.scalar_text().unwrap_or_default();
         match text.split_once('=') {
-            Some((name, context)) => map.insert(name.to_owned(), entry(item.span, Node::text(context, item.span))),
+            Some((name, context)) => map.insert(
+                name.to_owned(),
+                entry(item.span, Node::text(context, item.span)),
+            ),
             None if strictness == Strictness::Leave => return,
             None => {
-                ctx.fail(item.span, &at.item(index), Mistake::NotKeyValue { entry: text });
+                ctx.fail(
+                    item.span,
+                    &at.item(index),
+                    Mistake::NotKeyValue { entry: text },
+                );
                 None
             }
         };
@@ -284,9 +357,17 @@ fn contexts(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictn
 
 /// `external: {name: x}`, the form of long ago, becomes `external: true` and `name: x`.
 fn external(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
-    let Some(external) = node.get("external").filter(|external| external.as_map().is_some()).cloned() else { return };
+    let Some(external) = node
+        .get("external")
+        .filter(|external| external.as_map().is_some())
+        .cloned()
+    else {
+        return;
+    };
     node.set("external", Node::new(Value::Bool(true), external.span));
-    let Some(outer) = external.get("name") else { return };
+    let Some(outer) = external.get("name") else {
+        return;
+    };
     ctx.warn(external.span, at, Caution::ExternalName);
     match node.get("name") {
         Some(name) if name != outer => ctx.fail(external.span, at, Mistake::TwoNames),

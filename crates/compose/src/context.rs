@@ -27,7 +27,13 @@ pub(crate) struct Context {
 impl Context {
     /// An empty desk for a user who stands in this folder.
     pub(crate) fn in_folder(current_dir: &str) -> Self {
-        Self { sources: Sources { current_dir: current_dir.to_owned(), ..Sources::default() }, ..Self::default() }
+        Self {
+            sources: Sources {
+                current_dir: current_dir.to_owned(),
+                ..Sources::default()
+            },
+            ..Self::default()
+        }
     }
 
     /// Reports a mistake at a path of the tree.
@@ -41,13 +47,31 @@ impl Context {
     }
 
     /// Reports a mistake with hints of its own; what empty variables did to the value is added to them.
-    pub(crate) fn fail_with(&mut self, span: Span, path: String, mistake: Mistake, mut hints: Vec<String>) {
+    pub(crate) fn fail_with(
+        &mut self,
+        span: Span,
+        path: String,
+        mistake: Mistake,
+        mut hints: Vec<String>,
+    ) {
         for variable in self.empty_variables.get(&span).into_iter().flatten() {
-            let state = if variable.is_set { "is set to nothing" } else { "is not set" };
-            hints.push(format!("the variable `{}` {state}; set it, or give it a default: `${{{}:-…}}`", variable.name, variable.name));
+            let state = if variable.is_set {
+                "is set to nothing"
+            } else {
+                "is not set"
+            };
+            hints.push(format!(
+                "the variable `{}` {state}; set it, or give it a default: `${{{}:-…}}`",
+                variable.name, variable.name
+            ));
         }
         hints.extend(mistake.hints());
-        let problem = Problem { what: mistake, path, hints, span };
+        let problem = Problem {
+            what: mistake,
+            path,
+            hints,
+            span,
+        };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -60,7 +84,12 @@ impl Context {
 
     /// Notes a warning at a path that is already text; the same warning at the same place is kept once.
     pub(crate) fn warn_at(&mut self, span: Span, path: String, caution: Caution) {
-        let warning = Remark { hints: caution.hints(), what: caution, path, span };
+        let warning = Remark {
+            hints: caution.hints(),
+            what: caution,
+            path,
+            span,
+        };
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }

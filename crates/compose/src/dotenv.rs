@@ -16,8 +16,15 @@ pub(crate) struct EnvError {
 ///
 /// Variables in values are looked up with `lookup` first, then among the keys read so far. A key without a
 /// value is taken from `lookup`, or left out.
-pub(crate) fn parse(text: &str, out: &mut BTreeMap<String, String>, lookup: Lookup<'_>) -> Result<(), EnvError> {
-    let mut reader = Reader { rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 };
+pub(crate) fn parse(
+    text: &str,
+    out: &mut BTreeMap<String, String>,
+    lookup: Lookup<'_>,
+) -> Result<(), EnvError> {
+    let mut reader = Reader {
+        rest: text.strip_prefix('\u{feff}').unwrap_or(text),
+        line: 1,
+    };
     while reader.skip_to_statement() {
         let (key, inherited) = reader.key()?;
         if key.contains(' ') {
@@ -37,15 +44,29 @@ pub(crate) fn parse(text: &str, out: &mut BTreeMap<String, String>, lookup: Look
 
 /// Reads an environment file in the `raw` format: values are taken as they stand, without quotes, variables
 /// or comments behind them.
-pub(crate) fn parse_raw(text: &str, out: &mut BTreeMap<String, String>, lookup: Lookup<'_>) -> Result<(), EnvError> {
-    for (index, line) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
+pub(crate) fn parse_raw(
+    text: &str,
+    out: &mut BTreeMap<String, String>,
+    lookup: Lookup<'_>,
+) -> Result<(), EnvError> {
+    for (index, line) in text
+        .strip_prefix('\u{feff}')
+        .unwrap_or(text)
+        .lines()
+        .enumerate()
+    {
         let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (key, value) = line.split_once('=').map_or((line, None), |(key, value)| (key, Some(value)));
+        let (key, value) = line
+            .split_once('=')
+            .map_or((line, None), |(key, value)| (key, Some(value)));
         if key.is_empty() || key.contains(char::is_whitespace) {
-            return Err(EnvError { line: index + 1, reason: "the name is missing or contains a space".to_owned() });
+            return Err(EnvError {
+                line: index + 1,
+                reason: "the name is missing or contains a space".to_owned(),
+            });
         }
         if let Some(value) = value.map(str::to_owned).or_else(|| lookup(key)) {
             out.insert(key.to_owned(), value);
@@ -61,18 +82,27 @@ struct Reader<'a> {
 
 /// White space that does not end a line.
 fn is_blank(c: char) -> bool {
-    matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
+    matches!(
+        c,
+        '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}'
+    )
 }
 
 impl<'a> Reader<'a> {
     fn fail<T>(&self, reason: String) -> Result<T, EnvError> {
-        Err(EnvError { line: self.line, reason })
+        Err(EnvError {
+            line: self.line,
+            reason,
+        })
     }
 
     /// Goes to where the next statement begins; says whether there is one.
     fn skip_to_statement(&mut self) -> bool {
         loop {
-            let begin = self.rest.find(|c: char| !c.is_whitespace()).unwrap_or(self.rest.len());
+            let begin = self
+                .rest
+                .find(|c: char| !c.is_whitespace())
+                .unwrap_or(self.rest.len());
             self.line += self.rest[..begin].matches('\n').count();
             self.rest = &self.rest[begin..];
             if !self.rest.starts_with('#') {
@@ -84,7 +114,11 @@ impl<'a> Reader<'a> {
 
     /// Reads the name of a variable and says whether it stands alone, without a value.
     fn key(&mut self) -> Result<(String, bool), EnvError> {
-        if let Some(rest) = self.rest.strip_prefix("export").filter(|rest| rest.starts_with(char::is_whitespace)) {
+        if let Some(rest) = self
+            .rest
+            .strip_prefix("export")
+            .filter(|rest| rest.starts_with(char::is_whitespace))
+        {
             self.rest = rest.trim_start_matches(is_blank);
         }
         let source = self.rest;
@@ -103,14 +137,22 @@ impl<'a> Reader<'a> {
                 }
                 '_' | '.' | '-' | '[' | ']' => {}
                 c if is_blank(c) || c.is_alphanumeric() => {}
-                c => return self.fail(format!("unexpected character `{c}` in the name of a variable")),
+                c => {
+                    return self.fail(format!(
+                        "unexpected character `{c}` in the name of a variable"
+                    ));
+                }
             }
         }
         self.rest = "";
         Ok((source.trim_end().to_owned(), true))
     }
 
-    fn value(&mut self, known: &BTreeMap<String, String>, lookup: Lookup<'_>) -> Result<String, EnvError> {
+    fn value(
+        &mut self,
+        known: &BTreeMap<String, String>,
+        lookup: Lookup<'_>,
+    ) -> Result<String, EnvError> {
         match self.rest.chars().next() {
             Some(quote @ ('"' | '\'')) => self.quoted(quote, known, lookup),
             _ => {
@@ -123,7 +165,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn quoted(&mut self, quote: char, known: &BTreeMap<String, String>, lookup: Lookup<'_>) -> Result<String, EnvError> {
+    fn quoted(
+        &mut self,
+        quote: char,
+        known: &BTreeMap<String, String>,
+        lookup: Lookup<'_>,
+    ) -> Result<String, EnvError> {
         let begin = self.line;
         let mut value = String::new();
         let mut escaped = false;
@@ -147,18 +194,34 @@ impl<'a> Reader<'a> {
                 continue;
             }
             self.rest = &self.rest[at + c.len_utf8()..];
-            return if quote == '"' { self.expand(&unescape(&value), known, lookup) } else { Ok(value) };
+            return if quote == '"' {
+                self.expand(&unescape(&value), known, lookup)
+            } else {
+                Ok(value)
+            };
         }
         self.line = begin;
         self.fail("a quote is not closed".to_owned())
     }
 
-    fn expand(&self, value: &str, known: &BTreeMap<String, String>, lookup: Lookup<'_>) -> Result<String, EnvError> {
+    fn expand(
+        &self,
+        value: &str,
+        known: &BTreeMap<String, String>,
+        lookup: Lookup<'_>,
+    ) -> Result<String, EnvError> {
         let lookup = |name: &str| lookup(name).or_else(|| known.get(name).cloned());
-        substitute(value, &lookup).map(|substituted| substituted.text).or_else(|error| match error {
-            TemplateError::Invalid => self.fail("the value has an invalid `${…}`; write `$$` for a literal dollar sign".to_owned()),
-            TemplateError::Required { name, message, .. } => self.fail(format!("the required variable `{name}` is missing: {message}")),
-        })
+        substitute(value, &lookup)
+            .map(|substituted| substituted.text)
+            .or_else(|error| match error {
+                TemplateError::Invalid => self.fail(
+                    "the value has an invalid `${…}`; write `$$` for a literal dollar sign"
+                        .to_owned(),
+                ),
+                TemplateError::Required { name, message, .. } => self.fail(format!(
+                    "the required variable `{name}` is missing: {message}"
+                )),
+            })
     }
 }
 
@@ -195,9 +258,20 @@ fn escape(text: &str) -> (Option<String>, usize) {
         Some('$') => (Some("$$".to_owned()), 2),
         Some('c') => (None, 2),
         Some('0') => {
-            let digits = text[2..].bytes().take(3).take_while(u8::is_ascii_digit).count();
+            let digits = text[2..]
+                .bytes()
+                .take(3)
+                .take_while(u8::is_ascii_digit)
+                .count();
             let octal = &text[2..2 + digits];
-            let value = if digits == 3 { u32::from_str_radix(octal, 8).ok().filter(|value| *value < 256).and_then(char::from_u32) } else { None };
+            let value = if digits == 3 {
+                u32::from_str_radix(octal, 8)
+                    .ok()
+                    .filter(|value| *value < 256)
+                    .and_then(char::from_u32)
+            } else {
+                None
+            };
             (value.map(String::from), 2 + digits)
         }
         _ => (None, 1),
@@ -210,7 +284,9 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<(String, String)>, EnvError> {
         let mut out = BTreeMap::new();
-        parse(text, &mut out, &|name| (name == "OUTER").then(|| "outer".to_owned()))?;
+        parse(text, &mut out, &|name| {
+            (name == "OUTER").then(|| "outer".to_owned())
+        })?;
         Ok(out.into_iter().collect())
     }
 
@@ -233,7 +309,11 @@ mod tests {
             ("# c\n\nK=v", "v"),
             ("K=\"\\0101\"", "A"),
         ] {
-            assert_eq!(read(text), Ok(vec![("K".to_owned(), value.to_owned())]), "{text:?}");
+            assert_eq!(
+                read(text),
+                Ok(vec![("K".to_owned(), value.to_owned())]),
+                "{text:?}"
+            );
         }
     }
 
@@ -241,7 +321,11 @@ mod tests {
     fn earlier_keys_are_visible_and_bare_keys_inherit() {
         assert_eq!(
             read("A=1\nB=${A}2\nOUTER\nNONE\n"),
-            Ok(vec![("A".into(), "1".into()), ("B".into(), "12".into()), ("OUTER".into(), "outer".into())])
+            Ok(vec![
+                ("A".into(), "1".into()),
+                ("B".into(), "12".into()),
+                ("OUTER".into(), "outer".into())
+            ])
         );
     }
 
@@ -249,13 +333,19 @@ mod tests {
     fn broken_lines_are_named_by_their_number() {
         assert_eq!(read("A=1\n\nB C=2").map_err(|error| error.line), Err(3));
         assert_eq!(read("A=1\nB='x").map_err(|error| error.line), Err(2));
-        assert_eq!(read("A!=1").map_err(|error| error.reason), Err("unexpected character `!` in the name of a variable".into()));
+        assert_eq!(
+            read("A!=1").map_err(|error| error.reason),
+            Err("unexpected character `!` in the name of a variable".into())
+        );
     }
 
     #[test]
     fn raw_files_keep_values_as_they_stand() {
         let mut out = BTreeMap::new();
         parse_raw("A=\"$x\" # y\n#c\nB\n", &mut out, &|_| None).expect("the file is well formed");
-        assert_eq!(out, BTreeMap::from([("A".to_owned(), "\"$x\" # y".to_owned())]));
+        assert_eq!(
+            out,
+            BTreeMap::from([("A".to_owned(), "\"$x\" # y".to_owned())])
+        );
     }
 }

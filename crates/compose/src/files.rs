@@ -1,6 +1,9 @@
 //! The one door to the disk: reading files with errors that name them.
 
-#![expect(clippy::disallowed_methods, reason = "this is the module through which everything else reads files")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the module through which everything else reads files"
+)]
 
 use std::io::ErrorKind;
 
@@ -18,9 +21,17 @@ pub(crate) fn read(path: &str, kind: &'static str) -> Result<String, Mistake> {
 /// Takes bytes for text, wherever they came from.
 pub(crate) fn decode(path: &str, kind: &'static str, bytes: Vec<u8>) -> Result<String, Mistake> {
     if bytes.len() > SIZE_LIMIT {
-        return Err(Mistake::FileTooLarge { kind, path: path.to_owned(), limit: SIZE_LIMIT });
+        return Err(Mistake::FileTooLarge {
+            kind,
+            path: path.to_owned(),
+            limit: SIZE_LIMIT,
+        });
     }
-    String::from_utf8(bytes).map_err(|error| Mistake::NotText { kind, path: path.to_owned(), offset: error.utf8_error().valid_up_to() })
+    String::from_utf8(bytes).map_err(|error| Mistake::NotText {
+        kind,
+        path: path.to_owned(),
+        offset: error.utf8_error().valid_up_to(),
+    })
 }
 
 fn failure(path: &str, kind: &'static str, error: &std::io::Error) -> Mistake {
@@ -28,8 +39,16 @@ fn failure(path: &str, kind: &'static str, error: &std::io::Error) -> Mistake {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Mistake::FileMissing { kind, path },
         ErrorKind::IsADirectory => Mistake::FileIsFolder { kind, path },
-        ErrorKind::PermissionDenied => Mistake::FileUnreadable { kind, path, reason: "permission denied".to_owned() },
-        _ => Mistake::FileUnreadable { kind, path, reason: error.to_string() },
+        ErrorKind::PermissionDenied => Mistake::FileUnreadable {
+            kind,
+            path,
+            reason: "permission denied".to_owned(),
+        },
+        _ => Mistake::FileUnreadable {
+            kind,
+            path,
+            reason: error.to_string(),
+        },
     }
 }
 
@@ -45,5 +64,9 @@ pub(crate) fn is_file(path: &str) -> bool {
 
 /// Where a folder really is, symbolic links followed.
 pub(crate) fn real_path(path: &str) -> Option<String> {
-    std::fs::canonicalize(path).ok()?.into_os_string().into_string().ok()
+    std::fs::canonicalize(path)
+        .ok()?
+        .into_os_string()
+        .into_string()
+        .ok()
 }

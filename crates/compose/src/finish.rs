@@ -28,7 +28,16 @@ pub(crate) fn defaults(node: &mut Node, at: &At<'_>) {
             node.set_default("protocol", Value::Str("tcp".to_owned()));
             node.set_default("mode", Value::Str("ingress".to_owned()));
         }
-        ["services", _, "gpus", "[]"] | ["services", _, "deploy", "resources", "reservations", "devices", "[]"] => {
+        ["services", _, "gpus", "[]"]
+        | [
+            "services",
+            _,
+            "deploy",
+            "resources",
+            "reservations",
+            "devices",
+            "[]",
+        ] => {
             if node.get("device_ids").is_none() {
                 node.set_default("count", Value::Str("all".to_owned()));
             }
@@ -64,7 +73,14 @@ pub(crate) fn check(ctx: &mut Context, node: &Node, at: &At<'_>) {
                 && ip.as_str().is_none_or(|ip| ip.parse::<IpAddr>().is_err())
             {
                 let at = at.key("host_ip");
-                ctx.fail(ip.span, &at, Mistake::BadValue { value: shown_node(&at, ip), wanted: "an address" });
+                ctx.fail(
+                    ip.span,
+                    &at,
+                    Mistake::BadValue {
+                        value: shown_node(&at, ip),
+                        wanted: "an address",
+                    },
+                );
             }
         }
         ["services", _, "develop", "watch", "[]", "path"] => {
@@ -77,14 +93,28 @@ pub(crate) fn check(ctx: &mut Context, node: &Node, at: &At<'_>) {
                 ctx.fail(node.span, at, Mistake::MissingField { key: "source" });
             }
         }
-        ["services", _, "gpus", "[]"] | ["services", _, "deploy", "resources", "reservations", "devices", "[]"] => {
+        ["services", _, "gpus", "[]"]
+        | [
+            "services",
+            _,
+            "deploy",
+            "resources",
+            "reservations",
+            "devices",
+            "[]",
+        ] => {
             if node.get("count").is_some() && node.get("device_ids").is_some() {
                 ctx.fail(node.span, at, Mistake::CountAndIds);
             }
         }
         _ => match &node.value {
-            Value::Map(map) => map.iter().for_each(|(key, entry)| check(ctx, &entry.node, &at.key(key))),
-            Value::List(items) => items.iter().enumerate().for_each(|(index, item)| check(ctx, item, &at.item(index))),
+            Value::Map(map) => map
+                .iter()
+                .for_each(|(key, entry)| check(ctx, &entry.node, &at.key(key))),
+            Value::List(items) => items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| check(ctx, item, &at.item(index))),
             _ => {}
         },
     }
@@ -104,7 +134,9 @@ fn external(ctx: &mut Context, node: &Node, at: &At<'_>) {
 fn is_external(node: &Node) -> bool {
     match node.get("external").map(|node| &node.value) {
         Some(Value::Bool(flag)) => *flag,
-        Some(Value::Str(text)) => matches!(text.as_str(), "true" | "True" | "TRUE" | "t" | "T" | "1"),
+        Some(Value::Str(text)) => {
+            matches!(text.as_str(), "true" | "True" | "TRUE" | "t" | "T" | "1")
+        }
         _ => false,
     }
 }
@@ -122,7 +154,13 @@ fn one_source(ctx: &mut Context, node: &Node, at: &At<'_>, allowed: &'static [&'
 /// Fills in values that are passed through from the environment of whoever loads the files.
 pub(crate) fn pass_environment(root: &mut Node, environment: &Environment) {
     for (_, service) in entries_mut(root, "services") {
-        let Some(Node { value: Value::List(items), .. }) = service.get_mut("environment") else { continue };
+        let Some(Node {
+            value: Value::List(items),
+            ..
+        }) = service.get_mut("environment")
+        else {
+            continue;
+        };
         for item in items {
             if let Some(value) = item.as_str().and_then(|key| environment.get(key)) {
                 let text = format!("{}={value}", item.as_str().unwrap_or_default());
@@ -132,7 +170,9 @@ pub(crate) fn pass_environment(root: &mut Node, environment: &Environment) {
     }
     for section in ["secrets", "configs"] {
         for (_, object) in entries_mut(root, section) {
-            let Some(name) = object.get("environment") else { continue };
+            let Some(name) = object.get("environment") else {
+                continue;
+            };
             let span = name.span;
             if let Some(value) = name.as_str().and_then(|name| environment.get(name)) {
                 object.set(VALUE_KEY, Node::text(value, span));
@@ -141,9 +181,14 @@ pub(crate) fn pass_environment(root: &mut Node, environment: &Environment) {
     }
 }
 
-fn entries_mut<'a>(root: &'a mut Node, section: &str) -> impl Iterator<Item = (&'a String, &'a mut Node)> {
+fn entries_mut<'a>(
+    root: &'a mut Node,
+    section: &str,
+) -> impl Iterator<Item = (&'a String, &'a mut Node)> {
     let map = root.get_mut(section).and_then(Node::as_map_mut);
-    map.into_iter().flatten().map(|(key, entry)| (key, &mut entry.node))
+    map.into_iter()
+        .flatten()
+        .map(|(key, entry)| (key, &mut entry.node))
 }
 
 /// Adds what Compose adds by itself: the default network, names of resources, dependencies that other fields
@@ -159,7 +204,11 @@ pub(crate) fn normalize(root: &mut Node, name: &str, environment: &Environment) 
                 resource.value = Value::Map(Map::new());
             }
             if resource.get("name").is_none_or(Node::is_null) {
-                let name = if is_external(resource) { key.clone() } else { format!("{name}_{key}") };
+                let name = if is_external(resource) {
+                    key.clone()
+                } else {
+                    format!("{name}_{key}")
+                };
                 resource.set("name", Node::text(name, Span::NOWHERE));
             }
         }
@@ -194,14 +243,21 @@ fn networks(root: &mut Node) {
 
 fn normalize_service(service: &mut Node, environment: &Environment) {
     if service.str_at("pull_policy") == Some("if_not_present") {
-        let span = service.get("pull_policy").map_or(Span::NOWHERE, |node| node.span);
+        let span = service
+            .get("pull_policy")
+            .map_or(Span::NOWHERE, |node| node.span);
         service.set("pull_policy", Node::text("missing", span));
     }
-    if let Some(build) = service.get_mut("build").filter(|build| build.as_map().is_some()) {
+    if let Some(build) = service
+        .get_mut("build")
+        .filter(|build| build.as_map().is_some())
+    {
         if build.get("context").is_none_or(Node::is_null) {
             build.set("context", Node::text(".", Span::NOWHERE));
         }
-        if build.get("dockerfile").is_none_or(Node::is_null) && build.get("dockerfile_inline").is_none_or(Node::is_null) {
+        if build.get("dockerfile").is_none_or(Node::is_null)
+            && build.get("dockerfile_inline").is_none_or(Node::is_null)
+        {
             build.set("dockerfile", Node::text("Dockerfile", Span::NOWHERE));
         }
         if let Some(args) = build.get_mut("args") {
@@ -211,10 +267,21 @@ fn normalize_service(service: &mut Node, environment: &Environment) {
     if let Some(pairs) = service.get_mut("environment") {
         resolve_pairs(pairs, environment, true);
     }
-    if let Some(Node { value: Value::List(volumes), .. }) = service.get_mut("volumes") {
-        for target in volumes.iter_mut().filter_map(|volume| volume.get_mut("target")) {
+    if let Some(Node {
+        value: Value::List(volumes),
+        ..
+    }) = service.get_mut("volumes")
+    {
+        for target in volumes
+            .iter_mut()
+            .filter_map(|volume| volume.get_mut("target"))
+        {
             if let Value::Str(text) = &mut target.value {
-                *text = if text.is_empty() { ".".to_owned() } else { paths::clean(text) };
+                *text = if text.is_empty() {
+                    ".".to_owned()
+                } else {
+                    paths::clean(text)
+                };
             }
         }
     }
@@ -234,7 +301,9 @@ fn resolve_pairs(pairs: &mut Node, environment: &Environment, keep: bool) {
             true
         }),
         Value::List(items) => items.retain_mut(|item| {
-            let Some(key) = item.as_str().filter(|text| !text.contains('=')) else { return true };
+            let Some(key) = item.as_str().filter(|text| !text.contains('=')) else {
+                return true;
+            };
             match environment.get(key) {
                 Some(value) => {
                     item.value = Value::Str(format!("{key}={value}"));
@@ -250,7 +319,12 @@ fn resolve_pairs(pairs: &mut Node, environment: &Environment, keep: bool) {
 /// Links, shared namespaces and `volumes_from` make a service depend on another one.
 fn imply_dependencies(service: &mut Node) {
     let mut implied: Vec<(String, Span, bool)> = Vec::new();
-    for link in service.get("links").and_then(Node::as_list).into_iter().flatten() {
+    for link in service
+        .get("links")
+        .and_then(Node::as_list)
+        .into_iter()
+        .flatten()
+    {
         let Some(text) = link.as_str() else { continue };
         let parts: Vec<&str> = text.split(':').collect();
         let name = if parts.len() == 2 { parts[0] } else { text };
@@ -263,9 +337,21 @@ fn imply_dependencies(service: &mut Node) {
             implied.push((name.to_owned(), node.span, true));
         }
     }
-    for volumes in service.get("volumes_from").and_then(Node::as_list).into_iter().flatten() {
-        if let Some(text) = volumes.as_str().filter(|text| !text.starts_with("container:")) {
-            implied.push((text.split(':').next().unwrap_or_default().to_owned(), volumes.span, false));
+    for volumes in service
+        .get("volumes_from")
+        .and_then(Node::as_list)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(text) = volumes
+            .as_str()
+            .filter(|text| !text.starts_with("container:"))
+        {
+            implied.push((
+                text.split(':').next().unwrap_or_default().to_owned(),
+                volumes.span,
+                false,
+            ));
         }
     }
     if implied.is_empty() {
@@ -274,12 +360,17 @@ fn imply_dependencies(service: &mut Node) {
     if service.get("depends_on").and_then(Node::as_map).is_none() {
         service.set("depends_on", Node::map(Span::NOWHERE));
     }
-    let Some(depends_on) = service.get_mut("depends_on").and_then(Node::as_map_mut) else { return };
+    let Some(depends_on) = service.get_mut("depends_on").and_then(Node::as_map_mut) else {
+        return;
+    };
     for (name, span, restart) in implied {
         depends_on.entry(name).or_insert_with(|| {
             let mut dependency = crate::merge::started(span);
             dependency.set("restart", Node::new(Value::Bool(restart), span));
-            Entry { key: span, node: dependency }
+            Entry {
+                key: span,
+                node: dependency,
+            }
         });
     }
 }

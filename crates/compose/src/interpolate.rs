@@ -20,7 +20,11 @@ pub(crate) enum TemplateError {
     /// It cannot be understood.
     Invalid,
     /// A variable written with `?` has no value.
-    Required { name: String, is_set: bool, message: String },
+    Required {
+        name: String,
+        is_set: bool,
+        message: String,
+    },
 }
 
 /// A template with its variables replaced.
@@ -68,7 +72,12 @@ pub(crate) fn substitute(template: &str, lookup: Lookup<'_>) -> Result<Substitut
     Ok(out)
 }
 
-fn expand(template: &str, lookup: Lookup<'_>, out: &mut Substituted, depth: usize) -> Result<(), TemplateError> {
+fn expand(
+    template: &str,
+    lookup: Lookup<'_>,
+    out: &mut Substituted,
+    depth: usize,
+) -> Result<(), TemplateError> {
     if depth > DEPTH_LIMIT {
         return Err(TemplateError::Invalid);
     }
@@ -121,13 +130,18 @@ fn next_part(text: &str) -> Result<Part<'_>, TemplateError> {
     if named > 0 {
         return Ok(Part::Named(&after[..named]));
     }
-    let Some(inside) = after.strip_prefix('{') else { return Ok(Part::Literal) };
+    let Some(inside) = after.strip_prefix('{') else {
+        return Ok(Part::Literal);
+    };
     let name = name_len(inside);
     let behind = &inside[name..];
     if name > 0 && behind.starts_with('}') {
         return Ok(Part::Braced(&text[..2 + name + 1]));
     }
-    let has_operator = behind.strip_prefix(':').unwrap_or(behind).starts_with(['-', '+', '?']);
+    let has_operator = behind
+        .strip_prefix(':')
+        .unwrap_or(behind)
+        .starts_with(['-', '+', '?']);
     let line = behind.split('\n').next().unwrap_or("");
     match line.rfind('}') {
         Some(end) if name > 0 && has_operator => Ok(Part::Braced(&text[..2 + name + end + 1])),
@@ -139,7 +153,9 @@ fn name_len(text: &str) -> usize {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) if first == '_' || first.is_ascii_alphabetic() => {
-            1 + chars.take_while(|next| *next == '_' || next.is_ascii_alphanumeric()).count()
+            1 + chars
+                .take_while(|next| *next == '_' || next.is_ascii_alphanumeric())
+                .count()
         }
         _ => 0,
     }
@@ -149,34 +165,63 @@ fn push_variable(name: &str, lookup: Lookup<'_>, out: &mut Substituted) {
     match lookup(name) {
         Some(value) => {
             if value.is_empty() {
-                out.empty.push(EmptyVariable { name: name.to_owned(), is_set: true });
+                out.empty.push(EmptyVariable {
+                    name: name.to_owned(),
+                    is_set: true,
+                });
             }
             out.text.push_str(&value);
         }
-        None => out.empty.push(EmptyVariable { name: name.to_owned(), is_set: false }),
+        None => out.empty.push(EmptyVariable {
+            name: name.to_owned(),
+            is_set: false,
+        }),
     }
 }
 
-fn expand_braced(braced: &str, lookup: Lookup<'_>, out: &mut Substituted, depth: usize) -> Result<(), TemplateError> {
+fn expand_braced(
+    braced: &str,
+    lookup: Lookup<'_>,
+    out: &mut Substituted,
+    depth: usize,
+) -> Result<(), TemplateError> {
     let end = closing_brace(braced).unwrap_or(braced.len() - 1);
     let inside = &braced[2..end];
     let behind = &braced[end + 1..];
-    let first = OPERATORS.iter().filter_map(|(sign, operator)| Some((braced.find(sign)?, *sign, *operator))).min_by_key(|(at, ..)| *at);
-    let Some((sign, operator)) = first.map(|(_, sign, operator)| (sign, operator)).filter(|(sign, _)| inside.contains(sign)) else {
+    let first = OPERATORS
+        .iter()
+        .filter_map(|(sign, operator)| Some((braced.find(sign)?, *sign, *operator)))
+        .min_by_key(|(at, ..)| *at);
+    let Some((sign, operator)) = first
+        .map(|(_, sign, operator)| (sign, operator))
+        .filter(|(sign, _)| inside.contains(sign))
+    else {
         push_variable(inside, lookup, out);
         return Ok(());
     };
     let (name, operand) = inside.split_once(sign).unwrap_or((inside, ""));
     let value = lookup(name);
-    let is_there = |or_empty: bool| value.as_deref().is_some_and(|value| !or_empty || !value.is_empty());
+    let is_there = |or_empty: bool| {
+        value
+            .as_deref()
+            .is_some_and(|value| !or_empty || !value.is_empty())
+    };
     match operator {
         Operator::Require { or_empty } if !is_there(or_empty) => {
             let mut message = Substituted::default();
             expand(operand, lookup, &mut message, depth + 1)?;
-            return Err(TemplateError::Required { name: name.to_owned(), is_set: value.is_some(), message: message.text });
+            return Err(TemplateError::Required {
+                name: name.to_owned(),
+                is_set: value.is_some(),
+                message: message.text,
+            });
         }
-        Operator::Default { or_empty } if !is_there(or_empty) => expand(operand, lookup, out, depth + 1)?,
-        Operator::Presence { or_empty } if is_there(or_empty) => expand(operand, lookup, out, depth + 1)?,
+        Operator::Default { or_empty } if !is_there(or_empty) => {
+            expand(operand, lookup, out, depth + 1)?
+        }
+        Operator::Presence { or_empty } if is_there(or_empty) => {
+            expand(operand, lookup, out, depth + 1)?
+        }
         _ => {
             // The operand is not used, but it has to be well formed all the same.
             expand(operand, lookup, &mut Substituted::default(), depth + 1)?;
@@ -216,7 +261,12 @@ pub(crate) fn variables(template: &str, found: &mut Vec<VariableUse>) {
             Ok(Part::Dollar) => rest = &rest[2..],
             Ok(Part::Literal) | Err(_) => rest = &rest[1..],
             Ok(Part::Named(name)) => {
-                found.push(VariableUse { name: name.to_owned(), default: String::new(), presence: String::new(), required: false });
+                found.push(VariableUse {
+                    name: name.to_owned(),
+                    default: String::new(),
+                    presence: String::new(),
+                    required: false,
+                });
                 rest = &rest[1 + name.len()..];
             }
             Ok(Part::Braced(braced)) => {
@@ -271,11 +321,23 @@ pub(crate) fn tree(ctx: &mut Context, node: &mut Node, at: &At<'_>, lookup: Look
     }
 }
 
-fn scalar(ctx: &mut Context, span: crate::source::Span, text: &str, at: &At<'_>, lookup: Lookup<'_>) -> Option<String> {
+fn scalar(
+    ctx: &mut Context,
+    span: crate::source::Span,
+    text: &str,
+    at: &At<'_>,
+    lookup: Lookup<'_>,
+) -> Option<String> {
     match substitute(text, lookup) {
         Ok(Substituted { text, empty }) => {
             for variable in empty.iter().filter(|variable| !variable.is_set) {
-                ctx.warn(span, at, Caution::UnsetVariable { name: variable.name.clone() });
+                ctx.warn(
+                    span,
+                    at,
+                    Caution::UnsetVariable {
+                        name: variable.name.clone(),
+                    },
+                );
             }
             if !empty.is_empty() {
                 ctx.empty_variables.insert(span, empty);
@@ -283,12 +345,30 @@ fn scalar(ctx: &mut Context, span: crate::source::Span, text: &str, at: &At<'_>,
             Some(text)
         }
         Err(TemplateError::Invalid) => {
-            ctx.fail(span, at, Mistake::BadTemplate { template: shown(at, text) });
+            ctx.fail(
+                span,
+                at,
+                Mistake::BadTemplate {
+                    template: shown(at, text),
+                },
+            );
             None
         }
-        Err(TemplateError::Required { name, is_set, message }) => {
+        Err(TemplateError::Required {
+            name,
+            is_set,
+            message,
+        }) => {
             let state = if is_set { "is empty" } else { "is not set" };
-            ctx.fail(span, at, Mistake::RequiredVariable { name, state, message: shown(at, &message) });
+            ctx.fail(
+                span,
+                at,
+                Mistake::RequiredVariable {
+                    name,
+                    state,
+                    message: shown(at, &message),
+                },
+            );
             None
         }
     }
@@ -339,7 +419,16 @@ mod tests {
 
     #[test]
     fn malformed_templates_are_refused() {
-        for template in ["${", "${}", "${SET", "${SET:}", "${1X}", "${SET/x/y}", "${NO:-${}}", "${ SET}"] {
+        for template in [
+            "${",
+            "${}",
+            "${SET",
+            "${SET:}",
+            "${1X}",
+            "${SET/x/y}",
+            "${NO:-${}}",
+            "${ SET}",
+        ] {
             assert_eq!(with(template), Err(TemplateError::Invalid), "{template}");
         }
     }
@@ -348,7 +437,11 @@ mod tests {
     fn a_required_variable_says_its_name_and_why() {
         assert_eq!(
             with("${NO:?set it to $SET}"),
-            Err(TemplateError::Required { name: "NO".into(), is_set: false, message: "set it to value".into() })
+            Err(TemplateError::Required {
+                name: "NO".into(),
+                is_set: false,
+                message: "set it to value".into()
+            })
         );
         assert_eq!(with("${EMPTY?}").as_deref(), Ok(""));
     }
@@ -357,7 +450,13 @@ mod tests {
     fn variables_in_defaults_are_listed_too() {
         let mut found = Vec::new();
         variables("${A:-${B}}/$C/$$D/${E:?no}", &mut found);
-        let names: Vec<_> = found.iter().map(|found| (found.name.as_str(), found.required)).collect();
-        assert_eq!(names, [("A", false), ("B", false), ("C", false), ("E", true)]);
+        let names: Vec<_> = found
+            .iter()
+            .map(|found| (found.name.as_str(), found.required))
+            .collect();
+        assert_eq!(
+            names,
+            [("A", false), ("B", false), ("C", false), ("E", true)]
+        );
     }
 }

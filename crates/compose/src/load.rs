@@ -40,7 +40,13 @@ pub(crate) struct File {
 }
 
 /// Reads and parses a file. Nothing is returned where that cannot be done; the reason has been reported.
-pub(crate) fn read(ctx: &mut Context, path: &str, kind: &'static str, wanted_at: Span, wanted_by: String) -> Option<File> {
+pub(crate) fn read(
+    ctx: &mut Context,
+    path: &str,
+    kind: &'static str,
+    wanted_at: Span,
+    wanted_by: String,
+) -> Option<File> {
     match files::read(path, kind) {
         Ok(text) => parse(ctx, path, text),
         Err(mistake) => {
@@ -57,10 +63,19 @@ pub(crate) fn parse(ctx: &mut Context, path: &str, text: String) -> Option<File>
     let documents = yaml::parse(ctx, source);
     for document in &documents {
         if document.root.as_map().is_none() {
-            ctx.fail_at(document.root.span, String::new(), Mistake::NotAMapping { found: document.root.value.kind() });
+            ctx.fail_at(
+                document.root.span,
+                String::new(),
+                Mistake::NotAMapping {
+                    found: document.root.value.kind(),
+                },
+            );
         }
     }
-    (ctx.problems.len() == before).then(|| File { path: path.to_owned(), documents })
+    (ctx.problems.len() == before).then(|| File {
+        path: path.to_owned(),
+        documents,
+    })
 }
 
 impl Loader<'_> {
@@ -75,7 +90,11 @@ impl Loader<'_> {
         finish::defaults(&mut model, &At::Root);
         finish::check(self.ctx, &model, &At::Root);
         if self.resolve_paths {
-            Resolver { folder: &self.folder, home: self.home.as_deref() }.resolve(&mut model, &At::Root);
+            Resolver {
+                folder: &self.folder,
+                home: self.home.as_deref(),
+            }
+            .resolve(&mut model, &At::Root);
         }
         finish::pass_environment(&mut model, &self.environment);
         (!self.ctx.has_failed()).then_some(model)
@@ -95,7 +114,8 @@ impl Loader<'_> {
         self.stop_if_failed()?;
         schema::validate(self.ctx, &model);
         if let Some(version) = model.remove("version") {
-            self.ctx.warn_at(version.span, "version".to_owned(), Caution::ObsoleteVersion);
+            self.ctx
+                .warn_at(version.span, "version".to_owned(), Caution::ObsoleteVersion);
         }
         self.stop_if_failed()?;
         self.canonical(&mut model);
@@ -107,7 +127,11 @@ impl Loader<'_> {
     }
 
     fn canonical(&mut self, model: &mut Node) {
-        let strictness = if self.interpolate { Strictness::Refuse } else { Strictness::Leave };
+        let strictness = if self.interpolate {
+            Strictness::Refuse
+        } else {
+            Strictness::Leave
+        };
         canonical(self.ctx, model, &At::Root, strictness);
         // A range of ports shows only now which of them an override names again.
         unique(self.ctx, model, &At::Root);
@@ -116,13 +140,23 @@ impl Loader<'_> {
     fn replace_variables(&mut self, root: &mut Node) {
         if self.interpolate {
             let environment = &self.environment;
-            interpolate::tree(self.ctx, root, &At::Root, &|name| environment.get(name).cloned());
+            interpolate::tree(self.ctx, root, &At::Root, &|name| {
+                environment.get(name).cloned()
+            });
         }
     }
 
     /// Follows the `extends` of all services of a document.
-    fn extend_services(&mut self, root: &mut Node, resets: &[Vec<String>], path: &str, chain: &mut Vec<(String, String)>) {
-        let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) else { return };
+    fn extend_services(
+        &mut self,
+        root: &mut Node,
+        resets: &[Vec<String>],
+        path: &str,
+        chain: &mut Vec<(String, String)>,
+    ) {
+        let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) else {
+            return;
+        };
         let names: Vec<String> = services.keys().cloned().collect();
         for name in names {
             self.extend_service(services, &name, resets, path, chain);
@@ -131,13 +165,32 @@ impl Loader<'_> {
 
     /// Follows the `extends` of one service, and those of what it extends. `chain` holds the services on the
     /// way, each with its file.
-    fn extend_service(&mut self, services: &mut Map, name: &str, resets: &[Vec<String>], path: &str, chain: &mut Vec<(String, String)>) {
-        let Some(service) = services.get(name).map(|entry| &entry.node) else { return };
-        let Some(extends) = service.get("extends").cloned() else { return };
+    fn extend_service(
+        &mut self,
+        services: &mut Map,
+        name: &str,
+        resets: &[Vec<String>],
+        path: &str,
+        chain: &mut Vec<(String, String)>,
+    ) {
+        let Some(service) = services.get(name).map(|entry| &entry.node) else {
+            return;
+        };
+        let Some(extends) = service.get("extends").cloned() else {
+            return;
+        };
         let here = (path.to_owned(), name.to_owned());
         if let Some(start) = chain.iter().position(|step| *step == here) {
-            let chain = chain[start..].iter().chain([&here]).map(|(file, service)| format!("`{service}` in {}", paths::base_name(file))).collect();
-            self.ctx.fail_at(extends.span, format!("services.{name}.extends"), Mistake::ExtendsCycle { chain });
+            let chain = chain[start..]
+                .iter()
+                .chain([&here])
+                .map(|(file, service)| format!("`{service}` in {}", paths::base_name(file)))
+                .collect();
+            self.ctx.fail_at(
+                extends.span,
+                format!("services.{name}.extends"),
+                Mistake::ExtendsCycle { chain },
+            );
             return;
         }
         chain.push(here);
@@ -154,11 +207,26 @@ impl Loader<'_> {
     }
 
     /// Finds the service that another one extends, with its own `extends` followed.
-    fn base_service(&mut self, services: &mut Map, name: &str, extends: &Node, resets: &[Vec<String>], path: &str, chain: &mut Vec<(String, String)>) -> Option<Node> {
+    fn base_service(
+        &mut self,
+        services: &mut Map,
+        name: &str,
+        extends: &Node,
+        resets: &[Vec<String>],
+        path: &str,
+        chain: &mut Vec<(String, String)>,
+    ) -> Option<Node> {
         let field = format!("services.{name}.extends");
-        let base = extends.as_str().or_else(|| extends.str_at("service")).map(str::to_owned);
+        let base = extends
+            .as_str()
+            .or_else(|| extends.str_at("service"))
+            .map(str::to_owned);
         let Some(base) = base else {
-            self.ctx.fail_at(extends.span, field, Mistake::MissingField { key: "service" });
+            self.ctx.fail_at(
+                extends.span,
+                field,
+                Mistake::MissingField { key: "service" },
+            );
             return None;
         };
         let Some(file) = extends.get("file") else {
@@ -167,24 +235,47 @@ impl Loader<'_> {
         };
         let reference = file.as_str().unwrap_or_default();
         if is_remote(reference) {
-            self.ctx.fail_at(file.span, field, Mistake::RemoteFile { reference: reference.to_owned() });
+            self.ctx.fail_at(
+                file.span,
+                field,
+                Mistake::RemoteFile {
+                    reference: reference.to_owned(),
+                },
+            );
             return None;
         }
         let folder = self.folder.clone();
-        let target = Resolver { folder: &folder, home: None }.absolute(reference);
+        let target = Resolver {
+            folder: &folder,
+            home: None,
+        }
+        .absolute(reference);
         let (mut other, resets) = self.base_file(&target, file.span, format!("{field}.file"))?;
         let services = other.get_mut("services").and_then(Node::as_map_mut)?;
         self.extend_service(services, &base, &resets, &target, chain);
         self.found(services, &base, &target, extends.span, field)
     }
 
-    fn found(&mut self, services: &Map, base: &str, path: &str, span: Span, field: String) -> Option<Node> {
+    fn found(
+        &mut self,
+        services: &Map,
+        base: &str,
+        path: &str,
+        span: Span,
+        field: String,
+    ) -> Option<Node> {
         match services.get(base).map(|entry| &entry.node) {
             Some(node) if node.is_null() => None,
             Some(node) => Some(node.clone()),
             None => {
-                let hints = nearest(base, services.keys().map(String::as_str)).map(|nearest| format!("did you mean `{nearest}`?")).into_iter().collect();
-                let mistake = Mistake::NoBaseService { base: base.to_owned(), file: path.to_owned() };
+                let hints = nearest(base, services.keys().map(String::as_str))
+                    .map(|nearest| format!("did you mean `{nearest}`?"))
+                    .into_iter()
+                    .collect();
+                let mistake = Mistake::NoBaseService {
+                    base: base.to_owned(),
+                    file: path.to_owned(),
+                };
                 self.ctx.fail_with(span, field, mistake, hints);
                 None
             }
@@ -193,7 +284,12 @@ impl Loader<'_> {
 
     /// Loads a file for the sake of a service that another file extends: no `include`, nothing checked, since
     /// only what comes out of it counts.
-    fn base_file(&mut self, path: &str, span: Span, field: String) -> Option<(Node, Vec<Vec<String>>)> {
+    fn base_file(
+        &mut self,
+        path: &str,
+        span: Span,
+        field: String,
+    ) -> Option<(Node, Vec<Vec<String>>)> {
         let file = read(self.ctx, path, "file to extend from", span, field)?;
         let mut model = Node::map(Span::NOWHERE);
         let mut resets = Vec::new();
@@ -210,23 +306,38 @@ impl Loader<'_> {
             model.set("services", Node::map(Span::NOWHERE));
         }
         // Whatever the loader does with other paths: those of a base are relative to where it stands.
-        Resolver { folder: &paths::parent(path), home: self.home.as_deref() }.resolve(&mut model, &At::Root);
+        Resolver {
+            folder: &paths::parent(path),
+            home: self.home.as_deref(),
+        }
+        .resolve(&mut model, &At::Root);
         Some((model, resets))
     }
 
     /// Brings the models of included files into a document.
     fn include(&mut self, root: &mut Node, path: &str) -> Option<()> {
-        let Some(include) = root.remove("include") else { return Some(()) };
+        let Some(include) = root.remove("include") else {
+            return Some(());
+        };
         if include.is_null() {
             return Some(());
         }
         let Value::List(entries) = include.value else {
-            self.ctx.fail_at(include.span, "include".to_owned(), Mistake::WrongType { wanted: "a list".to_owned(), found: include.value.kind() });
+            self.ctx.fail_at(
+                include.span,
+                "include".to_owned(),
+                Mistake::WrongType {
+                    wanted: "a list".to_owned(),
+                    found: include.value.kind(),
+                },
+            );
             return None;
         };
         for (index, entry) in entries.iter().enumerate() {
             let field = format!("include[{index}]");
-            let Some(wanted) = Inclusion::read(self.ctx, entry, &field) else { continue };
+            let Some(wanted) = Inclusion::read(self.ctx, entry, &field) else {
+                continue;
+            };
             let included = self.included_model(&wanted, path, &field)?;
             self.import(root, included, entry.span);
         }
@@ -234,27 +345,56 @@ impl Loader<'_> {
     }
 
     fn included_model(&mut self, wanted: &Inclusion, path: &str, field: &str) -> Option<Node> {
-        let paths: Vec<String> = wanted.paths.iter().map(|path| paths::join(&self.folder, path)).collect();
+        let paths: Vec<String> = wanted
+            .paths
+            .iter()
+            .map(|path| paths::join(&self.folder, path))
+            .collect();
         let first = paths.first()?;
         let here = path.to_owned();
         let chain: Vec<&String> = self.including.iter().chain([&here]).collect();
         if chain.contains(&first) {
-            let chain = chain.into_iter().chain([first]).map(|file| format!("`{file}`")).collect();
-            self.ctx.fail_at(wanted.span, field.to_owned(), Mistake::IncludeCycle { chain });
+            let chain = chain
+                .into_iter()
+                .chain([first])
+                .map(|file| format!("`{file}`"))
+                .collect();
+            self.ctx.fail_at(
+                wanted.span,
+                field.to_owned(),
+                Mistake::IncludeCycle { chain },
+            );
             return None;
         }
-        let folder = wanted.project_directory.as_ref().map_or_else(|| paths::parent(first), |folder| paths::join(&self.folder, folder));
+        let folder = wanted.project_directory.as_ref().map_or_else(
+            || paths::parent(first),
+            |folder| paths::join(&self.folder, folder),
+        );
         let mut environment = self.environment.clone();
         for (key, value) in self.included_variables(wanted, &folder)? {
             environment.entry(key).or_insert(value);
         }
         let mut files = Vec::with_capacity(paths.len());
         for path in &paths {
-            files.push(read(self.ctx, path, "included file", wanted.span, field.to_owned())?);
+            files.push(read(
+                self.ctx,
+                path,
+                "included file",
+                wanted.span,
+                field.to_owned(),
+            )?);
         }
         let mut including = self.including.clone();
         including.push(path.to_owned());
-        let mut loader = Loader { ctx: &mut *self.ctx, folder, home: self.home.clone(), environment, interpolate: self.interpolate, resolve_paths: true, including };
+        let mut loader = Loader {
+            ctx: &mut *self.ctx,
+            folder,
+            home: self.home.clone(),
+            environment,
+            interpolate: self.interpolate,
+            resolve_paths: true,
+            including,
+        };
         loader.model(files)
     }
 
@@ -262,7 +402,10 @@ impl Loader<'_> {
         let mut read = Environment::new();
         let default = paths::join(folder, ".env");
         let files: Vec<String> = match &wanted.env_files {
-            files if !files.is_empty() => files.iter().map(|file| paths::join(&self.folder, file)).collect(),
+            files if !files.is_empty() => files
+                .iter()
+                .map(|file| paths::join(&self.folder, file))
+                .collect(),
             _ if files::is_file(&default) => vec![default],
             _ => Vec::new(),
         };
@@ -275,19 +418,38 @@ impl Loader<'_> {
 
     /// Adds what an included model defines; what is defined here as well has to be the same.
     fn import(&mut self, root: &mut Node, mut included: Node, span: Span) {
-        for kind in ["services", "volumes", "networks", "secrets", "configs", "models"] {
-            let Some(Node { value: Value::Map(from), .. }) = included.remove(kind) else { continue };
+        for kind in [
+            "services", "volumes", "networks", "secrets", "configs", "models",
+        ] {
+            let Some(Node {
+                value: Value::Map(from),
+                ..
+            }) = included.remove(kind)
+            else {
+                continue;
+            };
             if root.get(kind).and_then(Node::as_map).is_none() {
                 root.set(kind, Node::map(span));
             }
-            let Some(to) = root.get_mut(kind).and_then(Node::as_map_mut) else { continue };
+            let Some(to) = root.get_mut(kind).and_then(Node::as_map_mut) else {
+                continue;
+            };
             for (name, entry) in from {
                 match to.get(&name) {
                     Some(here) if here.node == entry.node => {}
                     Some(here) => {
                         let path = format!("{kind}.{name}");
-                        let hint = self.ctx.sources.place(entry.key).map(|place| format!("the included one is at {place}"));
-                        self.ctx.fail_with(here.key, path, Mistake::IncludeConflict { kind, name }, hint.into_iter().collect());
+                        let hint = self
+                            .ctx
+                            .sources
+                            .place(entry.key)
+                            .map(|place| format!("the included one is at {place}"));
+                        self.ctx.fail_with(
+                            here.key,
+                            path,
+                            Mistake::IncludeConflict { kind, name },
+                            hint.into_iter().collect(),
+                        );
                     }
                     None => {
                         to.insert(name, entry);
@@ -311,21 +473,46 @@ impl Inclusion {
         let texts = |node: Option<&Node>| -> Vec<String> {
             match node.map(|node| &node.value) {
                 Some(Value::Str(text)) => vec![text.clone()],
-                Some(Value::List(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+                Some(Value::List(items)) => items
+                    .iter()
+                    .filter_map(|item| item.as_str().map(str::to_owned))
+                    .collect(),
                 _ => Vec::new(),
             }
         };
-        let paths = if entry.as_str().is_some() { texts(Some(entry)) } else { texts(entry.get("path")) };
+        let paths = if entry.as_str().is_some() {
+            texts(Some(entry))
+        } else {
+            texts(entry.get("path"))
+        };
         if paths.is_empty() {
-            ctx.fail_at(entry.span, field.to_owned(), Mistake::MissingField { key: "path" });
+            ctx.fail_at(
+                entry.span,
+                field.to_owned(),
+                Mistake::MissingField { key: "path" },
+            );
             return None;
         }
         if let Some(remote) = paths.iter().find(|path| is_remote(path)) {
-            ctx.fail_at(entry.span, field.to_owned(), Mistake::RemoteFile { reference: remote.clone() });
+            ctx.fail_at(
+                entry.span,
+                field.to_owned(),
+                Mistake::RemoteFile {
+                    reference: remote.clone(),
+                },
+            );
             return None;
         }
-        let project_directory = entry.str_at("project_directory").filter(|folder| !folder.is_empty()).map(str::to_owned);
-        Some(Self { paths, project_directory, env_files: texts(entry.get("env_file")), span: entry.span })
+        let project_directory = entry
+            .str_at("project_directory")
+            .filter(|folder| !folder.is_empty())
+            .map(str::to_owned);
+        Some(Self {
+            paths,
+            project_directory,
+            env_files: texts(entry.get("env_file")),
+            span: entry.span,
+        })
     }
 }
 
@@ -335,7 +522,10 @@ fn reset(node: &mut Node, at: &At<'_>, resets: &[Vec<String>]) {
         map.retain(|key, entry| {
             let at = at.key(key);
             let steps = at.steps();
-            if resets.iter().any(|reset| reset.iter().map(String::as_str).eq(steps.iter().copied())) {
+            if resets
+                .iter()
+                .any(|reset| reset.iter().map(String::as_str).eq(steps.iter().copied()))
+            {
                 return false;
             }
             reset(&mut entry.node, &at, resets);

@@ -43,7 +43,10 @@ fn rule(steps: &[&str]) -> Rule {
     match steps {
         ["services", _, rest @ ..] => match rest {
             ["command" | "entrypoint"] | ["healthcheck", "test"] | ["ulimits", _] => Rule::Replace,
-            ["annotations" | "dns" | "dns_opt" | "dns_search" | "env_file" | "label_file" | "environment" | "labels" | "sysctls" | "tmpfs"]
+            [
+                "annotations" | "dns" | "dns_opt" | "dns_search" | "env_file" | "label_file"
+                | "environment" | "labels" | "sysctls" | "tmpfs",
+            ]
             | ["build", "args" | "additional_contexts" | "labels"]
             | ["deploy", "labels"]
             | ["volumes", "[]", "volume", "labels"] => Rule::Sequence,
@@ -92,7 +95,14 @@ fn deep(ctx: &mut Context, base: Node, over: Node, at: &At<'_>) -> Node {
         (Value::Map(_), Value::Map(_)) => entries(ctx, base, over, at),
         (Value::List(_), Value::List(_)) => append(base, over),
         (Value::Map(_) | Value::List(_), other) => {
-            ctx.fail(over.span, at, Mistake::CannotOverride { found: base.value.kind(), other: other.kind() });
+            ctx.fail(
+                over.span,
+                at,
+                Mistake::CannotOverride {
+                    found: base.value.kind(),
+                    other: other.kind(),
+                },
+            );
             base
         }
         _ => over,
@@ -103,7 +113,11 @@ fn deep(ctx: &mut Context, base: Node, over: Node, at: &At<'_>) -> Node {
 fn entries(ctx: &mut Context, base: Node, over: Node, at: &At<'_>) -> Node {
     let span = over.span;
     let (base_span, mut merged) = match base {
-        Node { value: Value::Map(map), span, .. } => (span, map),
+        Node {
+            value: Value::Map(map),
+            span,
+            ..
+        } => (span, map),
         Node { span, .. } => (span, Map::new()),
     };
     if let Value::Map(over) = over.value {
@@ -115,14 +129,24 @@ fn entries(ctx: &mut Context, base: Node, over: Node, at: &At<'_>) -> Node {
                 }
                 None => entry.node,
             };
-            merged.insert(key, Entry { key: entry.key, node });
+            merged.insert(
+                key,
+                Entry {
+                    key: entry.key,
+                    node,
+                },
+            );
         }
     }
     Node::new(Value::Map(merged), base_span)
 }
 
 fn append(base: Node, over: Node) -> Node {
-    let span = if base.as_list().is_some_and(|items| !items.is_empty()) { base.span } else { over.span };
+    let span = if base.as_list().is_some_and(|items| !items.is_empty()) {
+        base.span
+    } else {
+        over.span
+    };
     let mut items = into_items(base);
     items.extend(into_items(over));
     Node::new(Value::List(items), span)
@@ -145,9 +169,17 @@ fn sequence(node: Node) -> Node {
                 match &node.value {
                     Value::Null => items.push(Node::text(key, place)),
                     Value::List(values) => {
-                        items.extend(values.iter().map(|value| Node::text(format!("{key}={}", value.value.scalar_text().unwrap_or_default()), value.span)));
+                        items.extend(values.iter().map(|value| {
+                            Node::text(
+                                format!("{key}={}", value.value.scalar_text().unwrap_or_default()),
+                                value.span,
+                            )
+                        }));
                     }
-                    value => items.push(Node::text(format!("{key}={}", value.scalar_text().unwrap_or_default()), node.span)),
+                    value => items.push(Node::text(
+                        format!("{key}={}", value.scalar_text().unwrap_or_default()),
+                        node.span,
+                    )),
                 }
             }
             items.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
@@ -163,7 +195,10 @@ fn sequence(node: Node) -> Node {
 fn hosts(base: Node, over: Node) -> Node {
     let (base, over) = (sequence(base), sequence(over));
     let known = into_items(base.clone());
-    let added = into_items(over).into_iter().filter(|item| !known.contains(item)).collect();
+    let added = into_items(over)
+        .into_iter()
+        .filter(|item| !known.contains(item))
+        .collect();
     let span = base.span;
     append(base, Node::new(Value::List(added), span))
 }
@@ -171,10 +206,20 @@ fn hosts(base: Node, over: Node) -> Node {
 /// The mapping form of a list of names.
 fn names(node: Node, bare: Bare) -> Node {
     let span = node.span;
-    let Value::List(items) = node.value else { return node };
+    let Value::List(items) = node.value else {
+        return node;
+    };
     let map = items
         .into_iter()
-        .filter_map(|item| Some((item.as_str()?.to_owned(), Entry { key: item.span, node: bare_value(bare, item.span) })))
+        .filter_map(|item| {
+            Some((
+                item.as_str()?.to_owned(),
+                Entry {
+                    key: item.span,
+                    node: bare_value(bare, item.span),
+                },
+            ))
+        })
         .collect();
     Node::new(Value::Map(map), span)
 }
@@ -254,8 +299,14 @@ enum Identity {
 fn identity(steps: &[&str]) -> Option<Identity> {
     Some(match steps {
         ["services", _, rest @ ..] => match rest {
-            ["annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search" | "environment" | "labels" | "links" | "profiles" | "sysctls" | "tmpfs"]
-            | ["build", "args" | "additional_contexts" | "platform" | "tags" | "labels"]
+            [
+                "annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search"
+                | "environment" | "labels" | "links" | "profiles" | "sysctls" | "tmpfs",
+            ]
+            | [
+                "build",
+                "args" | "additional_contexts" | "platform" | "tags" | "labels",
+            ]
             | ["deploy", "labels"]
             | ["networks", _, "aliases" | "link_local_ips"] => Identity::Key,
             ["devices"] => Identity::Device,
@@ -281,7 +332,9 @@ pub(crate) fn unique(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
             }
         }
         Value::List(items) => {
-            let Some(identity) = identity(&at.steps()) else { return };
+            let Some(identity) = identity(&at.steps()) else {
+                return;
+            };
             let mut kept: IndexMap<String, Node> = IndexMap::with_capacity(items.len());
             for (index, item) in std::mem::take(items).into_iter().enumerate() {
                 if let Some(key) = identify(ctx, identity, &item, &at.item(index)) {
@@ -296,7 +349,14 @@ pub(crate) fn unique(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
 
 fn identify(ctx: &mut Context, identity: Identity, item: &Node, at: &At<'_>) -> Option<String> {
     let wrong = |ctx: &mut Context, wanted: &str| {
-        ctx.fail(item.span, at, Mistake::WrongType { wanted: wanted.to_owned(), found: item.value.kind() });
+        ctx.fail(
+            item.span,
+            at,
+            Mistake::WrongType {
+                wanted: wanted.to_owned(),
+                found: item.value.kind(),
+            },
+        );
         None
     };
     let missing = |ctx: &mut Context, key: &'static str| {
@@ -304,7 +364,11 @@ fn identify(ctx: &mut Context, identity: Identity, item: &Node, at: &At<'_>) -> 
         None
     };
     match (identity, &item.value) {
-        (Identity::Key, Value::Str(text)) => Some(text.split_once('=').map_or(text.as_str(), |(key, _)| key).to_owned()),
+        (Identity::Key, Value::Str(text)) => Some(
+            text.split_once('=')
+                .map_or(text.as_str(), |(key, _)| key)
+                .to_owned(),
+        ),
         (Identity::Key, _) => wrong(ctx, "a string"),
         (Identity::Target | Identity::Device, Value::Map(_)) => match item.str_at("target") {
             Some(target) => Some(target.to_owned()),
@@ -313,17 +377,28 @@ fn identify(ctx: &mut Context, identity: Identity, item: &Node, at: &At<'_>) -> 
         (Identity::Target, Value::Str(text)) => match volume::parse(text) {
             Ok(volume) => Some(volume.target),
             Err(reason) => {
-                ctx.fail(item.span, at, Mistake::BadVolume { spec: shown_node(at, item), reason });
+                ctx.fail(
+                    item.span,
+                    at,
+                    Mistake::BadVolume {
+                        spec: shown_node(at, item),
+                        reason,
+                    },
+                );
                 None
             }
         },
-        (Identity::Device, Value::Str(text)) => text.split(':').nth(1).or(Some(text)).map(str::to_owned),
+        (Identity::Device, Value::Str(text)) => {
+            text.split(':').nth(1).or(Some(text)).map(str::to_owned)
+        }
         (Identity::Expose, Value::Str(_) | Value::Int(_)) => item.value.scalar_text(),
         (Identity::Expose, _) => wrong(ctx, "a port"),
         (Identity::File(folder), Value::Str(text)) => Some(format!("{folder}/{text}")),
         (Identity::File(folder), Value::Map(_)) => {
             let target = item.str_at("target").map(str::to_owned);
-            Some(target.unwrap_or_else(|| format!("{folder}/{}", item.str_at("source").unwrap_or_default())))
+            Some(target.unwrap_or_else(|| {
+                format!("{folder}/{}", item.str_at("source").unwrap_or_default())
+            }))
         }
         (Identity::File(_), _) => wrong(ctx, "a name or a mapping"),
         (Identity::Path, Value::Map(_)) => match item.str_at("path") {
@@ -334,10 +409,24 @@ fn identify(ctx: &mut Context, identity: Identity, item: &Node, at: &At<'_>) -> 
             if item.get("target").is_none() {
                 return missing(ctx, "target");
             }
-            let part = |key: &str, default: &str| item.get(key).and_then(|node| node.value.scalar_text()).unwrap_or_else(|| default.to_owned());
-            Some(format!("{}:{}:{}/{}", part("host_ip", "0.0.0.0"), part("published", ""), part("target", ""), part("protocol", "tcp")))
+            let part = |key: &str, default: &str| {
+                item.get(key)
+                    .and_then(|node| node.value.scalar_text())
+                    .unwrap_or_else(|| default.to_owned())
+            };
+            Some(format!(
+                "{}:{}:{}/{}",
+                part("host_ip", "0.0.0.0"),
+                part("published", ""),
+                part("target", ""),
+                part("protocol", "tcp")
+            ))
         }
         // Whatever else stands in the list is judged by the table of fields.
-        (_, value) => Some(value.scalar_text().unwrap_or_else(|| format!("#{}", item.span.start))),
+        (_, value) => Some(
+            value
+                .scalar_text()
+                .unwrap_or_else(|| format!("#{}", item.span.start)),
+        ),
     }
 }

@@ -29,7 +29,11 @@ pub(crate) fn clean(path: &str) -> String {
 
 /// Puts a path behind a folder, unless it is absolute itself.
 pub(crate) fn join(folder: &str, path: &str) -> String {
-    if path.starts_with('/') { clean(path) } else { clean(&format!("{folder}/{path}")) }
+    if path.starts_with('/') {
+        clean(path)
+    } else {
+        clean(&format!("{folder}/{path}"))
+    }
 }
 
 /// The folder of a path.
@@ -49,7 +53,8 @@ pub(crate) fn base_name(path: &str) -> &str {
 /// Tells whether a path is absolute on Windows: such paths go to the engine as they are.
 fn is_windows_absolute(path: &str) -> bool {
     let bytes = path.as_bytes();
-    matches!(bytes, [b'\\' | b'/', b'\\' | b'/', ..]) || matches!(bytes, [_, b':', b'\\' | b'/', ..])
+    matches!(bytes, [b'\\' | b'/', b'\\' | b'/', ..])
+        || matches!(bytes, [_, b':', b'\\' | b'/', ..])
 }
 
 /// Makes the paths of a model absolute.
@@ -72,28 +77,56 @@ impl Resolver<'_> {
     /// The absolute form of a path; an empty one stays empty.
     pub(crate) fn absolute(&self, path: &str) -> String {
         let path = self.expand_home(path);
-        if path.is_empty() || path.starts_with('/') { path } else { join(self.folder, &path) }
+        if path.is_empty() || path.starts_with('/') {
+            path
+        } else {
+            join(self.folder, &path)
+        }
     }
 
     /// Like [`absolute`](Self::absolute), but an empty path is the folder, and Windows paths stay.
     fn host_path(&self, path: &str) -> String {
         let path = self.expand_home(path);
-        if path.starts_with('/') || is_windows_absolute(&path) { path } else { join(self.folder, &path) }
+        if path.starts_with('/') || is_windows_absolute(&path) {
+            path
+        } else {
+            join(self.folder, &path)
+        }
     }
 
     fn build_context(&self, context: &str) -> String {
-        const REMOTE: &[&str] = &["https://", "http://", "git://", "ssh://", "github.com/", "git@", "service:"];
-        if context.contains("://") || REMOTE.iter().any(|prefix| context.starts_with(prefix)) { context.to_owned() } else { self.absolute(context) }
+        const REMOTE: &[&str] = &[
+            "https://",
+            "http://",
+            "git://",
+            "ssh://",
+            "github.com/",
+            "git@",
+            "service:",
+        ];
+        if context.contains("://") || REMOTE.iter().any(|prefix| context.starts_with(prefix)) {
+            context.to_owned()
+        } else {
+            self.absolute(context)
+        }
     }
 
     /// Makes all paths of a canonical tree absolute.
     pub(crate) fn resolve(&self, node: &mut Node, at: &At<'_>) {
         match at.steps().as_slice() {
-            ["services", _, "build", "context"] | ["services", _, "build", "additional_contexts", _] => edit(node, |text| self.build_context(text)),
-            ["services", _, "env_file", "[]", "path"] | ["services", _, "label_file", "[]"] | ["services", _, "develop", "watch", "[]", "path"] | ["services", _, "extends", "file"] => {
+            ["services", _, "build", "context"]
+            | ["services", _, "build", "additional_contexts", _] => {
+                edit(node, |text| self.build_context(text))
+            }
+            ["services", _, "env_file", "[]", "path"]
+            | ["services", _, "label_file", "[]"]
+            | ["services", _, "develop", "watch", "[]", "path"]
+            | ["services", _, "extends", "file"] => {
                 edit(node, |text| self.absolute(text));
             }
-            ["services", _, "build", "ssh", _] | ["configs" | "secrets", _, "file"] => edit(node, |text| self.host_path(text)),
+            ["services", _, "build", "ssh", _] | ["configs" | "secrets", _, "file"] => {
+                edit(node, |text| self.host_path(text))
+            }
             ["services", _, "volumes", "[]"] => {
                 if node.str_at("type") == Some("bind")
                     && let Some(source) = node.get_mut("source")
@@ -127,7 +160,9 @@ impl Resolver<'_> {
         if node.str_at("driver") != Some("local") {
             return;
         }
-        let Some(options) = node.get_mut("driver_opts") else { return };
+        let Some(options) = node.get_mut("driver_opts") else {
+            return;
+        };
         if options.str_at("o") == Some("bind")
             && let Some(device) = options.get_mut("device")
         {
@@ -148,12 +183,24 @@ mod tests {
 
     #[test]
     fn paths_are_made_absolute_without_looking_at_the_disk() {
-        let resolver = Resolver { folder: "/srv/shop", home: Some("/home/user") };
-        for (path, absolute) in [("./a/../b", "/srv/shop/b"), ("../x", "/srv/x"), ("~/data", "/home/user/data"), ("/etc//x", "/etc//x"), (".", "/srv/shop")] {
+        let resolver = Resolver {
+            folder: "/srv/shop",
+            home: Some("/home/user"),
+        };
+        for (path, absolute) in [
+            ("./a/../b", "/srv/shop/b"),
+            ("../x", "/srv/x"),
+            ("~/data", "/home/user/data"),
+            ("/etc//x", "/etc//x"),
+            (".", "/srv/shop"),
+        ] {
             assert_eq!(resolver.host_path(path), absolute, "{path}");
         }
         assert_eq!(resolver.host_path(r"C:\data"), r"C:\data");
-        assert_eq!(resolver.build_context("https://example.com/repo.git"), "https://example.com/repo.git");
+        assert_eq!(
+            resolver.build_context("https://example.com/repo.git"),
+            "https://example.com/repo.git"
+        );
         assert_eq!(clean("/a/./b//../c/"), "/a/c");
         assert_eq!(clean("a/../.."), "..");
     }

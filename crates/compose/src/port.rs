@@ -19,14 +19,21 @@ pub(crate) fn parse(spec: &str) -> Result<Vec<Port>, String> {
     let (host_ip, host_port, container) = split(spec);
     let (container, protocol) = match container.split_once('/') {
         Some(("", _)) => ("", ""),
-        Some((port, rest)) => (port, rest.split('/').next().filter(|protocol| !protocol.is_empty()).unwrap_or("tcp")),
+        Some((port, rest)) => (
+            port,
+            rest.split('/')
+                .next()
+                .filter(|protocol| !protocol.is_empty())
+                .unwrap_or("tcp"),
+        ),
         None => (container, "tcp"),
     };
     let host_ip = address(host_ip)?;
     if container.is_empty() {
         return Err("the container's port is missing".to_owned());
     }
-    let (first, last) = range(container).ok_or_else(|| format!("`{container}` is not a port of the container"))?;
+    let (first, last) =
+        range(container).ok_or_else(|| format!("`{container}` is not a port of the container"))?;
     let published = match host_port {
         "" => None,
         text => Some(range(text).ok_or_else(|| format!("`{text}` is not a port of the host"))?),
@@ -35,7 +42,9 @@ pub(crate) fn parse(spec: &str) -> Result<Vec<Port>, String> {
         && last - first != host_last - host_first
         && first != last
     {
-        return Err(format!("the ranges `{container}` and `{host_port}` differ in length"));
+        return Err(format!(
+            "the ranges `{container}` and `{host_port}` differ in length"
+        ));
     }
     let protocol = protocol.to_lowercase();
     if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
@@ -45,10 +54,17 @@ pub(crate) fn parse(spec: &str) -> Result<Vec<Port>, String> {
         .map(|target| {
             let published = match published {
                 None => String::new(),
-                Some((host_first, host_last)) if first == last && host_first != host_last => format!("{host_first}-{host_last}"),
+                Some((host_first, host_last)) if first == last && host_first != host_last => {
+                    format!("{host_first}-{host_last}")
+                }
                 Some((host_first, _)) => (host_first + (target - first)).to_string(),
             };
-            Port { host_ip: host_ip.clone(), published, target, protocol: protocol.clone() }
+            Port {
+                host_ip: host_ip.clone(),
+                published,
+                target,
+                protocol: protocol.clone(),
+            }
         })
         .collect();
     // Compose orders the ports of a range as texts.
@@ -58,14 +74,20 @@ pub(crate) fn parse(spec: &str) -> Result<Vec<Port>, String> {
 
 /// Splits into address, host port and container port; an address may contain colons itself.
 fn split(spec: &str) -> (&str, &str, &str) {
-    let Some((rest, container)) = spec.rsplit_once(':') else { return ("", "", spec) };
-    let Some((address, host_port)) = rest.rsplit_once(':') else { return ("", rest, container) };
+    let Some((rest, container)) = spec.rsplit_once(':') else {
+        return ("", "", spec);
+    };
+    let Some((address, host_port)) = rest.rsplit_once(':') else {
+        return ("", rest, container);
+    };
     (address, host_port, container)
 }
 
 fn address(text: &str) -> Result<String, String> {
     let bare = match text.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').ok_or_else(|| format!("`{text}` is not an address"))?,
+        Some(rest) => rest
+            .strip_suffix(']')
+            .ok_or_else(|| format!("`{text}` is not an address"))?,
         None if text.contains(':') => return Err(format!("write the address as `[{text}]`")),
         None => text,
     };
@@ -76,7 +98,11 @@ fn address(text: &str) -> Result<String, String> {
 }
 
 fn range(text: &str) -> Option<(u16, u16)> {
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
+    let number = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse().ok())?
+    };
     match text.split_once('-') {
         None => number(text).map(|port| (port, port)),
         Some((first, rest)) => {
@@ -109,7 +135,10 @@ mod tests {
 
     fn read(spec: &str) -> Vec<(String, String, u16, String)> {
         let ports = parse(spec).expect("the port is well formed");
-        ports.into_iter().map(|port| (port.host_ip, port.published, port.target, port.protocol)).collect()
+        ports
+            .into_iter()
+            .map(|port| (port.host_ip, port.published, port.target, port.protocol))
+            .collect()
     }
 
     #[test]
@@ -123,14 +152,33 @@ mod tests {
             ("8000-8010:80", "", "8000-8010", 80, "tcp"),
             ("53:53/UDP", "", "53", 53, "udp"),
         ] {
-            assert_eq!(read(spec), [(host_ip.to_owned(), published.to_owned(), target, protocol.to_owned())], "{spec}");
+            assert_eq!(
+                read(spec),
+                [(
+                    host_ip.to_owned(),
+                    published.to_owned(),
+                    target,
+                    protocol.to_owned()
+                )],
+                "{spec}"
+            );
         }
     }
 
     #[test]
     fn a_range_becomes_a_port_each_in_the_order_of_their_texts() {
-        let targets: Vec<_> = read("9-11:9-11").into_iter().map(|(_, published, target, _)| (published, target)).collect();
-        assert_eq!(targets, [("10".to_owned(), 10), ("11".to_owned(), 11), ("9".to_owned(), 9)]);
+        let targets: Vec<_> = read("9-11:9-11")
+            .into_iter()
+            .map(|(_, published, target, _)| (published, target))
+            .collect();
+        assert_eq!(
+            targets,
+            [
+                ("10".to_owned(), 10),
+                ("11".to_owned(), 11),
+                ("9".to_owned(), 9)
+            ]
+        );
     }
 
     #[test]
@@ -141,7 +189,10 @@ mod tests {
             ("80a", "`80a` is not a port of the container"),
             ("x:80", "`x` is not a port of the host"),
             ("1.2.3:80:80", "`1.2.3` is not an address"),
-            ("80-82:90-91", "the ranges `90-91` and `80-82` differ in length"),
+            (
+                "80-82:90-91",
+                "the ranges `90-91` and `80-82` differ in length",
+            ),
             ("70000:80", "`70000` is not a port of the host"),
             ("::1:8080:80", "write the address as `[::1]`"),
             ("80/icmp", "`icmp` is not a protocol (tcp, udp or sctp)"),

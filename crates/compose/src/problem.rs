@@ -29,7 +29,10 @@ pub type Warning = Remark<Caution>;
 /// Everything that makes a project impossible to load.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "each variant is explained by its message; its fields are what the message names")]
+#[allow(
+    missing_docs,
+    reason = "each variant is explained by its message; its fields are what the message names"
+)]
 pub enum Mistake {
     // Finding and reading files.
     #[error("no Compose file in `{folder}` or in any folder above it")]
@@ -39,12 +42,26 @@ pub enum Mistake {
     #[error("the {kind} `{path}` is a folder")]
     FileIsFolder { kind: &'static str, path: String },
     #[error("cannot read the {kind} `{path}`: {reason}")]
-    FileUnreadable { kind: &'static str, path: String, reason: String },
+    FileUnreadable {
+        kind: &'static str,
+        path: String,
+        reason: String,
+    },
     #[error("the {kind} `{path}` is larger than {limit} bytes")]
-    FileTooLarge { kind: &'static str, path: String, limit: usize },
+    FileTooLarge {
+        kind: &'static str,
+        path: String,
+        limit: usize,
+    },
     #[error("the {kind} `{path}` is not UTF-8 text (at byte {offset})")]
-    NotText { kind: &'static str, path: String, offset: usize },
-    #[error("`{reference}` is not on this machine: Compose files from Git and OCI registries are not supported")]
+    NotText {
+        kind: &'static str,
+        path: String,
+        offset: usize,
+    },
+    #[error(
+        "`{reference}` is not on this machine: Compose files from Git and OCI registries are not supported"
+    )]
     RemoteFile { reference: String },
 
     // YAML.
@@ -72,12 +89,17 @@ pub enum Mistake {
     Empty { files: Vec<String> },
 
     // Names and options.
-    #[error("`{name}` is not a project name: lower-case letters, digits, `-` and `_`, beginning with a letter or digit")]
+    #[error(
+        "`{name}` is not a project name: lower-case letters, digits, `-` and `_`, beginning with a letter or digit"
+    )]
     BadProjectName { name: String },
     #[error("the project has no name")]
     NoProjectName,
     #[error("no such service: `{name}`")]
-    NoSuchService { name: String, nearest: Option<String> },
+    NoSuchService {
+        name: String,
+        nearest: Option<String>,
+    },
     #[error("`{name}` is neither true nor false: `{value}`")]
     BadSwitch { name: &'static str, value: String },
 
@@ -85,11 +107,19 @@ pub enum Mistake {
     #[error("invalid interpolation format: `{template}`")]
     BadTemplate { template: String },
     #[error("the required variable `{name}` {state}{}", if message.is_empty() { String::new() } else { format!(": {message}") })]
-    RequiredVariable { name: String, state: &'static str, message: String },
+    RequiredVariable {
+        name: String,
+        state: &'static str,
+        message: String,
+    },
     #[error("`{value}` is not {wanted}")]
     BadValue { value: String, wanted: &'static str },
     #[error("line {line} of `{file}`: {reason}")]
-    BadEnvLine { file: String, line: usize, reason: String },
+    BadEnvLine {
+        file: String,
+        line: usize,
+        reason: String,
+    },
     #[error("unknown environment file format `{format}`")]
     BadEnvFormat { format: String },
 
@@ -97,15 +127,25 @@ pub enum Mistake {
     #[error("must be {wanted}, and is {found}")]
     WrongType { wanted: String, found: &'static str },
     #[error("unknown field `{key}`{}", if parent.is_empty() { String::new() } else { format!(" in {parent}") })]
-    UnknownField { key: String, parent: String, nearest: Option<String> },
+    UnknownField {
+        key: String,
+        parent: String,
+        nearest: Option<String>,
+    },
     #[error("the field `{key}` is missing")]
     MissingField { key: &'static str },
     #[error("`{value}` is not one of {}", list(allowed))]
-    NotOneOf { value: String, allowed: &'static [&'static str] },
+    NotOneOf {
+        value: String,
+        allowed: &'static [&'static str],
+    },
     #[error("`{name}` is not a name: letters, digits, `.`, `_` and `-`")]
     BadName { name: String },
     #[error("`{value}` does not match what is expected here: {expected}")]
-    BadPattern { value: String, expected: &'static str },
+    BadPattern {
+        value: String,
+        expected: &'static str,
+    },
     #[error("must be at least {least}")]
     TooSmall { least: i64 },
     #[error("must be at most {most}")]
@@ -136,7 +176,10 @@ pub enum Mistake {
 
     // Several files.
     #[error("cannot override {found} with {other}")]
-    CannotOverride { found: &'static str, other: &'static str },
+    CannotOverride {
+        found: &'static str,
+        other: &'static str,
+    },
     #[error("`extends` goes in a circle: {}", chain.join(" → "))]
     ExtendsCycle { chain: Vec<String> },
     #[error("cannot extend `{base}`: no such service in `{file}`")]
@@ -150,21 +193,50 @@ pub enum Mistake {
     #[error("service `{service}` has neither an image nor a build context")]
     NoImage { service: String },
     #[error("service `{service}` has both `{one}` and `{other}`; only one of them can be")]
-    Exclusive { service: String, one: &'static str, other: &'static str },
+    Exclusive {
+        service: String,
+        one: &'static str,
+        other: &'static str,
+    },
     #[error("service `{service}` refers to the undefined {kind} `{name}`")]
-    Undefined { service: String, kind: &'static str, name: String, nearest: Option<String> },
+    Undefined {
+        service: String,
+        kind: &'static str,
+        name: String,
+        nearest: Option<String>,
+    },
     #[error("service `{service}` depends on `{name}`, which no active profile switches on")]
-    DependencyDisabled { service: String, name: String, profiles: Vec<String> },
-    #[error("service `{service}` uses the service `{name}` as build context, and that is not built")]
+    DependencyDisabled {
+        service: String,
+        name: String,
+        profiles: Vec<String>,
+    },
+    #[error(
+        "service `{service}` uses the service `{name}` as build context, and that is not built"
+    )]
     NotBuildable { service: String, name: String },
     #[error("`build.platforms` of service `{service}` must contain its `platform`, `{platform}`")]
     PlatformNotBuilt { service: String, platform: String },
     #[error("`{one}` and `{other}` of service `{service}` say different things")]
-    Distinct { service: String, one: &'static str, other: &'static str },
-    #[error("service `{service}` has a `container_name`, so it cannot have {replicas} containers (`{field}`)")]
-    NameAndScale { service: String, field: &'static str, replicas: i64 },
+    Distinct {
+        service: String,
+        one: &'static str,
+        other: &'static str,
+    },
+    #[error(
+        "service `{service}` has a `container_name`, so it cannot have {replicas} containers (`{field}`)"
+    )]
+    NameAndScale {
+        service: String,
+        field: &'static str,
+        replicas: i64,
+    },
     #[error("services `{one}` and `{other}` have the same container name, `{name}`")]
-    ContainerNameTaken { one: String, other: String, name: String },
+    ContainerNameTaken {
+        one: String,
+        other: String,
+        name: String,
+    },
     #[error("a `{action}` rule needs a `target`")]
     WatchTarget { action: String },
     #[error("`{target}` is already mounted by {by}")]
@@ -189,18 +261,45 @@ impl Mistake {
     /// What helps against this mistake, whatever the file.
     pub(crate) fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::NoComposeFile { .. } => "name one with `-f`, or go to the folder of the project".to_owned(),
-            Self::UnknownField { nearest: Some(nearest), .. } | Self::NoSuchService { nearest: Some(nearest), .. } | Self::Undefined { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::UnknownField { .. } => "fields of your own begin with `x-`".to_owned(),
-            Self::Undefined { kind: kind @ ("network" | "volume" | "secret" | "config" | "model"), name, .. } => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
-            Self::BadTemplate { .. } => "write `$$` for a literal dollar sign".to_owned(),
-            Self::RequiredVariable { name, .. } => format!("set it: `export {name}=…`, or a line `{name}=…` in `.env`"),
-            Self::DependencyDisabled { profiles, .. } if !profiles.is_empty() => {
-                format!("switch it on with `--profile {}`, or write `required: false`", profiles[0])
+            Self::NoComposeFile { .. } => {
+                "name one with `-f`, or go to the folder of the project".to_owned()
             }
-            Self::FileMissing { kind: "environment file", .. } => "create it, or write `required: false` beside its `path`".to_owned(),
+            Self::UnknownField {
+                nearest: Some(nearest),
+                ..
+            }
+            | Self::NoSuchService {
+                nearest: Some(nearest),
+                ..
+            }
+            | Self::Undefined {
+                nearest: Some(nearest),
+                ..
+            } => format!("did you mean `{nearest}`?"),
+            Self::UnknownField { .. } => "fields of your own begin with `x-`".to_owned(),
+            Self::Undefined {
+                kind: kind @ ("network" | "volume" | "secret" | "config" | "model"),
+                name,
+                ..
+            } => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
+            Self::BadTemplate { .. } => "write `$$` for a literal dollar sign".to_owned(),
+            Self::RequiredVariable { name, .. } => {
+                format!("set it: `export {name}=…`, or a line `{name}=…` in `.env`")
+            }
+            Self::DependencyDisabled { profiles, .. } if !profiles.is_empty() => {
+                format!(
+                    "switch it on with `--profile {}`, or write `required: false`",
+                    profiles[0]
+                )
+            }
+            Self::FileMissing {
+                kind: "environment file",
+                ..
+            } => "create it, or write `required: false` beside its `path`".to_owned(),
             Self::RemoteFile { .. } => "fetch it first and name the local file".to_owned(),
-            Self::BadPort { .. } => "a port is written `[address:][host port:]container port[/protocol]`".to_owned(),
+            Self::BadPort { .. } => {
+                "a port is written `[address:][host port:]container port[/protocol]`".to_owned()
+            }
             Self::BadVolume { .. } => "a volume is written `[source:]target[:options]`".to_owned(),
             _ => return Vec::new(),
         };
@@ -211,7 +310,10 @@ impl Mistake {
 /// Everything that is legal and surprising.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "each variant is explained by its message; its fields are what the message names")]
+#[allow(
+    missing_docs,
+    reason = "each variant is explained by its message; its fields are what the message names"
+)]
 pub enum Caution {
     #[error("the variable `{name}` is not set and becomes empty")]
     UnsetVariable { name: String },
@@ -221,8 +323,14 @@ pub enum Caution {
     SeveralFiles { names: Vec<String>, chosen: String },
     #[error("`{written}` is read as octal and means {read}")]
     OctalNumber { written: String, read: i64 },
-    #[error("`{written}` is read as the Windows path `{source_path}`, not as the volume `{volume}`")]
-    DriveLetter { written: String, source_path: String, volume: String },
+    #[error(
+        "`{written}` is read as the Windows path `{source_path}`, not as the volume `{volume}`"
+    )]
+    DriveLetter {
+        written: String,
+        source_path: String,
+        volume: String,
+    },
     #[error("`{written}` is taken for {meant} here, against YAML 1.2")]
     BooleanWord { written: String, meant: bool },
     #[error("`external.name` is deprecated")]
@@ -240,16 +348,27 @@ pub enum Caution {
 impl Caution {
     pub(crate) fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::UnsetVariable { name } => format!("set it, or write `${{{name}:-}}` to say that empty is meant"),
+            Self::UnsetVariable { name } => {
+                format!("set it, or write `${{{name}:-}}` to say that empty is meant")
+            }
             Self::ObsoleteVersion => "remove it".to_owned(),
             Self::SeveralFiles { .. } => "choose with `-f`".to_owned(),
-            Self::OctalNumber { written, .. } => format!("write `\"{written}\"` for the text, or leave out the leading zero"),
-            Self::DriveLetter { volume, .. } => format!("give the volume a longer name than `{volume}`, or use the long form"),
+            Self::OctalNumber { written, .. } => {
+                format!("write `\"{written}\"` for the text, or leave out the leading zero")
+            }
+            Self::DriveLetter { volume, .. } => {
+                format!("give the volume a longer name than `{volume}`, or use the long form")
+            }
             Self::BooleanWord { meant, .. } => format!("write `{meant}`"),
             Self::ExternalName => "write `name` beside `external: true`".to_owned(),
             Self::InertStartInterval => "add `start_period`".to_owned(),
-            Self::FractionalBytes { .. } => "write whole bytes, or a text with a unit such as `\"1.5m\"`".to_owned(),
-            Self::CommandCut { .. } => "write `[\"sh\", \"-c\", \"…\"]` where a shell is meant, or quote the sign".to_owned(),
+            Self::FractionalBytes { .. } => {
+                "write whole bytes, or a text with a unit such as `\"1.5m\"`".to_owned()
+            }
+            Self::CommandCut { .. } => {
+                "write `[\"sh\", \"-c\", \"…\"]` where a shell is meant, or quote the sign"
+                    .to_owned()
+            }
             Self::NamedAfterLink { .. } => "give it a `name:`, or use `--project-name`".to_owned(),
         };
         vec![hint]
@@ -272,23 +391,42 @@ fn list(items: &[&str]) -> String {
 pub(crate) fn shown(at: &At<'_>, text: &str) -> String {
     let hides = |step: &&str| matches!(*step, "environment" | "args" | "labels" | "content");
     let steps = at.steps();
-    if steps.iter().any(hides) && (steps.contains(&"content") || steps.last().is_some_and(|key| is_secret_key(key)) || text.split_once('=').is_some_and(|(key, _)| is_secret_key(key))) {
+    if steps.iter().any(hides)
+        && (steps.contains(&"content")
+            || steps.last().is_some_and(|key| is_secret_key(key))
+            || text
+                .split_once('=')
+                .is_some_and(|(key, _)| is_secret_key(key)))
+    {
         return match text.split_once('=') {
             Some((key, _)) if steps.last() == Some(&"[]") => format!("{key}={MASK}"),
             _ => MASK.to_owned(),
         };
     }
     let masked = mask_passwords(text);
-    if masked.chars().count() > 80 { masked.chars().take(79).chain(std::iter::once('…')).collect() } else { masked }
+    if masked.chars().count() > 80 {
+        masked
+            .chars()
+            .take(79)
+            .chain(std::iter::once('…'))
+            .collect()
+    } else {
+        masked
+    }
 }
 
 /// Like [`shown`], for a value that may not be a scalar.
 pub(crate) fn shown_node(at: &At<'_>, node: &Node) -> String {
-    node.value.scalar_text().map_or_else(|| node.value.kind().to_owned(), |text| shown(at, &text))
+    node.value
+        .scalar_text()
+        .map_or_else(|| node.value.kind().to_owned(), |text| shown(at, &text))
 }
 
 /// The candidate closest to `name`, if one is close enough to be a slip of the fingers.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
     let limit = (name.chars().count() / 3).max(1);
     candidates
         .into_iter()
@@ -328,8 +466,18 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_fingers_finds_the_field_that_was_meant() {
-        let fields = ["environment", "env_file", "image", "volumes", "volumes_from", "ports"];
-        assert_eq!(nearest("enviroment", fields).as_deref(), Some("environment"));
+        let fields = [
+            "environment",
+            "env_file",
+            "image",
+            "volumes",
+            "volumes_from",
+            "ports",
+        ];
+        assert_eq!(
+            nearest("enviroment", fields).as_deref(),
+            Some("environment")
+        );
         assert_eq!(nearest("prots", fields).as_deref(), Some("ports"));
         assert_eq!(nearest("volume", fields).as_deref(), Some("volumes"));
         assert_eq!(nearest("replicas", fields), None);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bowline_model::{EnvFile, FileObject, LanguageModel, Network, Origins, Pairs, Project, Secret, Service, Volume};
+use bowline_model::{
+    EnvFile, FileObject, LanguageModel, Network, Origins, Pairs, Project, Secret, Service, Volume,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
@@ -47,7 +49,10 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let mut ctx = Context::in_folder(&request.current_dir);
     let project = load_project(&mut ctx, request);
     match project {
-        Some(project) if !ctx.has_failed() => Ok(Loaded { project, warnings: Report::new(ctx.warnings, ctx.sources) }),
+        Some(project) if !ctx.has_failed() => Ok(Loaded {
+            project,
+            warnings: Report::new(ctx.warnings, ctx.sources),
+        }),
         _ => Err(LoadError::new(ctx)),
     }
 }
@@ -60,7 +65,10 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
 pub fn load_model(request: &Request) -> Result<Model, LoadError> {
     let mut ctx = Context::in_folder(&request.current_dir);
     match load_tree(&mut ctx, request) {
-        Some((root, ..)) if !ctx.has_failed() => Ok(Model { root, warnings: Report::new(ctx.warnings, ctx.sources) }),
+        Some((root, ..)) if !ctx.has_failed() => Ok(Model {
+            root,
+            warnings: Report::new(ctx.warnings, ctx.sources),
+        }),
         _ => Err(LoadError::new(ctx)),
     }
 }
@@ -73,14 +81,22 @@ impl Model {
 
     /// The names of its services, in the order in which they were written.
     pub fn services(&self) -> Vec<String> {
-        self.root.get("services").and_then(Node::as_map).into_iter().flat_map(|services| services.keys().cloned()).collect()
+        self.root
+            .get("services")
+            .and_then(Node::as_map)
+            .into_iter()
+            .flat_map(|services| services.keys().cloned())
+            .collect()
     }
 
     /// The variables that it uses, by name; of several uses the last one counts.
     pub fn variables(&self) -> BTreeMap<String, VariableUse> {
         let mut found = Vec::new();
         collect_variables(&self.root, &mut found);
-        found.into_iter().map(|variable| (variable.name.clone(), variable)).collect()
+        found
+            .into_iter()
+            .map(|variable| (variable.name.clone(), variable))
+            .collect()
     }
 }
 
@@ -88,7 +104,9 @@ fn collect_variables(node: &Node, found: &mut Vec<VariableUse>) {
     match &node.value {
         Value::Str(text) => interpolate::variables(text, found),
         Value::List(items) => items.iter().for_each(|item| collect_variables(item, found)),
-        Value::Map(map) => map.values().for_each(|entry| collect_variables(&entry.node, found)),
+        Value::Map(map) => map
+            .values()
+            .for_each(|entry| collect_variables(&entry.node, found)),
         _ => {}
     }
 }
@@ -114,7 +132,9 @@ fn load_tree(ctx: &mut Context, request: &Request) -> Option<(Node, String, Loca
         return None;
     }
     let name = project_name(ctx, request, &located, &files)?;
-    located.environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+    located
+        .environment
+        .insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
     let mut loader = Loader {
         ctx,
         folder: located.folder.clone(),
@@ -126,7 +146,13 @@ fn load_tree(ctx: &mut Context, request: &Request) -> Option<(Node, String, Loca
     };
     let mut root = loader.model(files)?;
     if root.as_map().is_none_or(indexmap::IndexMap::is_empty) {
-        ctx.fail_at(Span::NOWHERE, String::new(), Mistake::Empty { files: located.files });
+        ctx.fail_at(
+            Span::NOWHERE,
+            String::new(),
+            Mistake::Empty {
+                files: located.files,
+            },
+        );
         return None;
     }
     if name.is_empty() {
@@ -142,12 +168,23 @@ fn load_tree(ctx: &mut Context, request: &Request) -> Option<(Node, String, Loca
 }
 
 /// The name given on the command line, in the environment, in the files (the last one), or by the folder.
-fn project_name(ctx: &mut Context, request: &Request, located: &Located, files: &[load::File]) -> Option<String> {
+fn project_name(
+    ctx: &mut Context,
+    request: &Request,
+    located: &Located,
+    files: &[load::File],
+) -> Option<String> {
     if let Some(name) = request::explicit_name(ctx, request, &located.environment).ok()? {
         return Some(name);
     }
-    let named = files.iter().flat_map(|file| &file.documents).filter_map(|document| document.root.get("name"));
-    let Some(node) = named.filter(|node| node.as_str().is_some_and(|name| !name.is_empty())).next_back() else {
+    let named = files
+        .iter()
+        .flat_map(|file| &file.documents)
+        .filter_map(|document| document.root.get("name"));
+    let Some(node) = named
+        .filter(|node| node.as_str().is_some_and(|name| !name.is_empty()))
+        .next_back()
+    else {
         return Some(request::name_of_folder(ctx, &located.folder));
     };
     let text = node.as_str().unwrap_or_default();
@@ -159,12 +196,30 @@ fn project_name(ctx: &mut Context, request: &Request, located: &Located, files: 
     match interpolate::substitute(text, &|name| located.environment.get(name).cloned()) {
         Ok(substituted) => Some(request::normal_name(&substituted.text)),
         Err(TemplateError::Invalid) => {
-            ctx.fail(node.span, &at, Mistake::BadTemplate { template: shown(&at, text) });
+            ctx.fail(
+                node.span,
+                &at,
+                Mistake::BadTemplate {
+                    template: shown(&at, text),
+                },
+            );
             None
         }
-        Err(TemplateError::Required { name, is_set, message }) => {
+        Err(TemplateError::Required {
+            name,
+            is_set,
+            message,
+        }) => {
             let state = if is_set { "is empty" } else { "is not set" };
-            ctx.fail(node.span, &at, Mistake::RequiredVariable { name, state, message });
+            ctx.fail(
+                node.span,
+                &at,
+                Mistake::RequiredVariable {
+                    name,
+                    state,
+                    message,
+                },
+            );
             None
         }
     }
@@ -177,7 +232,11 @@ fn load_project(ctx: &mut Context, request: &Request) -> Option<Project> {
     project.name = name;
     project.working_dir.clone_from(&located.folder);
     project.compose_files.clone_from(&located.files);
-    project.environment = located.environment.iter().map(|(key, value)| (key.clone(), Secret::new(value.clone()))).collect();
+    project.environment = located
+        .environment
+        .iter()
+        .map(|(key, value)| (key.clone(), Secret::new(value.clone())))
+        .collect();
     select::apply_profiles(&mut project, &located.profiles);
     for service in project.services.values_mut() {
         if let (Some(scale), Some(deploy)) = (service.scale, &mut service.deploy) {
@@ -224,7 +283,11 @@ fn read_project(ctx: &mut Context, root: &Node) -> Option<Project> {
     if let Some(Json::Object(extensions)) = json.get("#extensions") {
         project.extensions.clone_from(extensions);
     }
-    for object in project.secrets.values_mut().chain(project.configs.values_mut()) {
+    for object in project
+        .secrets
+        .values_mut()
+        .chain(project.configs.values_mut())
+    {
         if let Some(Json::String(value)) = object.extensions.shift_remove(VALUE_KEY) {
             object.value = Some(Secret::new(value));
         }
@@ -234,16 +297,35 @@ fn read_project(ctx: &mut Context, root: &Node) -> Option<Project> {
 
 /// Reads one section of a project; its values have all been looked at, so what does not fit here is a value
 /// that no field of that kind can hold (a negative count, say).
-fn section<T: DeserializeOwned + Default>(ctx: &mut Context, root: &Node, json: &Json, name: &str) -> BTreeMap<String, T> {
+fn section<T: DeserializeOwned + Default>(
+    ctx: &mut Context,
+    root: &Node,
+    json: &Json,
+    name: &str,
+) -> BTreeMap<String, T> {
     let mut section = BTreeMap::new();
-    for (key, value) in json.get(name).and_then(Json::as_object).into_iter().flatten() {
+    for (key, value) in json
+        .get(name)
+        .and_then(Json::as_object)
+        .into_iter()
+        .flatten()
+    {
         match serde_json::from_value::<Option<T>>(value.clone()) {
             Ok(value) => {
                 section.insert(key.clone(), value.unwrap_or_default());
             }
             Err(error) => {
-                let span = root.get(name).and_then(|node| node.get(key)).map_or(Span::NOWHERE, |node| node.span);
-                ctx.fail_at(span, format!("{name}.{key}"), Mistake::Unreadable { reason: error.to_string() });
+                let span = root
+                    .get(name)
+                    .and_then(|node| node.get(key))
+                    .map_or(Span::NOWHERE, |node| node.span);
+                ctx.fail_at(
+                    span,
+                    format!("{name}.{key}"),
+                    Mistake::Unreadable {
+                        reason: error.to_string(),
+                    },
+                );
             }
         }
     }
@@ -252,7 +334,9 @@ fn section<T: DeserializeOwned + Default>(ctx: &mut Context, root: &Node, json: 
 
 fn warn_of_oddities(ctx: &mut Context, project: &Project, spans: &Spans) {
     for (name, service) in &project.services {
-        let Some(check) = &service.healthcheck else { continue };
+        let Some(check) = &service.healthcheck else {
+            continue;
+        };
         if check.start_interval.is_some() && check.start_period.is_none() {
             let path = format!("services.{name}.healthcheck.start_interval");
             ctx.warn_at(spans.nearest(&path), path, Caution::InertStartInterval);
@@ -261,14 +345,23 @@ fn warn_of_oddities(ctx: &mut Context, project: &Project, spans: &Spans) {
 }
 
 /// Reads the environment files of all services into their environments.
-fn resolve_environment(ctx: &mut Context, project: &mut Project, environment: &Environment, spans: &Spans) {
+fn resolve_environment(
+    ctx: &mut Context,
+    project: &mut Project,
+    environment: &Environment,
+    spans: &Spans,
+) {
     for (name, service) in &mut project.services {
         for (key, value) in &mut service.environment.0 {
             if value.is_none() {
                 *value = environment.get(key).cloned();
             }
         }
-        let own: Environment = service.environment.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let own: Environment = service
+            .environment
+            .iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
         let lookup = |key: &str| environment.get(key).or_else(|| own.get(key)).cloned();
         let mut read = own.clone();
         for (index, file) in service.env_file.iter().enumerate() {
@@ -282,10 +375,21 @@ fn resolve_environment(ctx: &mut Context, project: &mut Project, environment: &E
     }
 }
 
-fn read_service_env_file(ctx: &mut Context, file: &EnvFile, read: &mut Environment, lookup: interpolate::Lookup<'_>, span: Span, path: String) {
+fn read_service_env_file(
+    ctx: &mut Context,
+    file: &EnvFile,
+    read: &mut Environment,
+    lookup: interpolate::Lookup<'_>,
+    span: Span,
+    path: String,
+) {
     let (name, required, format) = match file {
         EnvFile::Required(name) => (name, true, ""),
-        EnvFile::Optional { path, required, format } => (path, *required, format.as_str()),
+        EnvFile::Optional {
+            path,
+            required,
+            format,
+        } => (path, *required, format.as_str()),
     };
     if !required && !files::exists(name) {
         return;
@@ -297,11 +401,27 @@ fn read_service_env_file(ctx: &mut Context, file: &EnvFile, read: &mut Environme
     let parsed = match format {
         "" | ".env" => dotenv::parse(&text, read, lookup),
         "raw" => dotenv::parse_raw(&text, read, lookup),
-        _ => return ctx.fail_at(span, path, Mistake::BadEnvFormat { format: format.to_owned() }),
+        _ => {
+            return ctx.fail_at(
+                span,
+                path,
+                Mistake::BadEnvFormat {
+                    format: format.to_owned(),
+                },
+            );
+        }
     };
     if let Err(error) = parsed {
         let span = request::line_span(ctx, name, text, error.line);
-        ctx.fail_at(span, path, Mistake::BadEnvLine { file: name.clone(), line: error.line, reason: error.reason });
+        ctx.fail_at(
+            span,
+            path,
+            Mistake::BadEnvLine {
+                file: name.clone(),
+                line: error.line,
+                reason: error.reason,
+            },
+        );
     }
 }
 
@@ -322,7 +442,15 @@ fn resolve_labels(ctx: &mut Context, project: &mut Project, spans: &Spans) {
             let known = read.clone();
             if let Err(error) = dotenv::parse(&text, &mut read, &|key| known.get(key).cloned()) {
                 let span = request::line_span(ctx, file, text, error.line);
-                ctx.fail_at(span, path, Mistake::BadEnvLine { file: file.clone(), line: error.line, reason: error.reason });
+                ctx.fail_at(
+                    span,
+                    path,
+                    Mistake::BadEnvLine {
+                        file: file.clone(),
+                        line: error.line,
+                        reason: error.reason,
+                    },
+                );
             }
         }
         let Pairs(labels) = &mut service.labels;
@@ -373,8 +501,13 @@ fn collect_spans(node: &Node, at: &At<'_>, spans: &mut BTreeMap<String, Span>) {
         spans.insert(at.to_string(), node.span);
     }
     match &node.value {
-        Value::Map(map) => map.iter().for_each(|(key, entry)| collect_spans(&entry.node, &at.key(key), spans)),
-        Value::List(items) => items.iter().enumerate().for_each(|(index, item)| collect_spans(item, &at.item(index), spans)),
+        Value::Map(map) => map
+            .iter()
+            .for_each(|(key, entry)| collect_spans(&entry.node, &at.key(key), spans)),
+        Value::List(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(index, item)| collect_spans(item, &at.item(index), spans)),
         _ => {}
     }
 }

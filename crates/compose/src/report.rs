@@ -30,7 +30,10 @@ struct Style {
 
 impl LoadError {
     pub(crate) fn new(ctx: Context) -> Self {
-        Self { problems: Report::new(ctx.problems, ctx.sources), warnings: ctx.warnings }
+        Self {
+            problems: Report::new(ctx.problems, ctx.sources),
+            warnings: ctx.warnings,
+        }
     }
 
     /// The mistakes, in the order in which they were found.
@@ -40,7 +43,8 @@ impl LoadError {
 
     /// Renders the mistakes with the user's lines, and warnings that may explain them.
     pub fn render(&self, color: bool) -> String {
-        render(&self.warnings, &self.problems.sources, "warning", color) + &self.problems.render(color)
+        render(&self.warnings, &self.problems.sources, "warning", color)
+            + &self.problems.render(color)
     }
 }
 
@@ -99,7 +103,10 @@ fn render<T: Display>(remarks: &[Remark<T>], sources: &Sources, word: &str, colo
     for (index, remark) in remarks.iter().enumerate() {
         write_remark(&mut out, Style { color }, word, remark, sources);
         // The same advice for one mistake after the other is given once, behind the last.
-        if remarks.get(index + 1).is_none_or(|next| next.hints != remark.hints) {
+        if remarks
+            .get(index + 1)
+            .is_none_or(|next| next.hints != remark.hints)
+        {
             write_hints(&mut out, Style { color }, &remark.hints);
         }
     }
@@ -113,32 +120,71 @@ fn write_hints(out: &mut String, style: Style, hints: &[String]) {
 }
 
 fn headline<T: Display>(remark: &Remark<T>) -> String {
-    if remark.path.is_empty() { remark.what.to_string() } else { format!("{}: {}", remark.path, remark.what) }
+    if remark.path.is_empty() {
+        remark.what.to_string()
+    } else {
+        format!("{}: {}", remark.path, remark.what)
+    }
 }
 
 impl Style {
     fn paint(self, code: &str, text: &str) -> String {
-        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.color {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
-fn write_remark<T: Display>(out: &mut String, style: Style, word: &str, remark: &Remark<T>, sources: &Sources) {
+fn write_remark<T: Display>(
+    out: &mut String,
+    style: Style,
+    word: &str,
+    remark: &Remark<T>,
+    sources: &Sources,
+) {
     let hue = if word == "error" { "1;31" } else { "1;33" };
-    let _ = writeln!(out, "{}: {}", style.paint(hue, word), style.paint("1", &printable(&headline(remark))));
+    let _ = writeln!(
+        out,
+        "{}: {}",
+        style.paint(hue, word),
+        style.paint("1", &printable(&headline(remark)))
+    );
     if let Some(excerpt) = sources.excerpt(remark.span) {
         let number = excerpt.place.line.to_string();
         let bar = style.paint("1;34", "|");
         let margin = " ".repeat(number.len());
-        let _ = writeln!(out, "{margin}{} {}", style.paint("1;34", "-->"), excerpt.place);
+        let _ = writeln!(
+            out,
+            "{margin}{} {}",
+            style.paint("1;34", "-->"),
+            excerpt.place
+        );
         let line = printable(&shown_line(remark, excerpt.line));
         // A line that is too long to look at is left out; its place says enough.
         if line.chars().count() <= 200 {
             let column = excerpt.place.column as usize - 1;
-            let width = excerpt.width.min(line.chars().count().saturating_sub(column)).max(1);
-            let _ = writeln!(out, "{margin} {bar}\n{} {bar} {line}", style.paint("1;34", &number));
+            let width = excerpt
+                .width
+                .min(line.chars().count().saturating_sub(column))
+                .max(1);
+            let _ = writeln!(
+                out,
+                "{margin} {bar}\n{} {bar} {line}",
+                style.paint("1;34", &number)
+            );
             if column < line.chars().count() {
-                let lead: String = line.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-                let _ = writeln!(out, "{margin} {bar} {lead}{}", style.paint(hue, &"^".repeat(width)));
+                let lead: String = line
+                    .chars()
+                    .take(column)
+                    .map(|c| if c == '\t' { '\t' } else { ' ' })
+                    .collect();
+                let _ = writeln!(
+                    out,
+                    "{margin} {bar} {lead}{}",
+                    style.paint(hue, &"^".repeat(width))
+                );
             }
         }
     }
@@ -155,5 +201,13 @@ fn shown_line<T>(remark: &Remark<T>, line: &str) -> String {
 
 /// Text from a file, without what could steer a terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }

@@ -14,7 +14,10 @@ use crate::source::Span;
 
 /// Everything that decides which project is loaded. Nothing is read from the process itself.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an independent option of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent option of the command line"
+)]
 pub struct Request {
     /// The current folder, absolute.
     pub current_dir: String,
@@ -49,10 +52,20 @@ pub struct Request {
 }
 
 /// Names that a Compose file may have, the preferred first.
-const FILE_NAMES: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+const FILE_NAMES: &[&str] = &[
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+];
 
 /// Names of the file that is put onto the Compose file by itself.
-const OVERRIDE_NAMES: &[&str] = &["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
+const OVERRIDE_NAMES: &[&str] = &[
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
 
 /// Where a project is, before any of its files are read.
 #[derive(Debug)]
@@ -67,14 +80,35 @@ pub(crate) struct Located {
 
 /// Finds the files, the project folder and the variables.
 pub(crate) fn locate(ctx: &mut Context, request: &Request) -> Option<Located> {
-    let absolute = |path: &str| if path == "-" { path.to_owned() } else { paths::join(&request.current_dir, path) };
-    let mut environment: Environment = request.environment.iter().map(|(key, value)| (key.clone(), value.reveal().to_owned())).collect();
-    environment.entry("PWD".to_owned()).or_insert_with(|| request.current_dir.clone());
-    let home = environment.get("HOME").filter(|home| !home.is_empty()).cloned();
+    let absolute = |path: &str| {
+        if path == "-" {
+            path.to_owned()
+        } else {
+            paths::join(&request.current_dir, path)
+        }
+    };
+    let mut environment: Environment = request
+        .environment
+        .iter()
+        .map(|(key, value)| (key.clone(), value.reveal().to_owned()))
+        .collect();
+    environment
+        .entry("PWD".to_owned())
+        .or_insert_with(|| request.current_dir.clone());
+    let home = environment
+        .get("HOME")
+        .filter(|home| !home.is_empty())
+        .cloned();
     let mut files: Vec<String> = request.files.iter().map(|file| absolute(file)).collect();
     for file in &request.files {
         if is_remote(file) {
-            ctx.fail_at(Span::NOWHERE, String::new(), Mistake::RemoteFile { reference: file.clone() });
+            ctx.fail_at(
+                Span::NOWHERE,
+                String::new(),
+                Mistake::RemoteFile {
+                    reference: file.clone(),
+                },
+            );
             return None;
         }
     }
@@ -83,7 +117,10 @@ pub(crate) fn locate(ctx: &mut Context, request: &Request) -> Option<Located> {
     if files.is_empty()
         && let Some(list) = environment.get("COMPOSE_FILE").cloned()
     {
-        let separator = environment.get("COMPOSE_PATH_SEPARATOR").filter(|separator| !separator.is_empty()).map_or(":", String::as_str);
+        let separator = environment
+            .get("COMPOSE_PATH_SEPARATOR")
+            .filter(|separator| !separator.is_empty())
+            .map_or(":", String::as_str);
         files = list.split(separator).map(&absolute).collect();
     }
     if files.is_empty() {
@@ -92,24 +129,48 @@ pub(crate) fn locate(ctx: &mut Context, request: &Request) -> Option<Located> {
     let folder = project_folder(request, &files);
     env_files.read(ctx, &folder, &mut environment)?;
     let profiles = if request.profiles.is_empty() {
-        let list = environment.get("COMPOSE_PROFILES").map_or("", String::as_str);
-        list.split(',').map(|profile| profile.trim().to_owned()).collect()
+        let list = environment
+            .get("COMPOSE_PROFILES")
+            .map_or("", String::as_str);
+        list.split(',')
+            .map(|profile| profile.trim().to_owned())
+            .collect()
     } else {
         request.profiles.clone()
     };
-    Some(Located { files, folder, environment, profiles, home })
+    Some(Located {
+        files,
+        folder,
+        environment,
+        profiles,
+        home,
+    })
 }
 
 /// Tells whether a file is to be fetched from somewhere else.
 pub(crate) fn is_remote(file: &str) -> bool {
-    ["https://", "http://", "git://", "ssh://", "git@", "github.com/", "oci://", "oci:"].iter().any(|prefix| file.starts_with(prefix))
+    [
+        "https://",
+        "http://",
+        "git://",
+        "ssh://",
+        "git@",
+        "github.com/",
+        "oci://",
+        "oci:",
+    ]
+    .iter()
+    .any(|prefix| file.starts_with(prefix))
 }
 
 /// The folder of the project as far as it is known: as named, else that of the first file, else the current one.
 fn project_folder(request: &Request, files: &[String]) -> String {
     match &request.project_directory {
         Some(folder) if !folder.is_empty() => paths::join(&request.current_dir, folder),
-        _ => files.iter().find(|file| *file != "-").map_or_else(|| request.current_dir.clone(), |file| paths::parent(file)),
+        _ => files
+            .iter()
+            .find(|file| *file != "-")
+            .map_or_else(|| request.current_dir.clone(), |file| paths::parent(file)),
     }
 }
 
@@ -121,26 +182,55 @@ struct EnvFiles {
 }
 
 impl EnvFiles {
-    fn new(ctx: &mut Context, request: &Request, environment: &Environment, absolute: &dyn Fn(&str) -> String) -> Option<Self> {
-        let listed = environment.get("COMPOSE_ENV_FILES").map_or("", String::as_str);
-        let names: Vec<&str> =
-            if request.env_files.is_empty() { listed.split(',').filter(|name| !name.is_empty()).collect() } else { request.env_files.iter().map(String::as_str).collect() };
-        let disabled = match environment.get("COMPOSE_DISABLE_ENV_FILE").map(String::as_str) {
+    fn new(
+        ctx: &mut Context,
+        request: &Request,
+        environment: &Environment,
+        absolute: &dyn Fn(&str) -> String,
+    ) -> Option<Self> {
+        let listed = environment
+            .get("COMPOSE_ENV_FILES")
+            .map_or("", String::as_str);
+        let names: Vec<&str> = if request.env_files.is_empty() {
+            listed.split(',').filter(|name| !name.is_empty()).collect()
+        } else {
+            request.env_files.iter().map(String::as_str).collect()
+        };
+        let disabled = match environment
+            .get("COMPOSE_DISABLE_ENV_FILE")
+            .map(String::as_str)
+        {
             None => false,
             Some(text) => match text {
                 "1" | "t" | "T" | "TRUE" | "true" | "True" => true,
                 "0" | "f" | "F" | "FALSE" | "false" | "False" => false,
                 _ => {
-                    ctx.fail_at(Span::NOWHERE, String::new(), Mistake::BadSwitch { name: "COMPOSE_DISABLE_ENV_FILE", value: text.to_owned() });
+                    ctx.fail_at(
+                        Span::NOWHERE,
+                        String::new(),
+                        Mistake::BadSwitch {
+                            name: "COMPOSE_DISABLE_ENV_FILE",
+                            value: text.to_owned(),
+                        },
+                    );
                     return None;
                 }
             },
         };
-        Some(Self { named: names.into_iter().map(absolute).collect(), look_for_default: !disabled, found: None })
+        Some(Self {
+            named: names.into_iter().map(absolute).collect(),
+            look_for_default: !disabled,
+            found: None,
+        })
     }
 
     /// Reads the variables; what is known already stays.
-    fn read(&mut self, ctx: &mut Context, folder: &str, environment: &mut Environment) -> Option<()> {
+    fn read(
+        &mut self,
+        ctx: &mut Context,
+        folder: &str,
+        environment: &mut Environment,
+    ) -> Option<()> {
         let default = paths::join(folder, ".env");
         if self.named.is_empty() && self.look_for_default && files::is_file(&default) {
             self.found = Some(default);
@@ -157,7 +247,12 @@ impl EnvFiles {
 }
 
 /// Reads one file of variables for interpolation. Reports and answers nothing where it cannot be read.
-pub(crate) fn read_env_file(ctx: &mut Context, path: &str, read: &mut Environment, environment: &Environment) -> Option<()> {
+pub(crate) fn read_env_file(
+    ctx: &mut Context,
+    path: &str,
+    read: &mut Environment,
+    environment: &Environment,
+) -> Option<()> {
     let text = match files::read(path, "environment file") {
         Ok(text) => text,
         Err(mistake) => {
@@ -169,7 +264,15 @@ pub(crate) fn read_env_file(ctx: &mut Context, path: &str, read: &mut Environmen
     let lookup = |name: &str| environment.get(name).or_else(|| known.get(name)).cloned();
     if let Err(error) = dotenv::parse(&text, read, &lookup) {
         let span = line_span(ctx, path, text, error.line);
-        ctx.fail_at(span, String::new(), Mistake::BadEnvLine { file: path.to_owned(), line: error.line, reason: error.reason });
+        ctx.fail_at(
+            span,
+            String::new(),
+            Mistake::BadEnvLine {
+                file: path.to_owned(),
+                line: error.line,
+                reason: error.reason,
+            },
+        );
         return None;
     }
     Some(())
@@ -177,11 +280,23 @@ pub(crate) fn read_env_file(ctx: &mut Context, path: &str, read: &mut Environmen
 
 /// The span of a line of a text that is taken in only now, because something is wrong with it.
 pub(crate) fn line_span(ctx: &mut Context, path: &str, text: String, line: usize) -> Span {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let end = start + text[start.min(text.len())..].split('\n').next().map_or(0, str::len);
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let end = start
+        + text[start.min(text.len())..]
+            .split('\n')
+            .next()
+            .map_or(0, str::len);
     let file = ctx.sources.add(path, text);
     let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span { file, start: offset(start), end: offset(end) }
+    Span {
+        file,
+        start: offset(start),
+        end: offset(end),
+    }
 }
 
 /// Looks for a Compose file in a folder and those above it, and for what is put onto it.
@@ -193,11 +308,23 @@ fn discover(ctx: &mut Context, folder: &str) -> Option<Vec<String>> {
             warn_of_several(ctx, &candidates);
             let overrides = present(&current, OVERRIDE_NAMES);
             warn_of_several(ctx, &overrides);
-            return Some([chosen].into_iter().chain(overrides.first()).cloned().collect());
+            return Some(
+                [chosen]
+                    .into_iter()
+                    .chain(overrides.first())
+                    .cloned()
+                    .collect(),
+            );
         }
         let above = paths::parent(&current);
         if above == current {
-            ctx.fail_at(Span::NOWHERE, String::new(), Mistake::NoComposeFile { folder: folder.to_owned() });
+            ctx.fail_at(
+                Span::NOWHERE,
+                String::new(),
+                Mistake::NoComposeFile {
+                    folder: folder.to_owned(),
+                },
+            );
             return None;
         }
         current = above;
@@ -205,29 +332,65 @@ fn discover(ctx: &mut Context, folder: &str) -> Option<Vec<String>> {
 }
 
 fn present(folder: &str, names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| paths::join(folder, name)).filter(|path| files::exists(path)).collect()
+    names
+        .iter()
+        .map(|name| paths::join(folder, name))
+        .filter(|path| files::exists(path))
+        .collect()
 }
 
 fn warn_of_several(ctx: &mut Context, candidates: &[String]) {
     if let [chosen, _, ..] = candidates {
-        let names = candidates.iter().map(|path| paths::base_name(path).to_owned()).collect();
-        ctx.warn_at(Span::NOWHERE, String::new(), Caution::SeveralFiles { names, chosen: paths::base_name(chosen).to_owned() });
+        let names = candidates
+            .iter()
+            .map(|path| paths::base_name(path).to_owned())
+            .collect();
+        ctx.warn_at(
+            Span::NOWHERE,
+            String::new(),
+            Caution::SeveralFiles {
+                names,
+                chosen: paths::base_name(chosen).to_owned(),
+            },
+        );
     }
 }
 
 /// The part of a text that can be a project name.
 pub(crate) fn normal_name(text: &str) -> String {
-    let kept: String = text.to_lowercase().chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-')).collect();
+    let kept: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+        .collect();
     kept.trim_start_matches(['_', '-']).to_owned()
 }
 
 /// The name that was given explicitly, if one was.
-pub(crate) fn explicit_name(ctx: &mut Context, request: &Request, environment: &Environment) -> Result<Option<String>, ()> {
-    let given = request.project_name.as_deref().filter(|name| !name.is_empty());
-    let given = given.or_else(|| environment.get("COMPOSE_PROJECT_NAME").map(String::as_str).filter(|name| !name.is_empty()));
+pub(crate) fn explicit_name(
+    ctx: &mut Context,
+    request: &Request,
+    environment: &Environment,
+) -> Result<Option<String>, ()> {
+    let given = request
+        .project_name
+        .as_deref()
+        .filter(|name| !name.is_empty());
+    let given = given.or_else(|| {
+        environment
+            .get("COMPOSE_PROJECT_NAME")
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
+    });
     match given {
         Some(name) if normal_name(name) != name => {
-            ctx.fail_at(Span::NOWHERE, String::new(), Mistake::BadProjectName { name: name.to_owned() });
+            ctx.fail_at(
+                Span::NOWHERE,
+                String::new(),
+                Mistake::BadProjectName {
+                    name: name.to_owned(),
+                },
+            );
             Err(())
         }
         given => Ok(given.map(str::to_owned)),
@@ -237,8 +400,14 @@ pub(crate) fn explicit_name(ctx: &mut Context, request: &Request, environment: &
 /// The name that a project gets from its folder.
 pub(crate) fn name_of_folder(ctx: &mut Context, folder: &str) -> String {
     let name = normal_name(paths::base_name(folder));
-    if files::real_path(folder).is_some_and(|real| paths::base_name(&real) != paths::base_name(folder)) {
-        ctx.warn_at(Span::NOWHERE, String::new(), Caution::NamedAfterLink { name: name.clone() });
+    if files::real_path(folder)
+        .is_some_and(|real| paths::base_name(&real) != paths::base_name(folder))
+    {
+        ctx.warn_at(
+            Span::NOWHERE,
+            String::new(),
+            Caution::NamedAfterLink { name: name.clone() },
+        );
     }
     name
 }

@@ -15,7 +15,11 @@ pub(crate) struct Span {
 
 impl Span {
     /// The place of what no file holds: values that the loader made itself.
-    pub(crate) const NOWHERE: Span = Span { file: u32::MAX, start: 0, end: 0 };
+    pub(crate) const NOWHERE: Span = Span {
+        file: u32::MAX,
+        start: 0,
+        end: 0,
+    };
 
     /// Tells whether this is a place in a file.
     pub(crate) fn is_somewhere(self) -> bool {
@@ -58,25 +62,44 @@ pub(crate) struct Excerpt<'a> {
 impl Sources {
     /// Takes a text in and returns the number by which spans refer to it.
     pub(crate) fn add(&mut self, name: &str, text: String) -> u32 {
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let below = name.strip_prefix(self.current_dir.as_str()).and_then(|rest| rest.strip_prefix('/'));
-        let name = below.filter(|_| !self.current_dir.is_empty()).unwrap_or(name);
-        self.sources.push(Source { name: name.into(), text, lines });
+        let lines = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
+        let below = name
+            .strip_prefix(self.current_dir.as_str())
+            .and_then(|rest| rest.strip_prefix('/'));
+        let name = below
+            .filter(|_| !self.current_dir.is_empty())
+            .unwrap_or(name);
+        self.sources.push(Source {
+            name: name.into(),
+            text,
+            lines,
+        });
         u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Returns a loaded text.
     pub(crate) fn text(&self, file: u32) -> &str {
-        self.sources.get(file as usize).map_or("", |source| source.text.as_str())
+        self.sources
+            .get(file as usize)
+            .map_or("", |source| source.text.as_str())
     }
 
     /// Returns where a span begins.
     pub(crate) fn place(&self, span: Span) -> Option<Place> {
         let source = self.sources.get(span.file as usize)?;
         let start = floor_boundary(&source.text, span.start as usize);
-        let line = source.lines.partition_point(|begin| *begin <= start).saturating_sub(1);
+        let line = source
+            .lines
+            .partition_point(|begin| *begin <= start)
+            .saturating_sub(1);
         let column = source.text[source.lines[line]..start].chars().count();
-        Some(Place { file: source.name.clone(), line: u32::try_from(line + 1).ok()?, column: u32::try_from(column + 1).ok()? })
+        Some(Place {
+            file: source.name.clone(),
+            line: u32::try_from(line + 1).ok()?,
+            column: u32::try_from(column + 1).ok()?,
+        })
     }
 
     /// Returns the line on which a span begins, with the width of what it covers there.
@@ -84,9 +107,13 @@ impl Sources {
         let place = self.place(span)?;
         let source = &self.sources[span.file as usize];
         let begin = source.lines[place.line as usize - 1];
-        let line = source.text[begin..].split(['\n', '\r']).next().unwrap_or("");
+        let line = source.text[begin..]
+            .split(['\n', '\r'])
+            .next()
+            .unwrap_or("");
         let start = floor_boundary(&source.text, span.start as usize);
-        let end = floor_boundary(&source.text, (span.end as usize).min(begin + line.len())).max(start);
+        let end =
+            floor_boundary(&source.text, (span.end as usize).min(begin + line.len())).max(start);
         let width = source.text[start..end].trim_end().chars().count().max(1);
         Some(Excerpt { place, line, width })
     }
@@ -108,7 +135,11 @@ mod tests {
     fn places_count_lines_and_characters_from_one() {
         let mut sources = Sources::default();
         let file = sources.add("compose.yaml", "a: 1\nbäh: två\n".to_owned());
-        let span = Span { file, start: 11, end: 15 };
+        let span = Span {
+            file,
+            start: 11,
+            end: 15,
+        };
 
         let excerpt = sources.excerpt(span).expect("the span is in the file");
 

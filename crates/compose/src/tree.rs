@@ -65,7 +65,11 @@ impl PartialEq for Entry {
 
 impl Node {
     pub(crate) fn new(value: Value, span: Span) -> Self {
-        Self { value, span, mark: None }
+        Self {
+            value,
+            span,
+            mark: None,
+        }
     }
 
     pub(crate) fn text(value: impl Into<String>, span: Span) -> Self {
@@ -181,7 +185,9 @@ pub(crate) fn float_text(number: f64) -> String {
     if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
         let text = format!("{number:e}");
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
+        let (sign, exponent) = exponent
+            .strip_prefix('-')
+            .map_or(('+', exponent), |rest| ('-', rest));
         return format!("{digits}e{sign}{exponent:0>2}");
     }
     format!("{number}")
@@ -243,7 +249,14 @@ mod tests {
 
     #[test]
     fn floats_are_written_as_go_writes_them() {
-        for (number, text) in [(1000.0, "1000"), (0.5, "0.5"), (1e21, "1e+21"), (1.5e-7, "1.5e-07"), (-2.25, "-2.25"), (0.0, "0")] {
+        for (number, text) in [
+            (1000.0, "1000"),
+            (0.5, "0.5"),
+            (1e21, "1e+21"),
+            (1.5e-7, "1.5e-07"),
+            (-2.25, "-2.25"),
+            (0.0, "0"),
+        ] {
             assert_eq!(float_text(number), text);
         }
     }

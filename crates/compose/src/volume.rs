@@ -78,7 +78,9 @@ fn is_drive(section: &str) -> bool {
 /// Tells whether a source is a path rather than the name of a volume.
 fn is_path(source: &str) -> bool {
     let mut chars = source.chars();
-    source.starts_with(['.', '/', '~']) || source.starts_with("\\\\") || matches!((chars.next(), chars.next()), (Some(letter), Some(':')) if letter.is_alphabetic())
+    source.starts_with(['.', '/', '~'])
+        || source.starts_with("\\\\")
+        || matches!((chars.next(), chars.next()), (Some(letter), Some(':')) if letter.is_alphabetic())
 }
 
 impl Volume {
@@ -87,7 +89,9 @@ impl Volume {
             "ro" => self.read_only = true,
             "rw" => self.read_only = false,
             "nocopy" => self.nocopy = true,
-            "rprivate" | "private" | "rshared" | "shared" | "rslave" | "slave" => self.propagation = Some(option.to_owned()),
+            "rprivate" | "private" | "rshared" | "shared" | "rslave" | "slave" => {
+                self.propagation = Some(option.to_owned())
+            }
             "z" | "Z" => self.selinux = Some(option.to_owned()),
             // Compose lets every other option pass without effect.
             _ => {}
@@ -96,10 +100,16 @@ impl Volume {
 
     /// The name that a one-letter volume would have had, where the source was read as a drive instead.
     pub(crate) fn swallowed_name(&self) -> Option<&str> {
-        let path = if self.source.is_empty() { &self.target } else { &self.source };
+        let path = if self.source.is_empty() {
+            &self.target
+        } else {
+            &self.source
+        };
         let mut chars = path.chars();
         match (chars.next(), chars.next(), chars.next()) {
-            (Some(letter), Some(':'), Some('/')) if letter.is_alphabetic() => Some(&path[..letter.len_utf8()]),
+            (Some(letter), Some(':'), Some('/')) if letter.is_alphabetic() => {
+                Some(&path[..letter.len_utf8()])
+            }
             _ => None,
         }
     }
@@ -108,11 +118,17 @@ impl Volume {
     pub(crate) fn into_node(self, span: Span) -> Node {
         let flag = |value| Node::new(Value::Bool(value), span);
         let mut node = Node::map(span);
-        node.set("type", Node::text(if self.is_bind { "bind" } else { "volume" }, span));
+        node.set(
+            "type",
+            Node::text(if self.is_bind { "bind" } else { "volume" }, span),
+        );
         if !self.source.is_empty() {
             node.set("source", Node::text(self.source, span));
         }
-        node.set("target", Node::text(crate::paths::clean(&self.target), span));
+        node.set(
+            "target",
+            Node::text(crate::paths::clean(&self.target), span),
+        );
         if self.read_only {
             node.set("read_only", flag(true));
         }
@@ -151,16 +167,28 @@ mod tests {
 
     #[test]
     fn sources_are_paths_names_or_nothing() {
-        assert_eq!(read("data:/var/lib"), ("data".into(), "/var/lib".into(), false));
+        assert_eq!(
+            read("data:/var/lib"),
+            ("data".into(), "/var/lib".into(), false)
+        );
         assert_eq!(read("./src:/app:ro"), ("./src".into(), "/app".into(), true));
-        assert_eq!(read("/anonymous"), (String::new(), "/anonymous".into(), false));
-        assert_eq!(read(r"C:\data:/data"), (r"C:\data".into(), "/data".into(), true));
+        assert_eq!(
+            read("/anonymous"),
+            (String::new(), "/anonymous".into(), false)
+        );
+        assert_eq!(
+            read(r"C:\data:/data"),
+            (r"C:\data".into(), "/data".into(), true)
+        );
     }
 
     #[test]
     fn a_one_letter_volume_is_swallowed_by_the_drive_that_it_looks_like() {
         let volume = parse("d:/data:/x").expect("the volume is well formed");
-        assert_eq!((volume.source.as_str(), volume.swallowed_name()), ("d:/data", Some("d")));
+        assert_eq!(
+            (volume.source.as_str(), volume.swallowed_name()),
+            ("d:/data", Some("d"))
+        );
     }
 
     #[test]

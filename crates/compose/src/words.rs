@@ -81,7 +81,10 @@ pub(crate) fn split(line: &str) -> Result<Split, &'static str> {
 
 /// What the next character stands inside of.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "the states are independent of one another")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the states are independent of one another"
+)]
 struct Quoting {
     escaped: bool,
     single: bool,
@@ -101,7 +104,11 @@ impl Quoting {
 /// Multiples are of 1024. Nothing for anything else, negative sizes included.
 pub(crate) fn parse_size(text: &str) -> Option<i64> {
     let last = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ')?;
-    let (number, suffix) = if text[last..].starts_with(' ') { (&text[..last], &text[last + 1..]) } else { text.split_at(last + 1) };
+    let (number, suffix) = if text[last..].starts_with(' ') {
+        (&text[..last], &text[last + 1..])
+    } else {
+        text.split_at(last + 1)
+    };
     let number: f64 = number.parse().ok().filter(|number: &f64| *number >= 0.0)?;
     let suffix = suffix.to_ascii_lowercase();
     let scale: u64 = match suffix.as_str() {
@@ -114,7 +121,11 @@ pub(crate) fn parse_size(text: &str) -> Option<i64> {
             1 << (10 * (1 + "kmgtp".find(unit)?))
         }
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "sizes are counted in doubles by Compose, too")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "sizes are counted in doubles by Compose, too"
+    )]
     Some((number * scale as f64) as i64)
 }
 
@@ -133,7 +144,14 @@ mod tests {
             ("run 2>log", &["run"], Some('>')),
             ("", &[], None),
         ] {
-            assert_eq!(split(line), Ok(Split { words: words.iter().map(|word| (*word).to_owned()).collect(), cut_at: cut }), "{line}");
+            assert_eq!(
+                split(line),
+                Ok(Split {
+                    words: words.iter().map(|word| (*word).to_owned()).collect(),
+                    cut_at: cut
+                }),
+                "{line}"
+            );
         }
         assert!(split("echo 'a").is_err());
         assert!(split("echo (a)").is_err());
@@ -141,7 +159,14 @@ mod tests {
 
     #[test]
     fn sizes_are_multiples_of_1024() {
-        for (text, bytes) in [("512m", 536_870_912), ("1.5k", 1536), ("10", 10), ("1GiB", 1 << 30), ("2 kb", 2048), ("64B", 64)] {
+        for (text, bytes) in [
+            ("512m", 536_870_912),
+            ("1.5k", 1536),
+            ("10", 10),
+            ("1GiB", 1 << 30),
+            ("2 kb", 2048),
+            ("64B", 64),
+        ] {
             assert_eq!(parse_size(text), Some(bytes), "{text}");
         }
         for text in ["", "m", "-1", "1x", "1kbb", "5bb", "1 000 "] {

@@ -36,7 +36,16 @@ pub(crate) fn parse(ctx: &mut Context, file: u32) -> Vec<Document> {
     let text = ctx.sources.text(file).to_owned();
     let mut options = granit_parser::Options::default();
     options.set_emit_comments(false);
-    let mut composer = Composer { ctx, file, text: &text, open: Vec::new(), anchors: HashMap::new(), nodes: 0, documents: Vec::new(), failed: false };
+    let mut composer = Composer {
+        ctx,
+        file,
+        text: &text,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        documents: Vec::new(),
+        failed: false,
+    };
     for event in Parser::new_from_str_with_options(&text, options) {
         match event {
             Ok((event, span)) => {
@@ -57,8 +66,19 @@ pub(crate) fn parse(ctx: &mut Context, file: u32) -> Vec<Document> {
 
 /// A collection whose end has not been seen yet.
 enum Open {
-    List { items: Vec<Node>, span: Span, anchor: usize, mark: Option<Mark> },
-    Map { map: Map, key: Option<Key>, span: Span, anchor: usize, mark: Option<Mark> },
+    List {
+        items: Vec<Node>,
+        span: Span,
+        anchor: usize,
+        mark: Option<Mark>,
+    },
+    Map {
+        map: Map,
+        key: Option<Key>,
+        span: Span,
+        anchor: usize,
+        mark: Option<Mark>,
+    },
 }
 
 struct Key {
@@ -102,12 +122,23 @@ impl Composer<'_> {
             Event::SequenceStart(_, anchor, tag) => {
                 let mark = self.mark(tag.as_deref());
                 self.begin(anchor);
-                self.open.push(Open::List { items: Vec::new(), span, anchor, mark });
+                self.open.push(Open::List {
+                    items: Vec::new(),
+                    span,
+                    anchor,
+                    mark,
+                });
             }
             Event::MappingStart(_, anchor, tag) => {
                 let mark = self.mark(tag.as_deref());
                 self.begin(anchor);
-                self.open.push(Open::Map { map: Map::new(), key: None, span, anchor, mark });
+                self.open.push(Open::Map {
+                    map: Map::new(),
+                    key: None,
+                    span,
+                    anchor,
+                    mark,
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             _ => {}
@@ -125,11 +156,25 @@ impl Composer<'_> {
 
     fn close(&mut self, end: Span) {
         let (value, span, anchor, mark) = match self.open.pop() {
-            Some(Open::List { items, span, anchor, mark }) => (Value::List(items), span, anchor, mark),
-            Some(Open::Map { map, span, anchor, mark, .. }) => (Value::Map(map), span, anchor, mark),
+            Some(Open::List {
+                items,
+                span,
+                anchor,
+                mark,
+            }) => (Value::List(items), span, anchor, mark),
+            Some(Open::Map {
+                map,
+                span,
+                anchor,
+                mark,
+                ..
+            }) => (Value::Map(map), span, anchor, mark),
             None => return,
         };
-        let span = Span { end: end.end.max(span.end), ..span };
+        let span = Span {
+            end: end.end.max(span.end),
+            ..span
+        };
         self.finish_node(Node { value, span, mark }, anchor);
     }
 
@@ -149,20 +194,41 @@ impl Composer<'_> {
             Some(Open::Map { map, key, .. }) => {
                 let Some(pending) = key.take() else {
                     match node.value {
-                        Value::Str(text) => *key = Some(Key { text, span: node.span }),
-                        _ => self.fail(node.span, Mistake::KeyNotString { found: node.value.scalar_text().unwrap_or_else(|| node.value.kind().to_owned()) }),
+                        Value::Str(text) => {
+                            *key = Some(Key {
+                                text,
+                                span: node.span,
+                            })
+                        }
+                        _ => self.fail(
+                            node.span,
+                            Mistake::KeyNotString {
+                                found: node
+                                    .value
+                                    .scalar_text()
+                                    .unwrap_or_else(|| node.value.kind().to_owned()),
+                            },
+                        ),
                     }
                     return;
                 };
                 match map.entry(pending.text) {
                     Slot::Vacant(slot) => {
-                        slot.insert(Entry { key: pending.span, node });
+                        slot.insert(Entry {
+                            key: pending.span,
+                            node,
+                        });
                     }
                     Slot::Occupied(slot) => {
                         let first = slot.get().key;
                         let key = slot.key().clone();
-                        let first_line = self.ctx.sources.place(first).map_or(0, |place| place.line);
-                        self.ctx.fail_at(pending.span, self.file_path(), Mistake::DuplicateKey { key, first_line });
+                        let first_line =
+                            self.ctx.sources.place(first).map_or(0, |place| place.line);
+                        self.ctx.fail_at(
+                            pending.span,
+                            self.file_path(),
+                            Mistake::DuplicateKey { key, first_line },
+                        );
                     }
                 }
             }
@@ -171,13 +237,22 @@ impl Composer<'_> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Node {
         let mark = self.mark(tag);
-        let core = tag.and_then(Tag::core_suffix).or_else(|| tag.filter(|tag| tag.original() == "!").map(|_| "str"));
+        let core = tag
+            .and_then(Tag::core_suffix)
+            .or_else(|| tag.filter(|tag| tag.original() == "!").map(|_| "str"));
         let value = match (style, core) {
             (_, Some("str")) => Value::Str(text.to_owned()),
             (ScalarStyle::Plain, None) => plain(text),
-            (_, Some(wanted @ ("int" | "float" | "bool" | "null"))) => self.tagged(text, wanted, span),
+            (_, Some(wanted @ ("int" | "float" | "bool" | "null"))) => {
+                self.tagged(text, wanted, span)
+            }
             (_, Some(other)) => {
-                self.fail(span, Mistake::UnknownTag { tag: format!("!!{other}") });
+                self.fail(
+                    span,
+                    Mistake::UnknownTag {
+                        tag: format!("!!{other}"),
+                    },
+                );
                 Value::Null
             }
             (_, None) => Value::Str(text.to_owned()),
@@ -191,11 +266,20 @@ impl Composer<'_> {
     fn tagged(&mut self, text: &str, wanted: &str, span: Span) -> Value {
         let value = plain(text);
         match (wanted, &value) {
-            ("int", Value::Int(_)) | ("bool", Value::Bool(_)) | ("null", Value::Null) | ("float", Value::Float(_)) => value,
+            ("int", Value::Int(_))
+            | ("bool", Value::Bool(_))
+            | ("null", Value::Null)
+            | ("float", Value::Float(_)) => value,
             #[expect(clippy::cast_precision_loss, reason = "a float was asked for")]
             ("float", Value::Int(number)) => Value::Float(*number as f64),
             _ => {
-                self.fail(span, Mistake::TagMismatch { tag: format!("!!{wanted}"), found: value.kind() });
+                self.fail(
+                    span,
+                    Mistake::TagMismatch {
+                        tag: format!("!!{wanted}"),
+                        found: value.kind(),
+                    },
+                );
                 Value::Null
             }
         }
@@ -205,8 +289,21 @@ impl Composer<'_> {
     fn warn_of_octal(&mut self, text: &str, read: i64, span: Span) {
         let digits = text.trim_start_matches(['-', '+']);
         let is_mode = matches!(self.open.last(), Some(Open::Map { key: Some(key), .. }) if key.text == "mode");
-        if !is_mode && digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
-            self.ctx.warn_at(span, self.file_path(), Caution::OctalNumber { written: text.to_owned(), read });
+        if !is_mode
+            && digits.len() > 1
+            && digits.starts_with('0')
+            && digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'_')
+        {
+            self.ctx.warn_at(
+                span,
+                self.file_path(),
+                Caution::OctalNumber {
+                    written: text.to_owned(),
+                    read,
+                },
+            );
         }
     }
 
@@ -223,7 +320,11 @@ impl Composer<'_> {
             let bytes = marker.byte_offset().unwrap_or_else(|| marker.index());
             u32::try_from(bytes.min(self.text.len())).unwrap_or(u32::MAX)
         };
-        Span { file: self.file, start: offset(&at.start), end: offset(&at.end) }
+        Span {
+            file: self.file,
+            start: offset(&at.start),
+            end: offset(&at.end),
+        }
     }
 
     /// The path of what is being read right now.
@@ -248,25 +349,65 @@ impl Composer<'_> {
 
     fn syntax_error(&mut self, error: &granit_parser::ScanError) {
         let at = error.marker();
-        let start = u32::try_from(at.byte_offset().unwrap_or_else(|| at.index()).min(self.text.len())).unwrap_or(0);
-        let span = Span { file: self.file, start, end: start + 1 };
+        let start = u32::try_from(
+            at.byte_offset()
+                .unwrap_or_else(|| at.index())
+                .min(self.text.len()),
+        )
+        .unwrap_or(0);
+        let span = Span {
+            file: self.file,
+            start,
+            end: start + 1,
+        };
         let mut hints = Vec::new();
-        if let Some(alias) = self.text[start as usize..].strip_prefix('*').filter(|_| error.info().contains("anchor")) {
-            let name = alias.split([' ', ',', ']', '}', '\n', '\r']).next().unwrap_or_default().to_owned();
-            return self.fail(Span { end: start + 1 + u32::try_from(name.len()).unwrap_or(0), ..span }, Mistake::UnknownAnchor { name });
+        if let Some(alias) = self.text[start as usize..]
+            .strip_prefix('*')
+            .filter(|_| error.info().contains("anchor"))
+        {
+            let name = alias
+                .split([' ', ',', ']', '}', '\n', '\r'])
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            return self.fail(
+                Span {
+                    end: start + 1 + u32::try_from(name.len()).unwrap_or(0),
+                    ..span
+                },
+                Mistake::UnknownAnchor { name },
+            );
         }
-        if self.text[start as usize..].starts_with('\t') || self.text[..start as usize].ends_with('\t') {
+        if self.text[start as usize..].starts_with('\t')
+            || self.text[..start as usize].ends_with('\t')
+        {
             hints.push("YAML is indented with spaces; replace the tab".to_owned());
         }
         // The parser names the token that did not fit; the cause is usually where the block around it began.
-        if let Some(Open::Map { span: begun, key, .. }) = self.open.last() {
+        if let Some(Open::Map {
+            span: begun, key, ..
+        }) = self.open.last()
+        {
             if let Some(place) = self.ctx.sources.place(*begun) {
-                let what = key.as_ref().map_or_else(|| "the mapping".to_owned(), |key| format!("the mapping with `{}`", key.text));
-                hints.push(format!("{what} around it began at line {}, column {}", place.line, place.column));
+                let what = key.as_ref().map_or_else(
+                    || "the mapping".to_owned(),
+                    |key| format!("the mapping with `{}`", key.text),
+                );
+                hints.push(format!(
+                    "{what} around it began at line {}, column {}",
+                    place.line, place.column
+                ));
             }
         }
         self.failed = true;
-        self.ctx.fail_with(span, self.file_path(), Mistake::Syntax { reason: error.info().to_owned() }, hints);
+        self.ctx.fail_with(
+            span,
+            self.file_path(),
+            Mistake::Syntax {
+                reason: error.info().to_owned(),
+            },
+            hints,
+        );
     }
 }
 
@@ -280,7 +421,8 @@ fn drop_resets(node: &mut Node) {
         }
         Value::Map(map) => {
             map.retain(|_, entry| entry.node.mark != Some(Mark::Reset));
-            map.values_mut().for_each(|entry| drop_resets(&mut entry.node));
+            map.values_mut()
+                .for_each(|entry| drop_resets(&mut entry.node));
         }
         _ => {}
     }
@@ -344,7 +486,9 @@ fn merge_keys(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
             for (key, entry) in map.iter_mut() {
                 merge_keys(ctx, &mut entry.node, &at.key(key));
             }
-            let Some(Entry { mut node, .. }) = merged else { return };
+            let Some(Entry { mut node, .. }) = merged else {
+                return;
+            };
             merge_keys(ctx, &mut node, at);
             let span = node.span;
             let sources = match node.value {
@@ -359,7 +503,13 @@ fn merge_keys(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
                         }
                     }
                     Value::Null => {}
-                    other => ctx.fail(span, at, Mistake::BadMerge { found: other.kind() }),
+                    other => ctx.fail(
+                        span,
+                        at,
+                        Mistake::BadMerge {
+                            found: other.kind(),
+                        },
+                    ),
                 }
             }
         }
@@ -379,12 +529,18 @@ fn plain(text: &str) -> Value {
         "true" | "True" | "TRUE" => return Value::Bool(true),
         "false" | "False" | "FALSE" => return Value::Bool(false),
         ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Value::Float(f64::INFINITY),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
+            return Value::Float(f64::INFINITY);
+        }
         "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
         _ => {}
     }
     match text.as_bytes()[0] {
-        b'.' => text.parse().ok().filter(|_| is_decimal(text)).map_or_else(|| Value::Str(text.to_owned()), Value::Float),
+        b'.' => text
+            .parse()
+            .ok()
+            .filter(|_| is_decimal(text))
+            .map_or_else(|| Value::Str(text.to_owned()), Value::Float),
         b'0'..=b'9' | b'+' | b'-' => number(text).unwrap_or_else(|| Value::Str(text.to_owned())),
         _ => Value::Str(text.to_owned()),
     }
@@ -398,7 +554,11 @@ fn number(text: &str) -> Option<Value> {
     if let Some(number) = integer(&plain) {
         return Some(number);
     }
-    if is_decimal(&plain) { plain.parse().ok().map(Value::Float) } else { None }
+    if is_decimal(&plain) {
+        plain.parse().ok().map(Value::Float)
+    } else {
+        None
+    }
 }
 
 /// Reads an integer with the prefixes `0x`, `0o`, `0b` and, for octal numbers, a bare `0`.
@@ -457,11 +617,20 @@ fn is_date(text: &str) -> bool {
         None => (text, None),
     };
     let parts: Vec<&str> = day.split('-').collect();
-    let within = |part: &str, most: u32| part.len() <= 2 && part.parse::<u32>().is_ok_and(|value| (1..=most).contains(&value));
-    let [_, month, day] = parts.as_slice() else { return false };
+    let within = |part: &str, most: u32| {
+        part.len() <= 2
+            && part
+                .parse::<u32>()
+                .is_ok_and(|value| (1..=most).contains(&value))
+    };
+    let [_, month, day] = parts.as_slice() else {
+        return false;
+    };
     within(month, 12)
         && within(day, 31)
-        && time.is_none_or(|time| time.split(':').count() >= 3 && time.starts_with(|first: char| first.is_ascii_digit()))
+        && time.is_none_or(|time| {
+            time.split(':').count() >= 3 && time.starts_with(|first: char| first.is_ascii_digit())
+        })
 }
 
 #[cfg(test)]
@@ -501,26 +670,49 @@ mod tests {
 
     #[test]
     fn own_keys_win_over_merged_ones_and_earlier_merges_over_later_ones() {
-        let (documents, ctx) = read("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 0\n");
+        let (documents, ctx) =
+            read("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 0\n");
         assert!(ctx.problems.is_empty());
         let merged = documents[0].root.get("c").expect("c is there");
         for (key, value) in [("x", 0), ("y", 1), ("z", 2)] {
-            assert_eq!(merged.get(key).map(|node| &node.value), Some(&Value::Int(value)), "{key}");
+            assert_eq!(
+                merged.get(key).map(|node| &node.value),
+                Some(&Value::Int(value)),
+                "{key}"
+            );
         }
     }
 
     #[test]
     fn resets_count_where_they_are_written_and_overrides_wherever_aliases_bring_them() {
-        let (documents, _) = read("x-base: &base\n  ports: !reset []\n  image: !override b\nservices:\n  web:\n    <<: *base\n");
-        assert_eq!(documents[0].resets, [vec!["x-base", "ports"], vec!["x-base", "image"], vec!["services", "web", "image"]]);
-        assert!(documents[0].root.get("services").and_then(|node| node.get("web")).and_then(|node| node.get("ports")).is_none());
+        let (documents, _) = read(
+            "x-base: &base\n  ports: !reset []\n  image: !override b\nservices:\n  web:\n    <<: *base\n",
+        );
+        assert_eq!(
+            documents[0].resets,
+            [
+                vec!["x-base", "ports"],
+                vec!["x-base", "image"],
+                vec!["services", "web", "image"]
+            ]
+        );
+        assert!(
+            documents[0]
+                .root
+                .get("services")
+                .and_then(|node| node.get("web"))
+                .and_then(|node| node.get("ports"))
+                .is_none()
+        );
     }
 
     #[test]
     fn an_alias_bomb_is_refused_before_it_is_expanded_far() {
         let mut text = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
         for (previous, name) in "abcdefgh".chars().zip("bcdefghi".chars()) {
-            text += &format!("{name}: &{name} [*{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}]\n");
+            text += &format!(
+                "{name}: &{name} [*{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}]\n"
+            );
         }
         let (_, ctx) = read(&text);
         assert!(matches!(ctx.problems[0].what, Mistake::TooManyNodes { .. }));
@@ -530,6 +722,12 @@ mod tests {
     fn a_duplicate_key_names_both_lines() {
         let (_, ctx) = read("services:\n  web: {image: a}\n  web: {image: b}\n");
         assert_eq!(ctx.problems[0].path, "services");
-        assert_eq!(ctx.problems[0].what, Mistake::DuplicateKey { key: "web".into(), first_line: 2 });
+        assert_eq!(
+            ctx.problems[0].what,
+            Mistake::DuplicateKey {
+                key: "web".into(),
+                first_line: 2
+            }
+        );
     }
 }

@@ -82,10 +82,19 @@ fn hash(value: &impl Serialize) -> String {
     let mut json = value_of(value);
     arrange(&mut json, Form::Json, false);
     let mut text = json.to_string();
-    for (sign, escape) in [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")] {
+    for (sign, escape) in [
+        ('<', "\\u003c"),
+        ('>', "\\u003e"),
+        ('&', "\\u0026"),
+        ('\u{2028}', "\\u2028"),
+        ('\u{2029}', "\\u2029"),
+    ] {
         text = text.replace(sign, escape);
     }
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn value_of(value: &impl Serialize) -> Json {
@@ -106,11 +115,17 @@ fn arrange(json: &mut Json, form: Form, is_root: bool) {
             if form == Form::Yaml {
                 tidy_for_yaml(object);
             }
-            object.values_mut().for_each(|value| arrange(value, form, false));
+            object
+                .values_mut()
+                .for_each(|value| arrange(value, form, false));
             if let Some(Json::Object(extensions)) = extensions
                 && (form == Form::Yaml || is_root)
             {
-                object.extend(extensions.into_iter().map(|(key, value)| (key, sorted(value))));
+                object.extend(
+                    extensions
+                        .into_iter()
+                        .map(|(key, value)| (key, sorted(value))),
+                );
             }
         }
         _ => {}
@@ -124,7 +139,10 @@ fn tidy_for_yaml(object: &mut Object<String, Json>) {
         }
     }
     for key in ["ipam", "resources", "placement", "exec"] {
-        if object.get(key).is_some_and(|value| value.as_object().is_some_and(Object::is_empty)) {
+        if object
+            .get(key)
+            .is_some_and(|value| value.as_object().is_some_and(Object::is_empty))
+        {
             object.shift_remove(key);
         }
     }
@@ -140,7 +158,10 @@ fn sorted(json: Json) -> Json {
         Json::Object(object) => {
             let mut entries: Vec<_> = object.into_iter().collect();
             entries.sort_by(|one, other| one.0.cmp(&other.0));
-            entries.into_iter().map(|(key, value)| (key, sorted(value))).collect()
+            entries
+                .into_iter()
+                .map(|(key, value)| (key, sorted(value)))
+                .collect()
         }
         Json::Array(items) => items.into_iter().map(sorted).collect(),
         other => other,

@@ -94,12 +94,20 @@ fn write_scalar(out: &mut String, text: &str, indent: usize) {
 }
 
 fn is_printable(text: &str) -> bool {
-    text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control() && c != '\u{feff}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}'))
+    text.chars().all(|c| {
+        c == '\n'
+            || c == '\t'
+            || !c.is_control()
+                && c != '\u{feff}'
+                && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}')
+    })
 }
 
 /// Whether a text can stand as a literal block without changing.
 fn is_block(text: &str) -> bool {
-    is_printable(text) && !text.starts_with([' ', '\t', '\n']) && !text.lines().any(|line| line.ends_with([' ', '\t']))
+    is_printable(text)
+        && !text.starts_with([' ', '\t', '\n'])
+        && !text.lines().any(|line| line.ends_with([' ', '\t']))
 }
 
 fn write_block(out: &mut String, text: &str, indent: usize) {
@@ -143,24 +151,47 @@ fn write_double_quoted(out: &mut String, text: &str) {
 
 /// Whether a reader would take the bare text for a number, a boolean, a date or nothing.
 fn is_taken_for_something_else(text: &str) -> bool {
-    const WORDS: &[&str] = &["y", "yes", "on", "n", "no", "off", "true", "false", "null", "~", "<<", ".nan", ".inf", "-.inf", "+.inf"];
-    text.is_empty() || WORDS.contains(&text.to_lowercase().as_str()) || !crate::yaml::is_text(text) || is_sexagesimal(text)
+    const WORDS: &[&str] = &[
+        "y", "yes", "on", "n", "no", "off", "true", "false", "null", "~", "<<", ".nan", ".inf",
+        "-.inf", "+.inf",
+    ];
+    text.is_empty()
+        || WORDS.contains(&text.to_lowercase().as_str())
+        || !crate::yaml::is_text(text)
+        || is_sexagesimal(text)
 }
 
 /// `1:30`, which YAML 1.1 read as ninety.
 fn is_sexagesimal(text: &str) -> bool {
     let mut parts = text.strip_prefix(['-', '+']).unwrap_or(text).split(':');
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_' || byte == b'.');
+    let digits = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'_' || byte == b'.')
+    };
     let first = parts.next().is_some_and(digits);
     let mut rest = parts.peekable();
-    first && rest.peek().is_some() && rest.all(|part| digits(part) && part.split('.').next().is_some_and(|whole| whole.len() <= 2 && whole.parse::<u8>().is_ok_and(|value| value < 60)))
+    first
+        && rest.peek().is_some()
+        && rest.all(|part| {
+            digits(part)
+                && part.split('.').next().is_some_and(|whole| {
+                    whole.len() <= 2 && whole.parse::<u8>().is_ok_and(|value| value < 60)
+                })
+        })
 }
 
 /// Whether a text can stand without quotes.
 fn is_plain(text: &str) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     let second_is_space = text.chars().nth(1).is_none_or(char::is_whitespace);
-    if text.starts_with(' ') || text.ends_with(' ') || text.starts_with("---") || text.starts_with("...") || text.contains('\t') {
+    if text.starts_with(' ')
+        || text.ends_with(' ')
+        || text.starts_with("---")
+        || text.starts_with("...")
+        || text.contains('\t')
+    {
         return false;
     }
     if "#,[]{}&*!|>'\"%@`".contains(first) || ("?:-".contains(first) && second_is_space) {

@@ -17,14 +17,23 @@ enum Target {
 ///
 /// The fields are those for which Compose does so; a text that does not fit is reported.
 pub(crate) fn cast(ctx: &mut Context, span: Span, text: String, at: &At<'_>) -> Value {
-    let Some(target) = target(&at.steps()) else { return Value::Str(text) };
+    let Some(target) = target(&at.steps()) else {
+        return Value::Str(text);
+    };
     let (value, wanted) = match target {
         Target::Whole => (text.parse().ok().map(Value::Int), "a whole number"),
         Target::Fraction => (text.parse().ok().map(Value::Float), "a number"),
         Target::Flag => (flag(ctx, span, &text, at).map(Value::Bool), "a boolean"),
     };
     value.unwrap_or_else(|| {
-        ctx.fail(span, at, Mistake::BadValue { value: shown(at, &text), wanted });
+        ctx.fail(
+            span,
+            at,
+            Mistake::BadValue {
+                value: shown(at, &text),
+                wanted,
+            },
+        );
         Value::Null
     })
 }
@@ -38,14 +47,24 @@ pub(crate) fn flag(ctx: &mut Context, span: Span, text: &str, at: &At<'_>) -> Op
         "n" | "no" | "off" => false,
         _ => return None,
     };
-    ctx.warn(span, at, Caution::BooleanWord { written: text.to_owned(), meant });
+    ctx.warn(
+        span,
+        at,
+        Caution::BooleanWord {
+            written: text.to_owned(),
+            meant,
+        },
+    );
     Some(meant)
 }
 
 fn target(steps: &[&str]) -> Option<Target> {
     Some(match steps {
         ["services", _, rest @ ..] => match rest {
-            ["cpu_count" | "cpu_period" | "cpu_quota" | "cpu_rt_period" | "cpu_rt_runtime" | "cpu_shares" | "oom_score_adj" | "pids_limit" | "scale"]
+            [
+                "cpu_count" | "cpu_period" | "cpu_quota" | "cpu_rt_period" | "cpu_rt_runtime"
+                | "cpu_shares" | "oom_score_adj" | "pids_limit" | "scale",
+            ]
             | ["deploy", "replicas"]
             | ["deploy", "update_config" | "rollback_config", "parallelism"]
             | ["deploy", "restart_policy", "max_attempts"]
@@ -54,14 +73,24 @@ fn target(steps: &[&str]) -> Option<Target> {
             | ["ports", "[]", "target"]
             | ["ulimits", _]
             | ["ulimits", _, "hard" | "soft"] => Target::Whole,
-            ["cpu_percent" | "cpus"] | ["deploy", "update_config" | "rollback_config", "max_failure_ratio"] => Target::Fraction,
+            ["cpu_percent" | "cpus"]
+            | [
+                "deploy",
+                "update_config" | "rollback_config",
+                "max_failure_ratio",
+            ] => Target::Fraction,
             ["init" | "oom_kill_disable" | "privileged" | "read_only" | "stdin_open" | "tty"]
             | ["healthcheck", "disable"]
             | ["volumes", "[]", "read_only"]
             | ["volumes", "[]", "volume", "nocopy"] => Target::Flag,
             _ => return None,
         },
-        ["networks", _, "external" | "internal" | "attachable" | "enable_ipv4" | "enable_ipv6"] | ["volumes" | "secrets" | "configs", _, "external"] => Target::Flag,
+        [
+            "networks",
+            _,
+            "external" | "internal" | "attachable" | "enable_ipv4" | "enable_ipv6",
+        ]
+        | ["volumes" | "secrets" | "configs", _, "external"] => Target::Flag,
         _ => return None,
     })
 }

@@ -20,7 +20,9 @@ const EXTENSIONS: &str = "#extensions";
 pub(crate) fn lower(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) -> Json {
     match shape {
         Shape::Any => plain(node),
-        Shape::Text | Shape::Matching(..) | Shape::OneOf(_) | Shape::Label | Shape::FlagText => node.value.scalar_text().into(),
+        Shape::Text | Shape::Matching(..) | Shape::OneOf(_) | Shape::Label | Shape::FlagText => {
+            node.value.scalar_text().into()
+        }
         Shape::Flag | Shape::StrictFlag => boolean(ctx, node, at),
         Shape::Whole(..) | Shape::StrictWhole | Shape::Quantity => whole(ctx, node, at),
         Shape::Fraction => fraction(ctx, node, at),
@@ -39,12 +41,30 @@ pub(crate) fn lower(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) 
         Shape::Pairs(pass) => pairs(ctx, node, at, *pass),
         Shape::Ssh => {
             let keys = node.as_map().into_iter().flatten();
-            keys.map(|(id, entry)| entry.node.value.scalar_text().map_or_else(|| id.clone(), |path| format!("{id}={path}"))).collect()
+            keys.map(|(id, entry)| {
+                entry
+                    .node
+                    .value
+                    .scalar_text()
+                    .map_or_else(|| id.clone(), |path| format!("{id}={path}"))
+            })
+            .collect()
         }
-        Shape::Options => entries(node, |value| value.value.scalar_text().unwrap_or_default().into()),
+        Shape::Options => entries(node, |value| {
+            value.value.scalar_text().unwrap_or_default().into()
+        }),
         Shape::MultiOptions => entries(node, |value| match value.as_list() {
-            Some(items) => items.iter().filter_map(|item| item.value.scalar_text()).collect::<Vec<_>>().into(),
-            None => value.value.scalar_text().into_iter().collect::<Vec<_>>().into(),
+            Some(items) => items
+                .iter()
+                .filter_map(|item| item.value.scalar_text())
+                .collect::<Vec<_>>()
+                .into(),
+            None => value
+                .value
+                .scalar_text()
+                .into_iter()
+                .collect::<Vec<_>>()
+                .into(),
         }),
         Shape::Hosts => hosts(ctx, node, at),
         Shape::List(item) | Shape::Set(item) => list(ctx, node, at, item),
@@ -52,10 +72,12 @@ pub(crate) fn lower(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) 
         Shape::Record(fields) => record(ctx, node, at, fields),
         Shape::Nullable(_) if node.is_null() => Json::Null,
         Shape::Nullable(inner) => lower(ctx, node, at, inner),
-        Shape::Either(alternatives) => match alternatives.iter().find(|shape| shape.accepts(&node.value)) {
-            Some(shape) => lower(ctx, node, at, shape),
-            None => Json::Null,
-        },
+        Shape::Either(alternatives) => {
+            match alternatives.iter().find(|shape| shape.accepts(&node.value)) {
+                Some(shape) => lower(ctx, node, at, shape),
+                None => Json::Null,
+            }
+        }
     }
 }
 
@@ -66,19 +88,34 @@ pub(crate) fn plain(node: &Node) -> Json {
         Value::Bool(flag) => (*flag).into(),
         Value::Int(number) => (*number).into(),
         Value::Huge(number) => (*number).into(),
-        #[expect(clippy::cast_possible_truncation, reason = "only whole numbers that a double holds exactly get here")]
-        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 && !(*number == 0.0 && number.is_sign_negative()) => (*number as i64).into(),
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "only whole numbers that a double holds exactly get here"
+        )]
+        Value::Float(number)
+            if number.fract() == 0.0
+                && number.abs() < 9e15
+                && !(*number == 0.0 && number.is_sign_negative()) =>
+        {
+            (*number as i64).into()
+        }
         Value::Float(number) => (*number).into(),
         Value::Str(text) => text.clone().into(),
         Value::Date(text) if text.len() <= "2001-12-31".len() => format!("{text}T00:00:00Z").into(),
         Value::Date(text) => text.clone().into(),
         Value::List(items) => items.iter().map(plain).collect(),
-        Value::Map(map) => map.iter().map(|(key, entry)| (key.clone(), plain(&entry.node))).collect(),
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, entry)| (key.clone(), plain(&entry.node)))
+            .collect(),
     }
 }
 
 fn bad(ctx: &mut Context, node: &Node, at: &At<'_>, wanted: &'static str) -> Json {
-    let value = node.value.scalar_text().map_or_else(|| node.value.kind().to_owned(), |text| shown(at, &text));
+    let value = node
+        .value
+        .scalar_text()
+        .map_or_else(|| node.value.kind().to_owned(), |text| shown(at, &text));
     ctx.fail(node.span, at, Mistake::BadValue { value, wanted });
     Json::Null
 }
@@ -95,7 +132,10 @@ fn boolean(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
 fn whole(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
     let read = match &node.value {
         Value::Int(number) => Some(*number),
-        #[expect(clippy::cast_possible_truncation, reason = "Compose cuts the fraction off, too")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "Compose cuts the fraction off, too"
+        )]
         Value::Float(number) => Some(*number as i64),
         Value::Str(text) => text.parse().ok(),
         _ => None,
@@ -104,7 +144,11 @@ fn whole(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
 }
 
 fn fraction(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "Compose keeps 32 bits of these numbers")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "Compose keeps 32 bits of these numbers"
+    )]
     let read = match &node.value {
         Value::Int(number) => Some(*number as f32),
         Value::Float(number) => Some(*number as f32),
@@ -112,7 +156,9 @@ fn fraction(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
         _ => None,
     };
     // Through the shortest text, so that 0.1 stays 0.1 instead of becoming 0.10000000149.
-    let read = read.and_then(|number| number.to_string().parse::<f64>().ok()).filter(|number| number.is_finite());
+    let read = read
+        .and_then(|number| number.to_string().parse::<f64>().ok())
+        .filter(|number| number.is_finite());
     read.map_or_else(|| bad(ctx, node, at, "a number"), Json::from)
 }
 
@@ -120,13 +166,22 @@ fn size(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
     let bytes = match &node.value {
         Value::Int(number) => Some(*number),
         Value::Float(number) => {
-            ctx.warn(node.span, at, Caution::FractionalBytes { value: crate::tree::float_text(*number) });
+            ctx.warn(
+                node.span,
+                at,
+                Caution::FractionalBytes {
+                    value: crate::tree::float_text(*number),
+                },
+            );
             Some(0)
         }
         Value::Str(text) => words::parse_size(text),
         _ => None,
     };
-    bytes.map_or_else(|| bad(ctx, node, at, "a size such as `512m`"), |bytes| bytes.to_string().into())
+    bytes.map_or_else(
+        || bad(ctx, node, at, "a size such as `512m`"),
+        |bytes| bytes.to_string().into(),
+    )
 }
 
 fn time(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
@@ -143,14 +198,23 @@ fn mode(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
         _ => None,
     };
     match bits {
-        Some(bits) => format!("0{}{:o}", if bits < 0 { "-" } else { "" }, bits.unsigned_abs()).into(),
+        Some(bits) => format!(
+            "0{}{:o}",
+            if bits < 0 { "-" } else { "" },
+            bits.unsigned_abs()
+        )
+        .into(),
         None => bad(ctx, node, at, "an octal mode such as `0440`"),
     }
 }
 
 fn command(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
     let Some(text) = node.as_str() else {
-        return if node.is_null() { Json::Null } else { list(ctx, node, at, &Shape::Text) };
+        return if node.is_null() {
+            Json::Null
+        } else {
+            list(ctx, node, at, &Shape::Text)
+        };
     };
     match words::split(text) {
         Ok(split) => {
@@ -167,20 +231,41 @@ fn command(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
 }
 
 fn pairs(ctx: &mut Context, node: &Node, at: &At<'_>, pass: bool) -> Json {
-    let absent = || if pass { Json::Null } else { Json::String(String::new()) };
+    let absent = || {
+        if pass {
+            Json::Null
+        } else {
+            Json::String(String::new())
+        }
+    };
     let mut object = Object::new();
     match &node.value {
         Value::Map(map) => {
             for (key, entry) in map {
-                object.insert(key.clone(), entry.node.value.scalar_text().map_or_else(absent, Json::String));
+                object.insert(
+                    key.clone(),
+                    entry
+                        .node
+                        .value
+                        .scalar_text()
+                        .map_or_else(absent, Json::String),
+                );
             }
         }
         Value::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 let text = item.value.scalar_text().unwrap_or_default();
-                let (key, value) = text.split_once('=').map_or((text.as_str(), None), |(key, value)| (key, Some(value)));
+                let (key, value) = text
+                    .split_once('=')
+                    .map_or((text.as_str(), None), |(key, value)| (key, Some(value)));
                 if pass && key.ends_with(char::is_whitespace) {
-                    ctx.fail(item.span, &at.item(index), Mistake::TrailingSpace { key: key.trim_end().to_owned() });
+                    ctx.fail(
+                        item.span,
+                        &at.item(index),
+                        Mistake::TrailingSpace {
+                            key: key.trim_end().to_owned(),
+                        },
+                    );
                 }
                 object.insert(key.to_owned(), value.map_or_else(absent, Json::from));
             }
@@ -196,19 +281,34 @@ fn hosts(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
         Value::Map(map) => {
             for (host, entry) in map {
                 match entry.node.as_list() {
-                    Some(items) => pairs.extend(items.iter().map(|item| (host.clone(), item.value.scalar_text().unwrap_or_default(), item))),
-                    None => pairs.push((host.clone(), entry.node.value.scalar_text().unwrap_or_default(), &entry.node)),
+                    Some(items) => pairs.extend(items.iter().map(|item| {
+                        (
+                            host.clone(),
+                            item.value.scalar_text().unwrap_or_default(),
+                            item,
+                        )
+                    })),
+                    None => pairs.push((
+                        host.clone(),
+                        entry.node.value.scalar_text().unwrap_or_default(),
+                        &entry.node,
+                    )),
                 }
             }
         }
         Value::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 let text = item.value.scalar_text().unwrap_or_default();
-                let Some((host, addresses)) = text.split_once('=').or_else(|| text.split_once(':')) else {
+                let Some((host, addresses)) = text.split_once('=').or_else(|| text.split_once(':'))
+                else {
                     ctx.fail(item.span, &at.item(index), Mistake::BadHost { entry: text });
                     continue;
                 };
-                pairs.extend(addresses.split(',').map(|address| (host.to_owned(), address.to_owned(), item)));
+                pairs.extend(
+                    addresses
+                        .split(',')
+                        .map(|address| (host.to_owned(), address.to_owned(), item)),
+                );
             }
         }
         _ => {}
@@ -216,9 +316,18 @@ fn hosts(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
     let mut lines = Vec::with_capacity(pairs.len());
     for (host, address, node) in pairs {
         if host.is_empty() || host.contains([':', '=']) {
-            ctx.fail(node.span, at, Mistake::BadHost { entry: format!("{host}={address}") });
+            ctx.fail(
+                node.span,
+                at,
+                Mistake::BadHost {
+                    entry: format!("{host}={address}"),
+                },
+            );
         }
-        let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|bare| !bare.is_empty());
+        let bare = address
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .filter(|bare| !bare.is_empty());
         lines.push(format!("{host}={}", bare.unwrap_or(&address)));
     }
     lines.sort();
@@ -227,19 +336,29 @@ fn hosts(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
 
 fn list(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) -> Json {
     match &node.value {
-        Value::List(items) => items.iter().enumerate().map(|(index, item)| lower(ctx, item, &at.item(index), shape)).collect(),
+        Value::List(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| lower(ctx, item, &at.item(index), shape))
+            .collect(),
         // A single value where Compose takes one or many.
         _ => Json::Array(vec![lower(ctx, node, at, shape)]),
     }
 }
 
 fn entries(node: &Node, read: impl Fn(&Node) -> Json) -> Json {
-    node.as_map().into_iter().flatten().map(|(key, entry)| (key.clone(), read(&entry.node))).collect()
+    node.as_map()
+        .into_iter()
+        .flatten()
+        .map(|(key, entry)| (key.clone(), read(&entry.node)))
+        .collect()
 }
 
 fn map(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) -> Json {
     let entries = node.as_map().into_iter().flatten();
-    entries.map(|(key, entry)| (key.clone(), lower(ctx, &entry.node, &at.key(key), shape))).collect()
+    entries
+        .map(|(key, entry)| (key.clone(), lower(ctx, &entry.node, &at.key(key), shape)))
+        .collect()
 }
 
 fn record(ctx: &mut Context, node: &Node, at: &At<'_>, record: &Record) -> Json {
@@ -249,13 +368,26 @@ fn record(ctx: &mut Context, node: &Node, at: &At<'_>, record: &Record) -> Json 
         match record.field(key) {
             // An empty value is a field that is not there, but for commands, where it means the image's.
             Some(Shape::Command) => {
-                object.insert(key.clone(), lower(ctx, &entry.node, &at.key(key), &Shape::Command));
+                object.insert(
+                    key.clone(),
+                    lower(ctx, &entry.node, &at.key(key), &Shape::Command),
+                );
             }
             Some(_) if entry.node.is_null() => {}
             Some(shape) => {
                 let value = lower(ctx, &entry.node, &at.key(key), shape);
-                let one_of_many = matches!(shape, Shape::Either([Shape::Text, Shape::Set(_) | Shape::List(_)])) && value.is_string();
-                object.insert(key.clone(), if one_of_many { vec![value].into() } else { value });
+                let one_of_many = matches!(
+                    shape,
+                    Shape::Either([Shape::Text, Shape::Set(_) | Shape::List(_)])
+                ) && value.is_string();
+                object.insert(
+                    key.clone(),
+                    if one_of_many {
+                        vec![value].into()
+                    } else {
+                        value
+                    },
+                );
             }
             None if record.extra == Extra::Extensions => {
                 extensions.insert(key.clone(), plain(&entry.node));

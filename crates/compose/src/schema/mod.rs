@@ -115,6 +115,9 @@ pub(crate) enum Extra {
 
 impl Record {
     pub(crate) fn field(&self, name: &str) -> Option<&'static Shape> {
-        self.fields.iter().find(|(field, _)| *field == name).map(|(_, shape)| shape)
+        self.fields
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, shape)| shape)
     }
 }

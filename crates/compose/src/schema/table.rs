@@ -1,6 +1,10 @@
 //! The table of fields. Read the Compose Specification for what they mean.
 
-use super::Shape::{Any, Command, Count, Either, Flag, FlagText, Fraction, Hosts, Label, List, Map, Matching, Mode, MultiOptions, Nullable, OneOf, Options, Pairs, Quantity, Set, Size, SizeText, Ssh, StrictFlag, StrictWhole, Test, Text, Time, Whole};
+use super::Shape::{
+    Any, Command, Count, Either, Flag, FlagText, Fraction, Hosts, Label, List, Map, Matching, Mode,
+    MultiOptions, Nullable, OneOf, Options, Pairs, Quantity, Set, Size, SizeText, Ssh, StrictFlag,
+    StrictWhole, Test, Text, Time, Whole,
+};
 use super::{Extra, Names, Record, Shape};
 
 const ANY_WHOLE: Shape = Whole(i64::MIN, i64::MAX);
@@ -20,8 +24,14 @@ pub(crate) static ROOT: Record = Record {
         ("include", List(&Either(&[Text, Shape::Record(&INCLUDE)]))),
         ("services", Map(&Shape::Record(&SERVICE), Names::Plain)),
         ("models", Map(&Shape::Record(&MODEL), Names::Free)),
-        ("networks", Map(&Nullable(&Shape::Record(&NETWORK)), Names::Free)),
-        ("volumes", Map(&Nullable(&Shape::Record(&VOLUME)), Names::Plain)),
+        (
+            "networks",
+            Map(&Nullable(&Shape::Record(&NETWORK)), Names::Free),
+        ),
+        (
+            "volumes",
+            Map(&Nullable(&Shape::Record(&VOLUME)), Names::Plain),
+        ),
         ("secrets", Map(&Shape::Record(&SECRET), Names::Plain)),
         ("configs", Map(&Shape::Record(&CONFIG), Names::Plain)),
     ],
@@ -31,7 +41,11 @@ pub(crate) static ROOT: Record = Record {
 
 static INCLUDE: Record = Record {
     name: "`include`",
-    fields: &[("path", ONE_OR_MORE), ("env_file", ONE_OR_MORE), ("project_directory", Text)],
+    fields: &[
+        ("path", ONE_OR_MORE),
+        ("env_file", ONE_OR_MORE),
+        ("project_directory", Text),
+    ],
     required: &[],
     extra: Extra::Nothing,
 };
@@ -49,7 +63,13 @@ static SERVICE: Record = Record {
         ("cgroup_parent", Text),
         ("command", Command),
         ("configs", FILE_REFERENCES),
-        ("container_name", Matching(is_container_name, "a letter or digit, then at least one letter, digit, `_`, `.` or `-`")),
+        (
+            "container_name",
+            Matching(
+                is_container_name,
+                "a letter or digit, then at least one letter, digit, `_`, `.` or `-`",
+            ),
+        ),
         ("cpu_count", Whole(0, i64::MAX)),
         ("cpu_percent", Whole(0, 100)),
         ("cpu_period", Quantity),
@@ -60,23 +80,35 @@ static SERVICE: Record = Record {
         ("cpus", Fraction),
         ("cpuset", Text),
         ("credential_spec", Shape::Record(&CREDENTIAL_SPEC)),
-        ("depends_on", Either(&[NAMES, Map(&Shape::Record(&DEPENDENCY), Names::Plain)])),
+        (
+            "depends_on",
+            Either(&[NAMES, Map(&Shape::Record(&DEPENDENCY), Names::Plain)]),
+        ),
         ("deploy", Nullable(&Shape::Record(&DEPLOY))),
         ("develop", Nullable(&Shape::Record(&DEVELOP))),
         ("device_cgroup_rules", NAMES),
-        ("devices", List(&Either(&[Text, Shape::Record(&DEVICE_MAPPING)]))),
+        (
+            "devices",
+            List(&Either(&[Text, Shape::Record(&DEVICE_MAPPING)])),
+        ),
         ("dns", ONE_OR_MORE),
         ("dns_opt", NAMES),
         ("dns_search", ONE_OR_MORE),
         ("domainname", Text),
         ("entrypoint", Command),
-        ("env_file", Either(&[Text, List(&Either(&[Text, Shape::Record(&ENV_FILE)]))])),
+        (
+            "env_file",
+            Either(&[Text, List(&Either(&[Text, Shape::Record(&ENV_FILE)]))]),
+        ),
         ("environment", PASSED),
         ("expose", Set(&Label)),
         ("extends", Either(&[Text, Shape::Record(&EXTENDS)])),
         ("external_links", NAMES),
         ("extra_hosts", Hosts),
-        ("gpus", Either(&[OneOf(&["all"]), List(&Shape::Record(&GPU))])),
+        (
+            "gpus",
+            Either(&[OneOf(&["all"]), List(&Shape::Record(&GPU))]),
+        ),
         ("group_add", Set(&Label)),
         ("healthcheck", Shape::Record(&HEALTHCHECK)),
         ("hostname", Text),
@@ -93,9 +125,21 @@ static SERVICE: Record = Record {
         ("mem_reservation", Size),
         ("mem_swappiness", Size),
         ("memswap_limit", Size),
-        ("models", Either(&[NAMES, Map(&Nullable(&Shape::Record(&SERVICE_MODEL)), Names::Free)])),
+        (
+            "models",
+            Either(&[
+                NAMES,
+                Map(&Nullable(&Shape::Record(&SERVICE_MODEL)), Names::Free),
+            ]),
+        ),
         ("network_mode", Text),
-        ("networks", Either(&[NAMES, Map(&Nullable(&Shape::Record(&SERVICE_NETWORK)), Names::Plain)])),
+        (
+            "networks",
+            Either(&[
+                NAMES,
+                Map(&Nullable(&Shape::Record(&SERVICE_NETWORK)), Names::Plain),
+            ]),
+        ),
         ("oom_kill_disable", Flag),
         ("oom_score_adj", Whole(-1000, 1000)),
         ("pid", Nullable(&Text)),
@@ -108,7 +152,13 @@ static SERVICE: Record = Record {
         ("privileged", Flag),
         ("profiles", NAMES),
         ("provider", Shape::Record(&PROVIDER)),
-        ("pull_policy", Matching(is_pull_policy, "`always`, `never`, `build`, `missing`, `if_not_present`, `refresh`, `daily`, `weekly` or `every_<time>`")),
+        (
+            "pull_policy",
+            Matching(
+                is_pull_policy,
+                "`always`, `never`, `build`, `missing`, `if_not_present`, `refresh`, `daily`, `weekly` or `every_<time>`",
+            ),
+        ),
         ("pull_refresh_after", Text),
         ("read_only", Flag),
         ("restart", Text),
@@ -188,9 +238,19 @@ static BLKIO: Record = Record {
     extra: Extra::Nothing,
 };
 
-static DEVICE_RATE: Record = Record { name: "a device limit", fields: &[("path", Text), ("rate", Size)], required: &[], extra: Extra::Nothing };
+static DEVICE_RATE: Record = Record {
+    name: "a device limit",
+    fields: &[("path", Text), ("rate", Size)],
+    required: &[],
+    extra: Extra::Nothing,
+};
 
-static DEVICE_WEIGHT: Record = Record { name: "a device weight", fields: &[("path", Text), ("weight", ANY_WHOLE)], required: &[], extra: Extra::Nothing };
+static DEVICE_WEIGHT: Record = Record {
+    name: "a device weight",
+    fields: &[("path", Text), ("weight", ANY_WHOLE)],
+    required: &[],
+    extra: Extra::Nothing,
+};
 
 static CREDENTIAL_SPEC: Record = Record {
     name: "`credential_spec`",
@@ -202,7 +262,14 @@ static CREDENTIAL_SPEC: Record = Record {
 static DEPENDENCY: Record = Record {
     name: "a dependency",
     fields: &[
-        ("condition", OneOf(&["service_started", "service_healthy", "service_completed_successfully"])),
+        (
+            "condition",
+            OneOf(&[
+                "service_started",
+                "service_healthy",
+                "service_completed_successfully",
+            ]),
+        ),
         ("required", StrictFlag),
         ("restart", Flag),
     ],
@@ -243,12 +310,24 @@ static UPDATE_CONFIG: Record = Record {
 
 static RESOURCES: Record = Record {
     name: "`resources`",
-    fields: &[("limits", Shape::Record(&LIMITS)), ("reservations", Shape::Record(&RESERVATIONS))],
+    fields: &[
+        ("limits", Shape::Record(&LIMITS)),
+        ("reservations", Shape::Record(&RESERVATIONS)),
+    ],
     required: &[],
     extra: Extra::Extensions,
 };
 
-static LIMITS: Record = Record { name: "`limits`", fields: &[("cpus", Fraction), ("memory", SizeText), ("pids", ANY_WHOLE)], required: &[], extra: Extra::Extensions };
+static LIMITS: Record = Record {
+    name: "`limits`",
+    fields: &[
+        ("cpus", Fraction),
+        ("memory", SizeText),
+        ("pids", ANY_WHOLE),
+    ],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
 static RESERVATIONS: Record = Record {
     name: "`reservations`",
@@ -269,36 +348,79 @@ static GENERIC_RESOURCE: Record = Record {
     extra: Extra::Extensions,
 };
 
-static DISCRETE_RESOURCE: Record = Record { name: "`discrete_resource_spec`", fields: &[("kind", Text), ("value", Quantity)], required: &[], extra: Extra::Extensions };
+static DISCRETE_RESOURCE: Record = Record {
+    name: "`discrete_resource_spec`",
+    fields: &[("kind", Text), ("value", Quantity)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
-const DEVICE_REQUEST_FIELDS: &[(&str, Shape)] = &[("capabilities", NAMES), ("count", Count), ("device_ids", NAMES), ("driver", Text), ("options", FILLED)];
+const DEVICE_REQUEST_FIELDS: &[(&str, Shape)] = &[
+    ("capabilities", NAMES),
+    ("count", Count),
+    ("device_ids", NAMES),
+    ("driver", Text),
+    ("options", FILLED),
+];
 
-static DEVICE_REQUEST: Record = Record { name: "a device request", fields: DEVICE_REQUEST_FIELDS, required: &["capabilities"], extra: Extra::Extensions };
+static DEVICE_REQUEST: Record = Record {
+    name: "a device request",
+    fields: DEVICE_REQUEST_FIELDS,
+    required: &["capabilities"],
+    extra: Extra::Extensions,
+};
 
-static GPU: Record = Record { name: "a GPU request", fields: DEVICE_REQUEST_FIELDS, required: &[], extra: Extra::Ignored };
+static GPU: Record = Record {
+    name: "a GPU request",
+    fields: DEVICE_REQUEST_FIELDS,
+    required: &[],
+    extra: Extra::Ignored,
+};
 
 static RESTART_POLICY: Record = Record {
     name: "`restart_policy`",
-    fields: &[("condition", Text), ("delay", Time), ("max_attempts", ANY_WHOLE), ("window", Time)],
+    fields: &[
+        ("condition", Text),
+        ("delay", Time),
+        ("max_attempts", ANY_WHOLE),
+        ("window", Time),
+    ],
     required: &[],
     extra: Extra::Extensions,
 };
 
 static PLACEMENT: Record = Record {
     name: "`placement`",
-    fields: &[("constraints", TEXTS), ("max_replicas_per_node", ANY_WHOLE), ("preferences", List(&Shape::Record(&PREFERENCE)))],
+    fields: &[
+        ("constraints", TEXTS),
+        ("max_replicas_per_node", ANY_WHOLE),
+        ("preferences", List(&Shape::Record(&PREFERENCE))),
+    ],
     required: &[],
     extra: Extra::Extensions,
 };
 
-static PREFERENCE: Record = Record { name: "a placement preference", fields: &[("spread", Text)], required: &[], extra: Extra::Extensions };
+static PREFERENCE: Record = Record {
+    name: "a placement preference",
+    fields: &[("spread", Text)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
-static DEVELOP: Record = Record { name: "`develop`", fields: &[("watch", List(&Shape::Record(&WATCH)))], required: &[], extra: Extra::Extensions };
+static DEVELOP: Record = Record {
+    name: "`develop`",
+    fields: &[("watch", List(&Shape::Record(&WATCH)))],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
 static WATCH: Record = Record {
     name: "a watch rule",
     fields: &[
-        ("action", OneOf(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"])),
+        (
+            "action",
+            OneOf(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"]),
+        ),
         ("exec", Shape::Record(&HOOK)),
         ("ignore", ONE_OR_MORE),
         ("include", ONE_OR_MORE),
@@ -312,7 +434,13 @@ static WATCH: Record = Record {
 
 static HOOK: Record = Record {
     name: "a hook",
-    fields: &[("command", Command), ("environment", PASSED), ("privileged", Flag), ("user", Text), ("working_dir", Text)],
+    fields: &[
+        ("command", Command),
+        ("environment", PASSED),
+        ("privileged", Flag),
+        ("user", Text),
+        ("working_dir", Text),
+    ],
     required: &["command"],
     extra: Extra::Extensions,
 };
@@ -331,7 +459,12 @@ static ENV_FILE: Record = Record {
     extra: Extra::Nothing,
 };
 
-static EXTENDS: Record = Record { name: "`extends`", fields: &[("file", Text), ("service", Text)], required: &["service"], extra: Extra::Nothing };
+static EXTENDS: Record = Record {
+    name: "`extends`",
+    fields: &[("file", Text), ("service", Text)],
+    required: &["service"],
+    extra: Extra::Nothing,
+};
 
 static HEALTHCHECK: Record = Record {
     name: "`healthcheck`",
@@ -348,9 +481,19 @@ static HEALTHCHECK: Record = Record {
     extra: Extra::Extensions,
 };
 
-static LOGGING: Record = Record { name: "`logging`", fields: &[("driver", Text), ("options", Options)], required: &[], extra: Extra::Extensions };
+static LOGGING: Record = Record {
+    name: "`logging`",
+    fields: &[("driver", Text), ("options", Options)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
-static SERVICE_MODEL: Record = Record { name: "a model binding", fields: &[("endpoint_var", Text), ("model_var", Text)], required: &[], extra: Extra::Extensions };
+static SERVICE_MODEL: Record = Record {
+    name: "a model binding",
+    fields: &[("endpoint_var", Text), ("model_var", Text)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
 static SERVICE_NETWORK: Record = Record {
     name: "a network attachment",
@@ -384,16 +527,32 @@ static PORT: Record = Record {
     extra: Extra::Extensions,
 };
 
-static PROVIDER: Record = Record { name: "`provider`", fields: &[("options", MultiOptions), ("type", Text)], required: &["type"], extra: Extra::Extensions };
+static PROVIDER: Record = Record {
+    name: "`provider`",
+    fields: &[("options", MultiOptions), ("type", Text)],
+    required: &["type"],
+    extra: Extra::Extensions,
+};
 
 static FILE_REFERENCE: Record = Record {
     name: "a mounted file",
-    fields: &[("gid", Text), ("mode", Mode), ("source", Text), ("target", Text), ("uid", Text)],
+    fields: &[
+        ("gid", Text),
+        ("mode", Mode),
+        ("source", Text),
+        ("target", Text),
+        ("uid", Text),
+    ],
     required: &[],
     extra: Extra::Extensions,
 };
 
-static ULIMIT: Record = Record { name: "a ulimit", fields: &[("hard", ANY_WHOLE), ("soft", ANY_WHOLE)], required: &["soft", "hard"], extra: Extra::Extensions };
+static ULIMIT: Record = Record {
+    name: "a ulimit",
+    fields: &[("hard", ANY_WHOLE), ("soft", ANY_WHOLE)],
+    required: &["soft", "hard"],
+    extra: Extra::Extensions,
+};
 
 static MOUNT: Record = Record {
     name: "a volume",
@@ -405,7 +564,10 @@ static MOUNT: Record = Record {
         ("source", Text),
         ("target", Text),
         ("tmpfs", Shape::Record(&TMPFS)),
-        ("type", OneOf(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"])),
+        (
+            "type",
+            OneOf(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"]),
+        ),
         ("volume", Shape::Record(&VOLUME_MOUNT)),
     ],
     required: &["type"],
@@ -417,18 +579,36 @@ static BIND: Record = Record {
     fields: &[
         ("create_host_path", Flag),
         ("propagation", Text),
-        ("recursive", OneOf(&["enabled", "disabled", "writable", "readonly"])),
+        (
+            "recursive",
+            OneOf(&["enabled", "disabled", "writable", "readonly"]),
+        ),
         ("selinux", OneOf(&["z", "Z"])),
     ],
     required: &[],
     extra: Extra::Extensions,
 };
 
-static VOLUME_MOUNT: Record = Record { name: "`volume`", fields: &[("labels", FILLED), ("nocopy", Flag), ("subpath", Text)], required: &[], extra: Extra::Extensions };
+static VOLUME_MOUNT: Record = Record {
+    name: "`volume`",
+    fields: &[("labels", FILLED), ("nocopy", Flag), ("subpath", Text)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
-static TMPFS: Record = Record { name: "`tmpfs`", fields: &[("mode", Quantity), ("size", Size)], required: &[], extra: Extra::Extensions };
+static TMPFS: Record = Record {
+    name: "`tmpfs`",
+    fields: &[("mode", Quantity), ("size", Size)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
-static IMAGE_MOUNT: Record = Record { name: "`image`", fields: &[("subpath", Text)], required: &[], extra: Extra::Extensions };
+static IMAGE_MOUNT: Record = Record {
+    name: "`image`",
+    fields: &[("subpath", Text)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
 static NETWORK: Record = Record {
     name: "a network",
@@ -450,25 +630,45 @@ static NETWORK: Record = Record {
 
 const EXTERNAL: Shape = Either(&[Flag, Shape::Record(&EXTERNAL_NAME)]);
 
-static EXTERNAL_NAME: Record = Record { name: "`external`", fields: &[("name", Text)], required: &[], extra: Extra::Extensions };
+static EXTERNAL_NAME: Record = Record {
+    name: "`external`",
+    fields: &[("name", Text)],
+    required: &[],
+    extra: Extra::Extensions,
+};
 
 static IPAM: Record = Record {
     name: "`ipam`",
-    fields: &[("config", List(&Shape::Record(&IPAM_POOL))), ("driver", Text), ("options", Options)],
+    fields: &[
+        ("config", List(&Shape::Record(&IPAM_POOL))),
+        ("driver", Text),
+        ("options", Options),
+    ],
     required: &[],
     extra: Extra::Extensions,
 };
 
 static IPAM_POOL: Record = Record {
     name: "an address pool",
-    fields: &[("aux_addresses", Map(&Text, Names::Free)), ("gateway", Text), ("ip_range", Text), ("subnet", Text)],
+    fields: &[
+        ("aux_addresses", Map(&Text, Names::Free)),
+        ("gateway", Text),
+        ("ip_range", Text),
+        ("subnet", Text),
+    ],
     required: &[],
     extra: Extra::Extensions,
 };
 
 static VOLUME: Record = Record {
     name: "a volume",
-    fields: &[("driver", Text), ("driver_opts", Options), ("external", EXTERNAL), ("labels", FILLED), ("name", Text)],
+    fields: &[
+        ("driver", Text),
+        ("driver_opts", Options),
+        ("external", EXTERNAL),
+        ("labels", FILLED),
+        ("name", Text),
+    ],
     required: &[],
     extra: Extra::Extensions,
 };
@@ -506,7 +706,12 @@ static CONFIG: Record = Record {
 
 static MODEL: Record = Record {
     name: "a model",
-    fields: &[("context_size", StrictWhole), ("model", Text), ("name", Text), ("runtime_flags", TEXTS)],
+    fields: &[
+        ("context_size", StrictWhole),
+        ("model", Text),
+        ("name", Text),
+        ("runtime_flags", TEXTS),
+    ],
     required: &["model"],
     extra: Extra::Extensions,
 };
@@ -514,12 +719,25 @@ static MODEL: Record = Record {
 /// Compose looks for this anywhere in the name, not for the name as a whole.
 fn is_container_name(name: &str) -> bool {
     let follows = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-');
-    name.as_bytes().windows(2).any(|pair| pair[0].is_ascii_alphanumeric() && follows(pair[1]))
+    name.as_bytes()
+        .windows(2)
+        .any(|pair| pair[0].is_ascii_alphanumeric() && follows(pair[1]))
 }
 
 /// Compose looks for one of these words anywhere in the value.
 fn is_pull_policy(policy: &str) -> bool {
-    ["always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"].iter().any(|word| policy.contains(word))
+    [
+        "always",
+        "never",
+        "build",
+        "if_not_present",
+        "missing",
+        "refresh",
+        "daily",
+        "weekly",
+    ]
+    .iter()
+    .any(|word| policy.contains(word))
         || policy.match_indices("every_").any(|(at, word)| {
             let rest = &policy[at + word.len()..];
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

@@ -14,18 +14,39 @@ pub(crate) fn validate(ctx: &mut Context, root: &Node) {
 
 fn check(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) {
     if !shape.accepts(&node.value) {
-        ctx.fail(node.span, at, Mistake::WrongType { wanted: shape.words().join(" or "), found: node.value.kind() });
+        ctx.fail(
+            node.span,
+            at,
+            Mistake::WrongType {
+                wanted: shape.words().join(" or "),
+                found: node.value.kind(),
+            },
+        );
         return;
     }
     match shape {
         Shape::Matching(fits, expected) => {
             if !node.as_str().is_some_and(fits) {
-                ctx.fail(node.span, at, Mistake::BadPattern { value: shown_node(at, node), expected });
+                ctx.fail(
+                    node.span,
+                    at,
+                    Mistake::BadPattern {
+                        value: shown_node(at, node),
+                        expected,
+                    },
+                );
             }
         }
         Shape::OneOf(allowed) => {
             if !node.as_str().is_some_and(|text| allowed.contains(&text)) {
-                ctx.fail(node.span, at, Mistake::NotOneOf { value: shown_node(at, node), allowed });
+                ctx.fail(
+                    node.span,
+                    at,
+                    Mistake::NotOneOf {
+                        value: shown_node(at, node),
+                        allowed,
+                    },
+                );
             }
         }
         Shape::Whole(least, most) => range(ctx, node, at, *least, *most),
@@ -77,8 +98,19 @@ fn items(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape, unique: boo
         let at = at.item(index);
         check(ctx, item, &at, shape);
         // Repeated mappings are told apart by what they mean, not by their text: that is merged elsewhere.
-        if unique && item.value.scalar_text().is_some_and(|text| !seen.insert(text)) {
-            ctx.fail(item.span, &at, Mistake::DuplicateItem { value: shown_node(&at, item) });
+        if unique
+            && item
+                .value
+                .scalar_text()
+                .is_some_and(|text| !seen.insert(text))
+        {
+            ctx.fail(
+                item.span,
+                &at,
+                Mistake::DuplicateItem {
+                    value: shown_node(&at, item),
+                },
+            );
         }
     }
 }
@@ -86,7 +118,10 @@ fn items(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape, unique: boo
 fn entries(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape, names: Names) {
     let Some(map) = node.as_map() else { return };
     for (key, entry) in map {
-        let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+        let plain = !key.is_empty()
+            && key
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
         if names == Names::Plain && !plain {
             ctx.fail(entry.key, at, Mistake::BadName { name: key.clone() });
         }
@@ -96,13 +131,21 @@ fn entries(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape, names: Na
 
 fn record(ctx: &mut Context, node: &Node, at: &At<'_>, record: &'static Record) {
     let Some(map) = node.as_map() else {
-        ctx.fail(node.span, at, Mistake::WrongType { wanted: "a mapping".to_owned(), found: node.value.kind() });
+        ctx.fail(
+            node.span,
+            at,
+            Mistake::WrongType {
+                wanted: "a mapping".to_owned(),
+                found: node.value.kind(),
+            },
+        );
         return;
     };
     for (key, entry) in map {
         match record.field(key) {
             Some(shape) => check(ctx, &entry.node, &at.key(key), shape),
-            None if record.extra == Extra::Ignored || record.extra == Extra::Extensions && key.starts_with("x-") => {}
+            None if record.extra == Extra::Ignored
+                || record.extra == Extra::Extensions && key.starts_with("x-") => {}
             None => unknown_field(ctx, key, map, at, record),
         }
     }
@@ -115,9 +158,18 @@ fn record(ctx: &mut Context, node: &Node, at: &At<'_>, record: &'static Record) 
 
 fn unknown_field(ctx: &mut Context, key: &str, map: &Map, at: &At<'_>, record: &'static Record) {
     let known = record.fields.iter().map(|(name, _)| *name);
-    let nearest = nearest(key, known.filter(|name| !map.contains_key(*name))).or_else(|| nearest(key, record.fields.iter().map(|(name, _)| *name)));
+    let nearest = nearest(key, known.filter(|name| !map.contains_key(*name)))
+        .or_else(|| nearest(key, record.fields.iter().map(|(name, _)| *name)));
     let parent = record.name.to_owned();
-    ctx.fail(map[key].key, &at.key(key), Mistake::UnknownField { key: key.to_owned(), parent, nearest });
+    ctx.fail(
+        map[key].key,
+        &at.key(key),
+        Mistake::UnknownField {
+            key: key.to_owned(),
+            parent,
+            nearest,
+        },
+    );
 }
 
 impl Shape {
@@ -126,16 +178,25 @@ impl Shape {
         use Value::{Bool, Float, Huge, Int, List, Map, Null, Str};
         match self {
             Shape::Any => true,
-            Shape::Text | Shape::Matching(..) | Shape::OneOf(_) | Shape::SizeText | Shape::Time => matches!(value, Str(_)),
-            Shape::Label | Shape::Quantity | Shape::Fraction | Shape::Size | Shape::Mode => matches!(value, Str(_) | Int(_) | Huge(_) | Float(_)),
+            Shape::Text | Shape::Matching(..) | Shape::OneOf(_) | Shape::SizeText | Shape::Time => {
+                matches!(value, Str(_))
+            }
+            Shape::Label | Shape::Quantity | Shape::Fraction | Shape::Size | Shape::Mode => {
+                matches!(value, Str(_) | Int(_) | Huge(_) | Float(_))
+            }
             Shape::Flag | Shape::FlagText => matches!(value, Str(_) | Bool(_)),
             Shape::StrictFlag => matches!(value, Bool(_)),
-            Shape::Whole(..) | Shape::Count => matches!(value, Str(_) | Int(_)) || matches!(value, Float(number) if number.fract() == 0.0),
+            Shape::Whole(..) | Shape::Count => {
+                matches!(value, Str(_) | Int(_))
+                    || matches!(value, Float(number) if number.fract() == 0.0)
+            }
             Shape::StrictWhole => matches!(value, Int(_)),
             Shape::Command => matches!(value, Null | Str(_) | List(_)),
             Shape::Test => matches!(value, Str(_) | List(_)),
             Shape::Pairs(_) | Shape::Ssh | Shape::Hosts => matches!(value, Map(_) | List(_)),
-            Shape::Options | Shape::MultiOptions | Shape::Map(..) | Shape::Record(_) => matches!(value, Map(_)),
+            Shape::Options | Shape::MultiOptions | Shape::Map(..) | Shape::Record(_) => {
+                matches!(value, Map(_))
+            }
             Shape::List(_) | Shape::Set(_) => matches!(value, List(_)),
             Shape::Nullable(inner) => matches!(value, Null) || inner.accepts(value),
             Shape::Either(alternatives) => alternatives.iter().any(|shape| shape.accepts(value)),
@@ -146,7 +207,9 @@ impl Shape {
     fn words(&self) -> Vec<&'static str> {
         match self {
             Shape::Any => vec!["anything"],
-            Shape::Text | Shape::Matching(..) | Shape::OneOf(_) | Shape::SizeText => vec!["a string"],
+            Shape::Text | Shape::Matching(..) | Shape::OneOf(_) | Shape::SizeText => {
+                vec!["a string"]
+            }
             Shape::Time => vec!["a duration such as `1m30s`"],
             Shape::Label => vec!["a string", "a number"],
             Shape::Quantity | Shape::Fraction => vec!["a number"],
@@ -157,7 +220,9 @@ impl Shape {
             Shape::Count => vec!["a whole number", "`all`"],
             Shape::Command | Shape::Test => vec!["a string", "a list"],
             Shape::Pairs(_) | Shape::Ssh | Shape::Hosts => vec!["a mapping", "a list"],
-            Shape::Options | Shape::MultiOptions | Shape::Map(..) | Shape::Record(_) => vec!["a mapping"],
+            Shape::Options | Shape::MultiOptions | Shape::Map(..) | Shape::Record(_) => {
+                vec!["a mapping"]
+            }
             Shape::List(_) | Shape::Set(_) => vec!["a list"],
             Shape::Nullable(inner) => inner.words(),
             Shape::Either(alternatives) => {
