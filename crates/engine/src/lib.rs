@@ -7,6 +7,7 @@
 
 mod about;
 mod archive;
+mod docker;
 mod docker_config;
 mod endpoint;
 mod engine;
@@ -18,6 +19,7 @@ mod request;
 mod tap;
 
 pub use about::{About, EngineKind};
+pub use docker::{ConnectError, NEWEST_API, OLDEST_API};
 pub use docker_config::{DockerConfig, DockerConfigError};
 pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, EndpointOrigin};
 pub use engine::{Engine, PARALLEL_INSPECTS};
@@ -32,3 +34,17 @@ pub use request::{
     RemoveContainer, Selector, TarStream, WaitFor, tar_of,
 };
 pub use tap::{Call, CallEffect, Fault, Tap};
+
+/// Connects to the engine at an endpoint: asks who it is and agrees on a version of the API.
+///
+/// Only this place is tried. The endpoint is not kept open; every later call connects anew, so an engine that
+/// was restarted meanwhile answers again.
+///
+/// # Errors
+///
+/// [`ConnectError::Engine`] with [`EngineError::Unreachable`] says why nobody answered.
+pub async fn connect(endpoint: Endpoint) -> Result<std::sync::Arc<dyn Engine>, ConnectError> {
+    Ok(std::sync::Arc::new(
+        docker::Docker::connect(endpoint).await?,
+    ))
+}

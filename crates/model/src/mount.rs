@@ -53,7 +53,7 @@ pub struct BindSpec {
     pub propagation: Option<String>,
     /// What happens to mounts below the path.
     pub recursive: BindRecursive,
-    /// `SELinux` relabelling.
+    /// `SELinux` relabelling. Engines know it only together with `create_host_path`.
     pub selinux: Option<SelinuxLabel>,
 }
 
