@@ -207,38 +207,45 @@ impl Run<'_> {
         let named = std::env::var("BOWLINE_TEST_DOCKER_HOST")
             .ok()
             .filter(|host| !host.is_empty());
-        let engine = if let Some(host) = named {
+        if let Some(host) = named {
             let endpoint = Endpoint::parse(&host)?;
             if !endpoint.answers() {
                 bail!("no engine answers at `{host}`, which BOWLINE_TEST_DOCKER_HOST names");
             }
-            Engine {
+            self.furnish(&endpoint)?;
+            return Ok(Engine {
                 endpoint,
                 own: None,
                 _lock: None,
-            }
-        } else {
-            let own = Own::new(kind, "test")?;
-            let lock = own.lock()?;
-            if let Err(error) = own.up(!self.options.no_install).and_then(|()| own.clear()) {
-                // Half an engine is of no use to anybody, and its log stays.
-                drop(own.down());
-                return Err(error);
-            }
-            Engine {
-                endpoint: own.endpoint(),
-                own: Some(own),
-                _lock: Some(lock),
-            }
-        };
-        let version = engine.endpoint.get("/version")?;
+            });
+        }
+        let own = Own::new(kind, "test")?;
+        let lock = own.lock()?;
+        let endpoint = own.endpoint();
+        let up = own
+            .up(!self.options.no_install)
+            .and_then(|()| own.clear())
+            .and_then(|()| self.furnish(&endpoint));
+        if let Err(error) = up {
+            // Half an engine is of no use to anybody, and its log stays.
+            drop(own.down());
+            return Err(error);
+        }
+        Ok(Engine {
+            endpoint,
+            own: Some(own),
+            _lock: Some(lock),
+        })
+    }
+
+    fn furnish(&self, engine: &Endpoint) -> Result<()> {
+        let version = engine.get("/version")?;
         println!(
             "engine {} at {}",
             version["Version"].as_str().unwrap_or("?"),
-            engine.endpoint.as_host()
+            engine.as_host()
         );
-        images::prepare(self.root, &engine.endpoint, &[])?;
-        Ok(engine)
+        images::prepare(self.root, engine, &[])
     }
 
     fn on_engine(&self, engine: &Engine) -> Result<Count> {
