@@ -1,1 +1,40 @@
-fn main() {}
+//! The binary `bowline`: reads arguments, hands requests to the one list of verbs, shows what comes back.
+//!
+//! It decides nothing. Data goes to standard output, everything else to standard error.
+
+mod args;
+mod surroundings;
+mod terminal;
+mod verbs;
+
+use std::process::ExitCode;
+
+use bowline_ops::ExitCode as Code;
+use clap::Parser;
+
+use crate::args::Arguments;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return of_parser(&error),
+    };
+    let code = match Terminal::new(arguments.global()) {
+        Ok(terminal) => verbs::run(&arguments, &terminal),
+        Err(failure) => Terminal::plain().failure(&failure),
+    };
+    ExitCode::from(code as u8)
+}
+
+/// Help and versions are answers; everything else the parser says is a mistake on the command line.
+fn of_parser(error: &clap::Error) -> ExitCode {
+    let code = if error.use_stderr() {
+        Code::Usage
+    } else {
+        Code::Done
+    };
+    // Nothing is left to do where even this cannot be written.
+    let _ = error.print();
+    ExitCode::from(code as u8)
+}

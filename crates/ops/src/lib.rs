@@ -1,1 +1,22 @@
-//! placeholder
+//! The one list of verbs. A front end fills a request, hands over its [`Surroundings`], and gets a result or
+//! a [`Failure`]; what it shows and how is its own business.
+//!
+//! Nothing here prints, prompts or reads the environment of the process. A verb that is not here exists in no
+//! front end.
+
+mod config;
+mod failure;
+mod stack;
+
+pub use config::{ConfigForm, ConfigRequest, Listing, config};
+pub use failure::{ExitCode, Failure};
+pub use stack::{StackOptions, Surroundings};
+
+/// What a verb answers, with what it has to say besides.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The answer itself.
+    pub value: T,
+    /// Warnings, rendered: a paragraph each, empty where there are none.
+    pub warnings: String,
+}

@@ -1,0 +1,251 @@
+//! The command line, as clap reads it. What an option means is said here once and shown by `--help`.
+
+use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+use crate::surroundings::variable;
+
+/// Operates multi-service container stacks from their Compose files.
+///
+/// Global options stand before or behind the verb.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bowline",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What bowline can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Check the Compose files and print what they mean
+    Config(ConfigArgs),
+    /// Print the version
+    Version(VersionArgs),
+}
+
+/// Options that every verb takes, named as Compose names them.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Compose file; repeat to put one onto the other, `-` is standard input
+    #[arg(short, long = "file", value_name = "FILE", global = true)]
+    file: Vec<String>,
+    /// Name of the project [default: the last `name:` in the files, else the folder's name]
+    #[arg(short, long, value_name = "NAME", global = true)]
+    project_name: Option<String>,
+    /// Folder against which relative paths are read [default: that of the first Compose file]
+    #[arg(long, value_name = "DIR", global = true)]
+    project_directory: Option<String>,
+    /// Profile to switch on; repeatable, `*` is all
+    #[arg(long, value_name = "NAME", global = true)]
+    profile: Vec<String>,
+    /// File with variables; repeatable [default: `.env` beside the Compose file]
+    #[arg(long, value_name = "FILE", global = true)]
+    env_file: Vec<String>,
+    /// Keep networks, volumes, secrets and configs that no service uses
+    #[arg(long, global = true)]
+    all_resources: bool,
+    /// Join names with `_` as Compose did long ago, and print projects as they are written
+    #[arg(long, global = true)]
+    compatibility: bool,
+    /// When to use colours
+    #[arg(long, value_enum, value_name = "WHEN", global = true)]
+    pub(crate) ansi: Option<Ansi>,
+    /// How many engine calls may run at once; -1 is no limit
+    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
+    parallel: Option<i32>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ansi {
+    /// Never
+    Never,
+    /// Always
+    Always,
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+}
+
+impl Arguments {
+    /// The options that every verb takes.
+    pub(crate) fn global(&self) -> &GlobalArgs {
+        &self.global
+    }
+}
+
+impl GlobalArgs {
+    /// Which stack is meant.
+    pub(crate) fn stack(&self) -> Result<StackOptions, Failure> {
+        self.parallel()?;
+        Ok(StackOptions {
+            files: self.file.clone(),
+            project_name: self.project_name.clone(),
+            project_directory: self.project_directory.clone(),
+            profiles: self.profile.clone(),
+            env_files: self.env_file.clone(),
+            all_resources: self.all_resources,
+            compatibility: self.compatibility,
+        })
+    }
+
+    /// How many engine calls may run at once; `None` is no limit.
+    fn parallel(&self) -> Result<Option<usize>, Failure> {
+        let wanted = match (self.parallel, variable("COMPOSE_PARALLEL_LIMIT")) {
+            (Some(wanted), _) => wanted,
+            (None, None) => -1,
+            (None, Some(text)) => text.parse().map_err(|_| Failure::Usage {
+                message: format!("`COMPOSE_PARALLEL_LIMIT` is `{text}`, and not a whole number"),
+                hint: Some("set it to a number of engine calls, or unset it".to_owned()),
+            })?,
+        };
+        Ok(usize::try_from(wanted).ok().filter(|limit| *limit > 0))
+    }
+}
+
+/// `bowline config`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("list").multiple(false))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own in Compose"
+)]
+pub(crate) struct ConfigArgs {
+    /// Services to print, with what they depend on
+    services: Vec<String>,
+    /// Form of the answer
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Only check; print nothing
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<String>,
+    /// Leave variables in place
+    #[arg(long)]
+    no_interpolate: bool,
+    /// Leave out what is added to the files: default network, names, implied dependencies
+    #[arg(long)]
+    no_normalize: bool,
+    /// Leave relative paths in place
+    #[arg(long)]
+    no_path_resolution: bool,
+    /// Do not check whether the project fits together
+    #[arg(long)]
+    no_consistency: bool,
+    /// Do not read the files named by `env_file`
+    #[arg(long)]
+    no_env_resolution: bool,
+    /// Print the names of services, each behind what it depends on
+    #[arg(long = "services", id = "list_services", group = "list")]
+    list_services: bool,
+    /// Print the names of images
+    #[arg(long, group = "list")]
+    images: bool,
+    /// Print the names of volumes
+    #[arg(long, group = "list")]
+    volumes: bool,
+    /// Print the names of networks
+    #[arg(long, group = "list")]
+    networks: bool,
+    /// Print the names of language models
+    #[arg(long, group = "list")]
+    models: bool,
+    /// Print the names of profiles
+    #[arg(long, group = "list")]
+    profiles: bool,
+    /// Print the variables that the files use
+    #[arg(long, group = "list")]
+    variables: bool,
+    /// Print the variables at hand, secret ones included
+    #[arg(long, group = "list")]
+    environment: bool,
+    /// Print the hash by which Compose recognises changes, of some services or of all (`*`)
+    #[arg(long, group = "list", value_name = "SERVICE,…")]
+    hash: Option<String>,
+    /// Not supported yet
+    #[arg(long, hide = true)]
+    resolve_image_digests: bool,
+    /// Not supported yet
+    #[arg(long, hide = true)]
+    lock_image_digests: bool,
+}
+
+/// The form in which data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// YAML
+    Yaml,
+    /// JSON
+    Json,
+}
+
+impl ConfigArgs {
+    /// What is asked for.
+    pub(crate) fn request(&self, stack: StackOptions) -> Result<ConfigRequest, Failure> {
+        for (given, name) in [
+            (self.resolve_image_digests, "--resolve-image-digests"),
+            (self.lock_image_digests, "--lock-image-digests"),
+        ] {
+            if given {
+                return Err(Failure::Usage {
+                    message: format!("`{name}` is not supported yet"),
+                    hint: Some("write the digest behind the image: `name:tag@sha256:…`".to_owned()),
+                });
+            }
+        }
+        Ok(ConfigRequest {
+            stack,
+            services: self.services.clone(),
+            form: self.form(),
+            no_interpolate: self.no_interpolate,
+            no_normalize: self.no_normalize,
+            no_path_resolution: self.no_path_resolution,
+            no_consistency: self.no_consistency,
+            no_env_resolution: self.no_env_resolution,
+        })
+    }
+
+    fn form(&self) -> ConfigForm {
+        let listings = [
+            (self.list_services, Listing::Services),
+            (self.images, Listing::Images),
+            (self.volumes, Listing::Volumes),
+            (self.networks, Listing::Networks),
+            (self.models, Listing::Models),
+            (self.profiles, Listing::Profiles),
+        ];
+        if let Some((_, listing)) = listings.into_iter().find(|(given, _)| *given) {
+            return ConfigForm::List(listing);
+        }
+        if let Some(services) = &self.hash {
+            let names = services.split(',').filter(|name| *name != "*");
+            return ConfigForm::Hash(names.map(str::to_owned).collect());
+        }
+        match (self.variables, self.environment, self.format) {
+            (true, _, Some(Format::Json)) => ConfigForm::VariablesJson,
+            (true, ..) => ConfigForm::Variables,
+            (_, true, _) => ConfigForm::Environment,
+            (.., Some(Format::Json)) => ConfigForm::Json,
+            _ => ConfigForm::Yaml,
+        }
+    }
+}
+
+/// `bowline version`
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// Print the number alone
+    #[arg(long)]
+    pub(crate) short: bool,
+}

@@ -1,0 +1,84 @@
+//! Where output goes and how it looks.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use bowline_ops::{ExitCode, Failure};
+
+use crate::args::{Ansi, GlobalArgs};
+use crate::surroundings::variable;
+
+/// The two streams of the process, and whether they may carry colours.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    color: bool,
+}
+
+impl Terminal {
+    /// Decides about colours by the command line, then the environment, then standard error.
+    pub(crate) fn new(global: &GlobalArgs) -> Result<Self, Failure> {
+        let ansi = match global.ansi {
+            Some(ansi) => ansi,
+            None => match variable("COMPOSE_ANSI").as_deref() {
+                None | Some("auto") => Ansi::Auto,
+                Some("never") => Ansi::Never,
+                Some("always") => Ansi::Always,
+                Some(other) => {
+                    return Err(Failure::Usage {
+                        message: format!("`COMPOSE_ANSI` is `{other}`"),
+                        hint: Some("it can be `never`, `always` or `auto`".to_owned()),
+                    });
+                }
+            },
+        };
+        let color = match ansi {
+            Ansi::Never => false,
+            Ansi::Always => true,
+            Ansi::Auto => variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
+        };
+        Ok(Self { color })
+    }
+
+    /// One without colours.
+    pub(crate) fn plain() -> Self {
+        Self { color: false }
+    }
+
+    /// Whether rendered text may carry colours.
+    pub(crate) fn color(&self) -> bool {
+        self.color
+    }
+
+    /// Writes data to standard output. A reader that has gone away is not a failure of ours.
+    pub(crate) fn data(&self, text: &str) {
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// Writes text about what happens to standard error.
+    pub(crate) fn note(&self, text: &str) {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Shows a failure and returns its exit code.
+    pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
+        let text = match failure {
+            Failure::Load(error) => error.render(self.color),
+            other => {
+                let mut text = format!("{}: {other}\n", self.paint("1;31", "error"));
+                for hint in other.hints() {
+                    text += &format!("{}: {hint}\n", self.paint("1;36", "hint"));
+                }
+                text
+            }
+        };
+        self.note(&text);
+        failure.exit_code()
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}

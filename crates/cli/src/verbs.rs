@@ -1,0 +1,55 @@
+//! From parsed arguments to the verbs, and from their answers to the streams.
+
+use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
+
+use crate::args::{Arguments, ConfigArgs, GlobalArgs, Verb, VersionArgs};
+use crate::surroundings;
+use crate::terminal::Terminal;
+
+/// Runs one verb and returns the exit code of the process.
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> ExitCode {
+    let done = match &arguments.verb {
+        Verb::Config(args) => run_config(arguments.global(), args, terminal),
+        Verb::Version(args) => {
+            version(args, terminal);
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::Done,
+        Err(failure) => terminal.failure(&failure),
+    }
+}
+
+fn run_config(global: &GlobalArgs, args: &ConfigArgs, terminal: &Terminal) -> Result<(), Failure> {
+    let request: ConfigRequest = args.request(global.stack()?)?;
+    let surroundings = surroundings::read(&request.stack, terminal.color())?;
+    let answer = config(&surroundings, &request)?;
+    terminal.note(&answer.warnings);
+    match &args.output {
+        _ if args.quiet => {}
+        Some(path) => write_file(path, &answer.value)?,
+        None => terminal.data(&answer.value),
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`--output` names a file, and this is where the binary writes it"
+)]
+fn write_file(path: &str, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::Usage {
+        message: format!("cannot write `{path}`: {error}"),
+        hint: None,
+    })
+}
+
+fn version(args: &VersionArgs, terminal: &Terminal) {
+    let number = env!("CARGO_PKG_VERSION");
+    if args.short {
+        terminal.data(&format!("{number}\n"));
+    } else {
+        terminal.data(&format!("bowline {number}\n"));
+    }
+}

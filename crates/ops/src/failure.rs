@@ -1,0 +1,65 @@
+//! How a verb can fail, and the exit code by which scripts tell it.
+
+use bowline_compose::LoadError;
+
+/// Exit codes of every front end. They are a contract: a number never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done.
+    Done = 0,
+    /// Failed for a reason that has no code of its own.
+    Failed = 1,
+    /// The Compose files or their variables are wrong.
+    InvalidConfiguration = 3,
+    /// The engine cannot be reached.
+    EngineUnreachable = 4,
+    /// A service did not become ready.
+    HealthGate = 5,
+    /// Failed, and what was done has been taken back.
+    RolledBack = 6,
+    /// Another operation holds the stack.
+    Locked = 7,
+    /// Refused, because data would be lost.
+    DataProtected = 8,
+    /// The command line is wrong.
+    Usage = 64,
+    /// Interrupted by the user.
+    Interrupted = 130,
+}
+
+/// Why a verb did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The project cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A request that contradicts itself or asks for what does not exist.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong with it.
+        message: String,
+        /// What to do instead.
+        hint: Option<String>,
+    },
+}
+
+impl Failure {
+    /// The exit code of this failure.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Load(_) => ExitCode::InvalidConfiguration,
+            Self::Usage { .. } => ExitCode::Usage,
+        }
+    }
+
+    /// What to do next, a sentence each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            // A load error carries its hints beside the mistakes that they belong to.
+            Self::Load(_) => Vec::new(),
+            Self::Usage { hint, .. } => hint.iter().cloned().collect(),
+        }
+    }
+}
