@@ -24,6 +24,8 @@ pub(crate) struct Daemon {
 /// Notes its own pid and becomes the program: the pid stays right through `sudo` and `nsenter`.
 const NOTE_PID: &str = r#"echo "$$" >"$0"; exec "$@""#;
 
+const KILL: &str = r#"kill "$1" "$2""#;
+
 impl Daemon {
     /// Starts `command` in a session of its own and inside the network namespace `namespace`.
     pub(crate) fn start(&self, namespace: &Path, path: &str, command: &[String]) -> Result<()> {
@@ -95,7 +97,8 @@ impl Daemon {
     /// Sends a signal if it runs.
     pub(crate) fn signal(&self, signal: &str) -> Result<()> {
         match self.pid() {
-            Some(pid) => as_root("kill").args([signal, &pid.to_string()]).run(),
+            // The shell's own `kill`: a small system has no program of that name.
+            Some(pid) => as_root("sh").args(["-c", KILL, "kill", signal, &pid.to_string()]).run(),
             None => Ok(()),
         }
     }
