@@ -9,35 +9,47 @@
 mod capability;
 mod container;
 mod event;
+mod file_copy;
 mod image;
 mod mount;
 mod network;
 mod observed;
 mod place;
+mod plan;
 mod project;
 mod secret;
 mod text;
 mod volume;
+mod wanted;
 
 pub use capability::{ApiVersion, Capability};
 pub use container::{
-    BlockIoSpec, ContainerId, ContainerSpec, DeviceRequestSpec, DeviceSpec, EndpointSpec, HealthTest, HealthcheckSpec,
-    HostPort, LogSpec, NetworkingSpec, PortKey, PortSpec, Protocol, ResourcesSpec, RestartSpec, SecuritySpec,
-    ThrottleDevice, UlimitSpec, WeightDevice,
+    BlockIoSpec, ContainerId, ContainerSpec, DeviceRequestSpec, DeviceSpec, EndpointSpec,
+    HealthTest, HealthcheckSpec, HostPort, LogSpec, NetworkingSpec, PortKey, PortSpec, Protocol,
+    ResourcesSpec, RestartSpec, SecuritySpec, ThrottleDevice, UlimitSpec, WeightDevice,
 };
 pub use event::{EngineEvent, EventAction, ObjectKind};
+pub use file_copy::FileToCopy;
 pub use image::{ImageConfig, ImageId, ObservedImage};
 pub use mount::{
-    BindRecursive, BindSpec, EffectiveMount, ImageMountSpec, MountSource, MountSpec, SelinuxLabel, TmpfsSpec,
-    VolumeMountSpec,
+    BindRecursive, BindSpec, EffectiveMount, ImageMountSpec, MountSource, MountSpec, SelinuxLabel,
+    TmpfsSpec, VolumeMountSpec,
 };
 pub use network::{IpamPool, IpamSpec, NetworkId, NetworkSpec, ObservedNetwork};
 pub use observed::{
-    BoundPort, ContainerEnd, ContainerState, ContainerStatus, ContainerSummary, Health, HealthProbe, HealthStatus,
-    ObservedContainer, ObservedEndpoint, PathChange, PathChangeKind,
+    BoundPort, ContainerEnd, ContainerState, ContainerStatus, ContainerSummary, Health,
+    HealthProbe, HealthStatus, ObservedContainer, ObservedEndpoint, PathChange, PathChangeKind,
 };
 pub use place::{Origins, Place};
+pub use plan::{
+    Action, Actor, Cause, Change, ContainerRef, Effect, Goal, Note, Operation, OperationId,
+    Outcome, Plan, Step, StepId, StepOutcome, Undo,
+};
 pub use project::*;
 pub use secret::{MASK, Secret, is_secret_key, mask_line, mask_passwords};
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
+pub use wanted::{
+    Condition, OnContentChange, PullPolicy, Readiness, Share, Shared, Wanted, WantedDependency,
+    WantedImage, WantedNetwork, WantedService, WantedVolume,
+};

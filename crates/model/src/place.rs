@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A place in a file of the user's. Lines and columns count from 1, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     /// The file: a path from the current folder where it lies below that, else an absolute one; `-` is standard input.
     pub file: Arc<str>,
@@ -58,11 +58,18 @@ mod tests {
     #[test]
     fn a_defaulted_field_answers_with_the_place_of_what_encloses_it() {
         let mut origins = Origins::default();
-        let place = Place { file: "compose.yaml".into(), line: 7, column: 9 };
+        let place = Place {
+            file: "compose.yaml".into(),
+            line: 7,
+            column: 9,
+        };
         origins.insert("services.web.ports[0]".into(), place.clone());
 
         assert_eq!(origins.get("services.web.ports[0].protocol"), None);
-        assert_eq!(origins.nearest("services.web.ports[0].protocol"), Some(&place));
+        assert_eq!(
+            origins.nearest("services.web.ports[0].protocol"),
+            Some(&place)
+        );
         assert_eq!(origins.nearest("volumes.data"), None);
     }
 }

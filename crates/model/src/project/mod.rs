@@ -143,4 +143,3 @@ record! {
         runtime_flags: Vec<String>,
     }
 }
-

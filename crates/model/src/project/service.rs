@@ -112,7 +112,9 @@ record! {
 impl Service {
     /// How many containers are wanted: `scale`, else `deploy.replicas`, else 1.
     pub fn replicas(&self) -> i64 {
-        self.scale.or_else(|| self.deploy.as_ref()?.replicas).unwrap_or(1)
+        self.scale
+            .or_else(|| self.deploy.as_ref()?.replicas)
+            .unwrap_or(1)
     }
 }
 
@@ -444,7 +446,10 @@ pub enum Ulimit {
     },
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
 fn is_zero(value: &i64) -> bool {
     *value == 0
 }

@@ -80,7 +80,9 @@ impl Serialize for Bytes {
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|_| D::Error::custom(format_args!("`{text}` is not a number of bytes")))
+        text.parse()
+            .map(Self)
+            .map_err(|_| D::Error::custom(format_args!("`{text}` is not a number of bytes")))
     }
 }
 
@@ -96,7 +98,10 @@ impl Unset for Number {
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[expect(clippy::cast_possible_truncation, reason = "only whole numbers that a double holds exactly get here")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "only whole numbers that a double holds exactly get here"
+        )]
         if self.0.fract() == 0.0 && self.0.abs() < 9e15 {
             serializer.serialize_i64(self.0 as i64)
         } else {
@@ -162,15 +167,23 @@ impl Period {
         }
         let mut total: i64 = 0;
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+            let digits = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(rest.len());
             let (amount, after) = rest.split_at(digits);
-            let unit_len = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+            let unit_len = after
+                .find(|c: char| c.is_ascii_digit() || c == '.')
+                .unwrap_or(after.len());
             let (unit, after) = after.split_at(unit_len);
             let scale = UNITS.iter().find(|(name, _)| *name == unit)?.1;
             total = total.checked_add(scaled(amount, scale)?)?;
             rest = after;
         }
-        (!text.trim_start_matches(['-', '+']).is_empty()).then_some(Self(if negative { -total } else { total }))
+        (!text.trim_start_matches(['-', '+']).is_empty()).then_some(Self(if negative {
+            -total
+        } else {
+            total
+        }))
     }
 }
 
@@ -180,7 +193,11 @@ fn scaled(amount: &str, scale: i64) -> Option<i64> {
     if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
         return None;
     }
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: i64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
     let mut part: i128 = 0;
     let mut divisor: i128 = 1;
     for digit in fraction.bytes().take(18) {
@@ -241,7 +258,8 @@ impl Serialize for Period {
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a duration")))
+        Self::parse(&text)
+            .ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a duration")))
     }
 }
 
@@ -259,7 +277,9 @@ impl Serialize for FileMode {
 impl<'de> Deserialize<'de> for FileMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        i64::from_str_radix(&text, 8).map(Self).map_err(|_| D::Error::custom(format_args!("`{text}` is not an octal mode")))
+        i64::from_str_radix(&text, 8)
+            .map(Self)
+            .map_err(|_| D::Error::custom(format_args!("`{text}` is not an octal mode")))
     }
 }
 
@@ -282,7 +302,9 @@ impl Pairs {
 
     /// Iterates over the keys that have a value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
+        self.0
+            .iter()
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
     }
 }
 
@@ -299,7 +321,9 @@ impl fmt::Debug for Pairs {
             Some(value) => Some(crate::secret::mask_passwords(value)),
             None => None,
         };
-        f.debug_map().entries(self.0.iter().map(|(key, value)| (key, shown(key, value)))).finish()
+        f.debug_map()
+            .entries(self.0.iter().map(|(key, value)| (key, shown(key, value))))
+            .finish()
     }
 }
 
@@ -322,7 +346,13 @@ mod tests {
             ("-10s", "-10s"),
             ("12ns", "12ns"),
         ] {
-            assert_eq!(Period::parse(text).map(|period| period.to_string()).as_deref(), Some(printed), "{text}");
+            assert_eq!(
+                Period::parse(text)
+                    .map(|period| period.to_string())
+                    .as_deref(),
+                Some(printed),
+                "{text}"
+            );
         }
         for text in ["", "5", "10 s", "1x", "s", ".s", "1..5s", "99999999999999h"] {
             assert_eq!(Period::parse(text), None, "{text}");
@@ -331,7 +361,16 @@ mod tests {
 
     #[test]
     fn pairs_do_not_show_secret_values_in_debug() {
-        let pairs = Pairs([("DB_PASSWORD".to_owned(), Some("hunter2".to_owned())), ("USER".to_owned(), Some("app".to_owned()))].into());
-        assert_eq!(format!("{pairs:?}"), r#"{"DB_PASSWORD": Some("••••"), "USER": Some("app")}"#);
+        let pairs = Pairs(
+            [
+                ("DB_PASSWORD".to_owned(), Some("hunter2".to_owned())),
+                ("USER".to_owned(), Some("app".to_owned())),
+            ]
+            .into(),
+        );
+        assert_eq!(
+            format!("{pairs:?}"),
+            r#"{"DB_PASSWORD": Some("••••"), "USER": Some("app")}"#
+        );
     }
 }

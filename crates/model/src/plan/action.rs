@@ -1,0 +1,261 @@
+//! What a step does, how strong it is, and how it is taken back.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, NetworkId, NetworkSpec,
+    Share, VolumeSpec,
+};
+
+/// How strong an action is. The order counts: destructive is the strongest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Looks or waits.
+    Read,
+    /// Can be taken back.
+    Reversible,
+    /// Loses data that nothing brings back.
+    Destructive,
+}
+
+/// A container as a plan speaks of it.
+///
+/// One that is there already is meant by its id; one that an earlier step makes, by its name, whose id the
+/// executor learns when that step is done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ContainerRef {
+    /// The name it has, or will have, when this step is done.
+    pub name: String,
+    /// The id, where it is known.
+    pub id: Option<ContainerId>,
+}
+
+impl fmt::Display for ContainerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Action {
+    /// Pulls an image.
+    PullImage {
+        /// The reference.
+        reference: String,
+        /// `os/arch[/variant]`.
+        platform: Option<String>,
+    },
+    /// Builds an image and gives it a reference.
+    BuildImage {
+        /// The reference.
+        reference: String,
+        /// How.
+        build: Box<Build>,
+    },
+    /// Creates a network.
+    CreateNetwork {
+        /// What to create, labels complete but for the operation.
+        spec: NetworkSpec,
+    },
+    /// Removes a network.
+    RemoveNetwork {
+        /// Which.
+        id: NetworkId,
+        /// Its name.
+        name: String,
+    },
+    /// Creates a volume.
+    CreateVolume {
+        /// What to create, labels complete but for the operation.
+        spec: VolumeSpec,
+    },
+    /// Removes a volume and everything in it.
+    RemoveVolume {
+        /// Its name.
+        name: String,
+    },
+    /// Creates a container and puts its files in.
+    CreateContainer {
+        /// Its name.
+        name: String,
+        /// What to create, labels complete but for the operation.
+        spec: Box<ContainerSpec>,
+        /// What it takes from other containers, by the name of each container's service and first container.
+        shares: Vec<(Share, ContainerRef)>,
+        /// Contents copied into it.
+        files: Vec<FileToCopy>,
+    },
+    /// Gives a container another name.
+    RenameContainer {
+        /// Which; its name here is the new one.
+        container: ContainerRef,
+        /// The name it had.
+        from: String,
+    },
+    /// Starts a container.
+    StartContainer {
+        /// Which.
+        container: ContainerRef,
+    },
+    /// Stops a container.
+    StopContainer {
+        /// Which.
+        container: ContainerRef,
+        /// Seconds until it is killed; `None` is what the container itself says, else ten.
+        grace_secs: Option<i64>,
+    },
+    /// Sends a signal to a container's main process.
+    SignalContainer {
+        /// Which.
+        container: ContainerRef,
+        /// The signal.
+        signal: String,
+    },
+    /// Removes a container that does not run.
+    RemoveContainer {
+        /// Which.
+        container: ContainerRef,
+        /// Remove its anonymous volumes, too.
+        anonymous_volumes: bool,
+    },
+    /// Attaches a container to a network.
+    ConnectNetwork {
+        /// Which.
+        container: ContainerRef,
+        /// How; names the network.
+        endpoint: EndpointSpec,
+    },
+    /// Detaches a container from a network.
+    DisconnectNetwork {
+        /// Which.
+        container: ContainerRef,
+        /// The network.
+        network: String,
+    },
+    /// Waits until a container may be depended on.
+    Await {
+        /// Which.
+        container: ContainerRef,
+        /// Until when.
+        condition: Condition,
+    },
+}
+
+impl Action {
+    /// How strong the action is.
+    ///
+    /// No wildcard arm: a new action has to say what it is.
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Await { .. } => Effect::Read,
+            Self::RemoveVolume { .. } => Effect::Destructive,
+            Self::RemoveContainer {
+                anonymous_volumes, ..
+            } => {
+                if *anonymous_volumes {
+                    Effect::Destructive
+                } else {
+                    Effect::Reversible
+                }
+            }
+            Self::PullImage { .. }
+            | Self::BuildImage { .. }
+            | Self::CreateNetwork { .. }
+            | Self::RemoveNetwork { .. }
+            | Self::CreateVolume { .. }
+            | Self::CreateContainer { .. }
+            | Self::RenameContainer { .. }
+            | Self::StartContainer { .. }
+            | Self::StopContainer { .. }
+            | Self::SignalContainer { .. }
+            | Self::ConnectNetwork { .. }
+            | Self::DisconnectNetwork { .. } => Effect::Reversible,
+        }
+    }
+
+    /// The container that is acted on, if it is one.
+    pub fn container(&self) -> Option<&ContainerRef> {
+        match self {
+            Self::RenameContainer { container, .. }
+            | Self::StartContainer { container }
+            | Self::StopContainer { container, .. }
+            | Self::SignalContainer { container, .. }
+            | Self::RemoveContainer { container, .. }
+            | Self::ConnectNetwork { container, .. }
+            | Self::DisconnectNetwork { container, .. }
+            | Self::Await { container, .. } => Some(container),
+            Self::PullImage { .. }
+            | Self::BuildImage { .. }
+            | Self::CreateNetwork { .. }
+            | Self::RemoveNetwork { .. }
+            | Self::CreateVolume { .. }
+            | Self::RemoveVolume { .. }
+            | Self::CreateContainer { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PullImage { reference, .. } => write!(f, "pull image {reference}"),
+            Self::BuildImage { reference, .. } => write!(f, "build image {reference}"),
+            Self::CreateNetwork { spec } => write!(f, "create network {}", spec.name),
+            Self::RemoveNetwork { name, .. } => write!(f, "remove network {name}"),
+            Self::CreateVolume { spec } => write!(f, "create volume {}", spec.name),
+            Self::RemoveVolume { name } => write!(f, "remove volume {name} and its data"),
+            Self::CreateContainer { name, .. } => write!(f, "create container {name}"),
+            Self::RenameContainer { container, from } => {
+                write!(f, "rename container {from} to {container}")
+            }
+            Self::StartContainer { container } => write!(f, "start container {container}"),
+            Self::StopContainer { container, .. } => write!(f, "stop container {container}"),
+            Self::SignalContainer { container, signal } => {
+                write!(f, "send {signal} to container {container}")
+            }
+            Self::RemoveContainer {
+                container,
+                anonymous_volumes: false,
+            } => write!(f, "remove container {container}"),
+            Self::RemoveContainer { container, .. } => {
+                write!(f, "remove container {container} and its anonymous volumes")
+            }
+            Self::ConnectNetwork {
+                container,
+                endpoint,
+            } => write!(
+                f,
+                "connect container {container} to network {}",
+                endpoint.network
+            ),
+            Self::DisconnectNetwork { container, network } => {
+                write!(f, "disconnect container {container} from network {network}")
+            }
+            Self::Await {
+                container,
+                condition,
+            } => write!(f, "wait until container {container} is {condition}"),
+        }
+    }
+}
+
+/// How a step is taken back, worked out from what was there immediately before it and written down before it
+/// starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// Nothing changes that would have to be taken back.
+    Nothing,
+    /// By these actions, in this order. Each is a step of its own when it is done, with an undo of its own.
+    Run(Vec<Action>),
+    /// Not at all.
+    Impossible {
+        /// Why, in words that end the sentence "cannot be undone: …".
+        because: String,
+    },
+}
