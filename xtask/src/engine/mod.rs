@@ -29,7 +29,11 @@ usage: cargo xtask engine up|down|kill|clear|status|run [--kind distribution|new
 
 /// Carries out `cargo xtask engine …`.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    let (mut kind, mut name, mut rest) = (Kind::Distribution, "test", Vec::new());
+    let mut kind = match std::env::var("BOWLINE_TEST_ENGINE_KIND") {
+        Ok(word) => Kind::parse(&word)?,
+        Err(_) => Kind::Distribution,
+    };
+    let (mut name, mut rest) = ("test", Vec::new());
     let mut words = arguments.iter().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().map(String::as_str).unwrap_or_default();

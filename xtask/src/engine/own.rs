@@ -38,7 +38,7 @@ impl Kind {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Distribution => "distribution",
             Self::Newest => "newest",
@@ -74,6 +74,10 @@ impl Own {
             folder,
             namespace,
         })
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {

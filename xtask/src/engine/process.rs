@@ -98,7 +98,9 @@ impl Daemon {
     pub(crate) fn signal(&self, signal: &str) -> Result<()> {
         match self.pid() {
             // The shell's own `kill`: a small system has no program of that name.
-            Some(pid) => as_root("sh").args(["-c", KILL, "kill", signal, &pid.to_string()]).run(),
+            Some(pid) => as_root("sh")
+                .args(["-c", KILL, "kill", signal, &pid.to_string()])
+                .run(),
             None => Ok(()),
         }
     }

@@ -259,7 +259,10 @@ impl Run<'_> {
         // Built outside: in there is no network.
         plain(cargo(self.root).args(&arguments).arg("--no-run"))?;
         let command = match &engine.own {
-            Some(own) => own.inside(&cargo_program())?.folder(self.root),
+            Some(own) => own
+                .inside(&cargo_program())?
+                .folder(self.root)
+                .env("BOWLINE_TEST_ENGINE_KIND", own.kind().word()),
             None => cargo(self.root),
         };
         let own_program = std::env::current_exe().context("cannot find this program's own file")?;
