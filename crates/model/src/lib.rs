@@ -11,6 +11,7 @@ mod container;
 mod event;
 mod file_copy;
 mod image;
+pub mod label;
 mod mount;
 mod network;
 mod observed;
@@ -18,6 +19,7 @@ mod place;
 mod plan;
 mod project;
 mod secret;
+mod snapshot;
 mod text;
 mod volume;
 mod wanted;
@@ -47,6 +49,7 @@ pub use plan::{
 };
 pub use project::*;
 pub use secret::{MASK, Secret, is_secret_key, mask_line, mask_passwords};
+pub use snapshot::Observed;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
 pub use wanted::{
