@@ -129,7 +129,6 @@ pub(crate) const LIBRARIES: &[Library] = &[
 
     // Each in its room.
     library!("granit-parser"     in ["bowline-compose"]),
-    library!("bollard"           in ["bowline-engine"]),
     library!("base64"            in ["bowline-engine"]),
     library!("http-body-util"    in ["bowline-engine"]),
     library!("hyper"             in ["bowline-engine"]),
