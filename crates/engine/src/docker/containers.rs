@@ -165,7 +165,9 @@ impl Docker {
         let call = Call::post(path(id, "/rename")).query("name", name);
         match self.http.send(call).await {
             Ok(_) => Ok(()),
-            Err(Failure::Refused(refusal)) if refusal.text.contains("same as its current name") => {
+            Err(Failure::Refused(refusal))
+                if refusal.text.contains("same name as its current name") =>
+            {
                 Ok(())
             }
             Err(failure) => Err(refusal::naming(name, About::container(id), failure)),

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bowline_model::ApiVersion;
-use futures_util::{Stream as _, StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, Limited, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};

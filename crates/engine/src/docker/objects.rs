@@ -104,6 +104,8 @@ impl Docker {
         container: &ContainerId,
         endpoint: &EndpointSpec,
     ) -> Result<()> {
+        // To a container that does not run, an engine would connect a network that does not exist.
+        self.network(id).await?;
         let endpoint_config =
             create_body::endpoint(endpoint, self.about.api.has(Capability::EndpointMacAddress));
         let call = Call::post(format!("/networks/{}/connect", escape(&id.0))).json(&Connect {

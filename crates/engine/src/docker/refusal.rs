@@ -157,6 +157,7 @@ pub(super) fn removing(about: About<'_>, failure: Failure) -> Option<EngineError
         "running container",
         "is running",
         "container is paused",
+        "is using its referenced image",
     ];
     match status {
         404 => None,

@@ -8,6 +8,7 @@
 //! around it.
 
 mod create;
+mod execs;
 mod lifecycle;
 mod objects;
 mod output;

@@ -1,15 +1,11 @@
-//! What comes out of the fake's containers: logs, execs, files.
+//! What comes out of the fake's containers: logs and files.
 
-use bowline_model::{ContainerId, EventAction, HealthTest, ObjectKind};
+use bowline_model::{ContainerId, ObjectKind};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
-use super::lifecycle::Probe;
-use super::world::{FakeExec, World, not_found};
-use crate::{
-    EngineError, ExecId, ExecSession, ExecSpec, FileToPut, LogEntry, LogOptions, OutputChunk,
-    OutputSource, PathStat, Stream,
-};
+use super::world::{World, not_found};
+use crate::{EngineError, FileToPut, LogEntry, LogOptions, OutputSource, PathStat, Stream};
 
 /// Turns a receiver into a stream.
 pub(super) fn stream_of<T: Send + 'static>(receiver: mpsc::UnboundedReceiver<T>) -> Stream<T> {
@@ -60,101 +56,6 @@ impl World {
             async move { keep }
         });
         Ok(past.chain(future).boxed())
-    }
-
-    pub(super) fn exec_open(
-        &mut self,
-        id: &ContainerId,
-        spec: &ExecSpec,
-    ) -> Result<ExecSession, EngineError> {
-        let container = self.container(id)?;
-        if container.state.status != bowline_model::ContainerStatus::Running {
-            return Err(container.not_running());
-        }
-        let line = spec.command.join(" ");
-        let test = container
-            .spec
-            .healthcheck
-            .as_ref()
-            .and_then(|check| check.test.clone());
-        let is_test = match test {
-            Some(HealthTest::Exec(argv)) => argv == spec.command,
-            Some(HealthTest::Shell(shell)) => {
-                spec.command.ends_with(&shell) && spec.command.len() > 1
-            }
-            Some(HealthTest::Disabled) | None => false,
-        };
-        let scripted = container
-            .behaviour
-            .execs
-            .iter()
-            .find(|exec| exec.command == spec.command)
-            .cloned();
-        let (code, output) = match (scripted, is_test) {
-            (Some(exec), _) => (exec.code, exec.output),
-            (None, true) => match self.probe(id) {
-                Probe::Succeeds => (Some(0), vec![(OutputSource::Stdout, "ok".to_owned())]),
-                Probe::Fails => (Some(1), vec![(OutputSource::Stderr, "not yet".to_owned())]),
-                Probe::Hangs => (None, Vec::new()),
-            },
-            (None, false) => (Some(0), Vec::new()),
-        };
-        let exec = ExecId(self.next_id());
-        let entry = FakeExec {
-            container: id.clone(),
-            command: line.clone(),
-            running: code.is_none(),
-            code,
-        };
-        self.execs.insert(exec.clone(), entry);
-        let say = |what: &str| EventAction::Other(format!("{what}: {line}"));
-        self.emit_of(id, say("exec_create"), &[("execID", exec.0.clone())]);
-        self.emit_of(id, say("exec_start"), &[("execID", exec.0.clone())]);
-        if let Some(code) = code {
-            let extra = [("execID", exec.0.clone()), ("exitCode", code.to_string())];
-            self.emit_of(id, EventAction::Other("exec_die".into()), &extra);
-        }
-        let chunks = output.into_iter().map(|(source, text)| {
-            let source = if spec.tty.is_some() {
-                OutputSource::Terminal
-            } else {
-                source
-            };
-            Ok(OutputChunk {
-                source,
-                bytes: text.into_bytes(),
-            })
-        });
-        let chunks = stream::iter(chunks.collect::<Vec<_>>());
-        let output: Stream<OutputChunk> = match (code, self.this.upgrade()) {
-            (None, Some(shared)) => {
-                // It hangs until its container ends.
-                let waited = exec.clone();
-                let end = stream::once(async move {
-                    shared
-                        .until(|world| {
-                            world
-                                .execs
-                                .get(&waited)
-                                .is_none_or(|exec| !exec.running)
-                                .then_some(())
-                        })
-                        .await;
-                });
-                chunks.chain(end.filter_map(|()| async { None })).boxed()
-            }
-            _ => chunks.boxed(),
-        };
-        let input: Option<Box<dyn tokio::io::AsyncWrite + Send + Unpin>> = if spec.stdin {
-            Some(Box::new(tokio::io::sink()))
-        } else {
-            None
-        };
-        Ok(ExecSession {
-            id: exec,
-            input,
-            output,
-        })
     }
 
     pub(super) fn put(

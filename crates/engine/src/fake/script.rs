@@ -45,6 +45,7 @@ pub(super) enum OnStop {
 pub(super) struct ScriptedExec {
     pub(super) command: Argv,
     pub(super) code: Option<i64>,
+    pub(super) echoes: bool,
     pub(super) output: Vec<(OutputSource, String)>,
 }
 
@@ -157,8 +158,24 @@ impl Run {
         self.execs.push(ScriptedExec {
             command: command.into(),
             code: Some(code),
+            echoes: false,
             output,
         });
+        self
+    }
+
+    /// A process with exactly this command, which has an answer already, writes this as well.
+    #[must_use]
+    pub fn exec_writes(
+        mut self,
+        command: impl Into<Argv>,
+        source: OutputSource,
+        text: &str,
+    ) -> Self {
+        let command = command.into();
+        for exec in self.execs.iter_mut().filter(|exec| exec.command == command) {
+            exec.output.push((source, text.to_owned()));
+        }
         self
     }
 
@@ -168,6 +185,19 @@ impl Run {
         self.execs.push(ScriptedExec {
             command: command.into(),
             code: None,
+            echoes: false,
+            output: Vec::new(),
+        });
+        self
+    }
+
+    /// A process with exactly this command writes what it reads, and ends with 0 at the end of its input.
+    #[must_use]
+    pub fn exec_echoes(mut self, command: impl Into<Argv>) -> Self {
+        self.execs.push(ScriptedExec {
+            command: command.into(),
+            code: Some(0),
+            echoes: true,
             output: Vec::new(),
         });
         self

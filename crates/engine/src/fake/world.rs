@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::script::Run;
-use crate::{EngineError, EventFilter, ExecId, FileToPut, LogEntry, PullFailure};
+use crate::{EngineError, EventFilter, ExecId, FileToPut, LogEntry, OutputSource, PullFailure};
 
 /// How many events an engine remembers.
 const REMEMBERED_EVENTS: usize = 256;
@@ -106,7 +106,6 @@ pub(super) struct FakeContainer {
 #[derive(Clone, Debug)]
 pub(super) struct FakeExec {
     pub(super) container: ContainerId,
-    pub(super) command: String,
     pub(super) running: bool,
     pub(super) code: Option<i64>,
 }
@@ -248,7 +247,10 @@ impl FakeContainer {
         self.state.is_running()
     }
 
-    pub(super) fn write(&mut self, entry: LogEntry) {
+    pub(super) fn write(&mut self, mut entry: LogEntry) {
+        if self.spec.tty {
+            entry.source = OutputSource::Terminal;
+        }
         self.log_readers
             .retain(|reader| reader.send(entry.clone()).is_ok());
         self.log.push(entry);
