@@ -97,6 +97,12 @@ struct Engine {
 impl Run<'_> {
     fn everything(&mut self) {
         let root = self.root;
+        if let Some(corpus) = self.options.corpus.clone() {
+            // Said at once, not after half an hour.
+            self.part("corpus", |run| {
+                run.corpus_folder(&corpus).map(|_| Count::default())
+            });
+        }
         self.part("formatting", |_| {
             plain(cargo(root).args(["fmt", "--all", "--check"]))
         });
@@ -279,10 +285,7 @@ impl Run<'_> {
     }
 
     fn conformance(&self, corpus: &Path) -> Result<Count> {
-        let folder = self.root.join(corpus);
-        if !folder.is_dir() {
-            bail!("the corpus `{}` is no folder", corpus.display());
-        }
+        let folder = self.corpus_folder(corpus)?;
         if self.targets.corpus.is_empty() {
             bail!("the workspace has no test named `corpus_…`");
         }
