@@ -53,6 +53,6 @@ pub use snapshot::Observed;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
 pub use wanted::{
-    Condition, OnContentChange, PullPolicy, Readiness, Share, Shared, Wanted, WantedDependency,
-    WantedImage, WantedNetwork, WantedService, WantedVolume,
+    Condition, Ignored, OnContentChange, PullPolicy, Readiness, Share, Shared, Wanted,
+    WantedDependency, WantedImage, WantedLink, WantedNetwork, WantedService, WantedVolume,
 };

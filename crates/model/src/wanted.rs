@@ -24,6 +24,20 @@ pub struct Wanted {
     pub left_out: Vec<String>,
     /// `x-bowline: {data: disposable}`: nothing in the stack's volumes is worth a question.
     pub disposable_data: bool,
+    /// What the project says and nothing here acts on.
+    #[serde(default)]
+    pub ignored: Vec<Ignored>,
+}
+
+/// Something that a project says and that is not acted on, or otherwise than it reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// The field: `services.web.develop`.
+    pub path: String,
+    /// What becomes of it, in words that complete "`path`: …".
+    pub why: String,
+    /// Where it is written.
+    pub place: Option<Place>,
 }
 
 /// A network of the stack.
@@ -56,6 +70,9 @@ pub struct WantedService {
     pub container_name: Option<String>,
     /// Names of its containers without the number: `shop-web-`.
     pub name_prefix: String,
+    /// Legacy links to containers of other services, which get their names when a container is made.
+    #[serde(default)]
+    pub links: Vec<WantedLink>,
     /// The image by the name under which it is pulled or built.
     pub image: WantedImage,
     /// What it waits for before it starts.
@@ -77,6 +94,15 @@ pub struct WantedService {
     pub place: Option<Place>,
     /// The project's host paths that Compose creates where they are missing (`create_host_path`).
     pub host_paths: Vec<String>,
+}
+
+/// A legacy link to the containers of another service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedLink {
+    /// The other service.
+    pub service: String,
+    /// The name under which its containers are found.
+    pub alias: String,
 }
 
 /// The image of a service.
