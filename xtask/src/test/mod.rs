@@ -121,7 +121,13 @@ impl Run<'_> {
         self.part("house", |_| check::run(root).map(|()| Count::default()));
         self.part("tests", |run| {
             let mut command = run.cargo_test().args(["--lib", "--bins"]);
-            for test in &run.targets.plain {
+            // With a corpus, conformance is a part of its own, and counted once.
+            let conformance = run
+                .targets
+                .conformance
+                .iter()
+                .filter(|_| run.options.corpus.is_none());
+            for test in run.targets.plain.iter().chain(conformance) {
                 command = command.args(["--test", test]);
             }
             counted(command)
@@ -285,22 +291,24 @@ impl Run<'_> {
     }
 
     fn conformance(&self, corpus: &Path) -> Result<Count> {
-        let folder = self.corpus_folder(corpus)?;
-        if self.targets.corpus.is_empty() {
-            bail!("the workspace has no test named `corpus_…`");
+        if self.targets.conformance.is_empty() {
+            bail!("the workspace has no test named `conformance`");
         }
         let mut command = self.cargo_test();
-        for test in &self.targets.corpus {
+        for test in &self.targets.conformance {
             command = command.args(["--test", test]);
         }
-        counted(
-            command.env(
-                "BOWLINE_CORPUS",
-                folder
-                    .canonicalize()
-                    .context("the corpus has no absolute path")?,
-            ),
-        )
+        counted(command.env("BOWLINE_CORPUS", self.corpus_folder(corpus)?))
+    }
+
+    fn corpus_folder(&self, corpus: &Path) -> Result<PathBuf> {
+        let folder = self
+            .root
+            .join(corpus)
+            .canonicalize()
+            .ok()
+            .filter(|folder| folder.is_dir());
+        folder.with_context(|| format!("there is no corpus at `{}`", corpus.display()))
     }
 }
 
