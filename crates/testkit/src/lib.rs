@@ -37,6 +37,16 @@ pub fn engine_program() -> String {
         .unwrap_or_else(|_| panic!("BOWLINE_TEST_XTASK is not set; run `cargo xtask test`"))
 }
 
+/// The folder of Compose files with the answers that conformance is measured by.
+///
+/// Panics where there is none, for the same reason as [`engine_host`].
+pub fn corpus() -> std::path::PathBuf {
+    let folder = std::env::var_os("BOWLINE_CORPUS");
+    folder
+        .unwrap_or_else(|| panic!("BOWLINE_CORPUS is not set; run `cargo xtask test --corpus DIR`"))
+        .into()
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

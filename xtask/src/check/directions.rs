@@ -5,7 +5,7 @@
 
 use super::Complaint;
 use super::house::{BANNED, LIBRARIES, Library, ROOMS, Rooms, TABLE, TESTS_ONLY};
-use crate::test::targets::{ENGINE_FEATURE, ENGINE_NAME};
+use crate::test::targets::GATES;
 
 /// A crate of the workspace as its manifest has it.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ fn of_member(member: &Member) -> Vec<Complaint> {
         member
             .tests
             .iter()
-            .filter_map(|test| of_engine_test(member, test)),
+            .filter_map(|test| of_gated_test(member, test)),
     );
     found
 }
@@ -102,21 +102,31 @@ fn is_at_home(library: &Library, member: &Member, used: &Use) -> bool {
     }
 }
 
-/// Tests that need an engine are told apart by name and feature; one without the other would either
-/// run without an engine or never run.
-fn of_engine_test(member: &Member, test: &TestTarget) -> Option<Complaint> {
-    let named = test.name.starts_with(ENGINE_NAME);
-    let gated = test
-        .required_features
+/// Tests that need an engine or the corpus are told apart by name and feature; one without the other
+/// would either run without what it needs or never run.
+fn of_gated_test(member: &Member, test: &TestTarget) -> Option<Complaint> {
+    let by_name = GATES
         .iter()
-        .any(|feature| feature == ENGINE_FEATURE);
-    (named != gated).then(|| {
-        Complaint::new(
-            &member.manifest,
-            format!("test `{}` of `{}` is an engine test by name or by feature, but not by both", test.name, member.name),
-            format!("name it `{ENGINE_NAME}…` and give it `required-features = [\"{ENGINE_FEATURE}\"]`, or neither"),
-        )
-    })
+        .find(|(beginning, _)| test.name.starts_with(beginning));
+    let by_feature = GATES.iter().find(|(_, feature)| {
+        test.required_features
+            .iter()
+            .any(|required| required == feature)
+    });
+    if by_name == by_feature {
+        return None;
+    }
+    let (beginning, feature) = by_name.or(by_feature)?;
+    Some(Complaint::new(
+        &member.manifest,
+        format!(
+            "test `{}` of `{}` is gated by name or by feature, but not by both",
+            test.name, member.name
+        ),
+        format!(
+            "name it `{beginning}…` and give it `required-features = [\"{feature}\"]`, or neither"
+        ),
+    ))
 }
 
 /// Complains about banned crates among all packages of the tree, given by name and version.
@@ -234,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_test_needs_name_and_feature() {
+    fn a_test_that_needs_something_needs_name_and_feature() {
         let test = |name: &str, features: &[&str]| Member {
             tests: vec![TestTarget {
                 name: name.to_owned(),
@@ -246,6 +256,8 @@ mod tests {
         assert_eq!(texts(test("plain", &[])), [""; 0]);
         assert_eq!(texts(test("engine_contract", &[])).len(), 1);
         assert_eq!(texts(test("contract", &["engine-tests"])).len(), 1);
+        assert_eq!(texts(test("corpus_config", &["corpus-tests"])), [""; 0]);
+        assert_eq!(texts(test("corpus_config", &["engine-tests"])).len(), 1);
     }
 
     #[test]

@@ -121,13 +121,7 @@ impl Run<'_> {
         self.part("house", |_| check::run(root).map(|()| Count::default()));
         self.part("tests", |run| {
             let mut command = run.cargo_test().args(["--lib", "--bins"]);
-            // With a corpus, conformance is a part of its own, and counted once.
-            let conformance = run
-                .targets
-                .conformance
-                .iter()
-                .filter(|_| run.options.corpus.is_none());
-            for test in run.targets.plain.iter().chain(conformance) {
+            for test in &run.targets.plain {
                 command = command.args(["--test", test]);
             }
             counted(command)
@@ -291,11 +285,11 @@ impl Run<'_> {
     }
 
     fn conformance(&self, corpus: &Path) -> Result<Count> {
-        if self.targets.conformance.is_empty() {
-            bail!("the workspace has no test named `conformance`");
+        if self.targets.corpus.is_empty() {
+            bail!("the workspace has no test named `corpus_…`");
         }
         let mut command = self.cargo_test();
-        for test in &self.targets.conformance {
+        for test in &self.targets.corpus {
             command = command.args(["--test", test]);
         }
         counted(command.env("BOWLINE_CORPUS", self.corpus_folder(corpus)?))

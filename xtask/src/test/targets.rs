@@ -1,22 +1,17 @@
 //! Sorts the workspace's tests by what they need.
 //!
-//! A test that needs an engine says so twice: by its name (`engine_…`) and by a feature without which it is
-//! not built. So a plain `cargo test` runs everywhere, and leaves out nothing that it claims to have run.
-//! `conformance` runs on the project's own cases, and on a corpus beside them where one is given.
+//! A test that needs an engine or the corpus says so twice: by its name (`engine_…`, `corpus_…`) and by a
+//! feature without which it is not built. So a plain `cargo test` runs everywhere, and leaves out nothing
+//! that it claims to have run.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use cargo_metadata::{MetadataCommand, TargetKind};
 
-/// How the name of a test that needs an engine begins.
-pub(crate) const ENGINE_NAME: &str = "engine_";
-
-/// The feature that builds tests that need an engine.
-pub(crate) const ENGINE_FEATURE: &str = "engine-tests";
-
-/// The test that a corpus is given to.
-const CONFORMANCE: &str = "conformance";
+/// What a test needs: beginning of its name, and the feature that builds it.
+pub(crate) const GATES: &[(&str, &str)] =
+    &[("engine_", "engine-tests"), ("corpus_", "corpus-tests")];
 
 /// The integration tests of the workspace.
 #[derive(Debug, Default)]
@@ -24,8 +19,8 @@ pub(crate) struct Targets {
     /// Those that need nothing.
     pub(crate) plain: Vec<String>,
     pub(crate) engine: Vec<String>,
-    pub(crate) conformance: Vec<String>,
-    /// `crate/feature` of every crate that has engine tests, so that all parts build the same crates in the same way.
+    pub(crate) corpus: Vec<String>,
+    /// `crate/feature` of every gate, so that all parts build the same crates in the same way.
     pub(crate) features: Vec<String>,
 }
 
@@ -38,10 +33,10 @@ impl Targets {
             .context("cargo metadata failed")?;
         let mut targets = Self::default();
         for package in metadata.workspace_packages() {
-            if package.features.contains_key(ENGINE_FEATURE) {
-                targets
-                    .features
-                    .push(format!("{}/{ENGINE_FEATURE}", package.name));
+            for (_, feature) in GATES {
+                if package.features.contains_key(*feature) {
+                    targets.features.push(format!("{}/{feature}", package.name));
+                }
             }
             for target in package
                 .targets
@@ -55,10 +50,10 @@ impl Targets {
     }
 
     fn sort_in(&mut self, name: &str) {
-        let list = if name.starts_with(ENGINE_NAME) {
+        let list = if name.starts_with(GATES[0].0) {
             &mut self.engine
-        } else if name == CONFORMANCE {
-            &mut self.conformance
+        } else if name.starts_with(GATES[1].0) {
+            &mut self.corpus
         } else {
             &mut self.plain
         };
@@ -85,7 +80,7 @@ mod tests {
             targets.sort_in(name);
         }
         assert_eq!(targets.engine, ["engine_docker"]);
-        assert_eq!(targets.conformance, ["conformance"]);
+        assert_eq!(targets.corpus, ["corpus_config"]);
         assert_eq!(targets.plain, ["loader"]);
     }
 }
