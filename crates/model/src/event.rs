@@ -60,7 +60,7 @@ impl EngineEvent {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventAction {
-    /// Created.
+    /// Created. Docker 20.10 also reports it of an existing volume that a container is created with.
     Create,
     /// Started.
     Start,
@@ -70,7 +70,7 @@ pub enum EventAction {
     Kill,
     /// A process in it was killed for want of memory.
     Oom,
-    /// Stopped on request; comes after `Die`.
+    /// Stopped on request; engines report it after `Die` (20.10) or before it (28).
     Stop,
     /// Restarted on request.
     Restart,

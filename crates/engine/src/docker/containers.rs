@@ -22,7 +22,7 @@ use crate::{
 type Result<T> = std::result::Result<T, EngineError>;
 
 /// How long a removal that somebody else began is waited for.
-const REMOVAL_LIMIT: Duration = Duration::from_secs(60);
+const REMOVAL_LIMIT: Duration = Duration::from_mins(1);
 
 fn path(id: &ContainerId, rest: &str) -> String {
     format!("/containers/{}{rest}", escape(&id.0))

@@ -9,7 +9,7 @@ use bowline_model::{
     ThrottleDevice, VolumeMountSpec, VolumeSpec,
 };
 
-use super::wire::{Empty, KeySet, Map};
+use super::wire::{KeySet, Map};
 use super::wire_container as wire;
 use super::wire_objects::{Ipam, Network, Pool, Volume};
 
@@ -38,9 +38,9 @@ pub(super) fn container(spec: &ContainerSpec, per_endpoint_mac: bool) -> wire::C
             .collect(),
     };
     wire::Config {
-        hostname: text(&spec.hostname),
-        domainname: text(&spec.domainname),
-        user: text(&spec.user),
+        hostname: text(spec.hostname.as_ref()),
+        domainname: text(spec.domainname.as_ref()),
+        user: text(spec.user.as_ref()),
         attach_stdin: spec.stdin_once,
         attach_stdout: true,
         attach_stderr: true,
@@ -53,12 +53,12 @@ pub(super) fn container(spec: &ContainerSpec, per_endpoint_mac: bool) -> wire::C
         healthcheck: spec.healthcheck.as_ref().map(healthcheck),
         image: spec.image.clone(),
         volumes: anonymous_volumes(&spec.mounts),
-        working_dir: text(&spec.working_dir),
+        working_dir: text(spec.working_dir.as_ref()),
         entrypoint: spec.entrypoint.as_ref().map(|argv| argv.to_vec()),
         network_disabled: spec.network.disabled,
         mac_address: mac.unwrap_or_default(),
         labels: map(&spec.labels),
-        stop_signal: text(&spec.stop_signal),
+        stop_signal: text(spec.stop_signal.as_ref()),
         stop_timeout: spec.stop_timeout_secs,
         shell: Vec::new(),
         host: Some(host(spec)),
@@ -78,13 +78,13 @@ fn host(spec: &ContainerSpec) -> wire::HostConfig {
         port_bindings: ports(spec),
         restart_policy: restart(spec.restart),
         auto_remove: spec.auto_remove,
-        volume_driver: text(&spec.volume_driver),
+        volume_driver: text(spec.volume_driver.as_ref()),
         volumes_from: spec.volumes_from.clone(),
         annotations: map(&spec.annotations),
         storage_opt: map(&spec.storage_options),
         tmpfs: spec.tmpfs.clone(),
-        runtime: text(&spec.runtime),
-        isolation: text(&spec.isolation),
+        runtime: text(spec.runtime.as_ref()),
+        isolation: text(spec.isolation.as_ref()),
         init: spec.init,
         ..wire::HostConfig::default()
     };
@@ -104,17 +104,17 @@ fn host(spec: &ContainerSpec) -> wire::HostConfig {
 
 fn fill_network(host: &mut wire::HostConfig, spec: &ContainerSpec) {
     let network = &spec.network;
-    host.network_mode = text(&network.mode);
+    host.network_mode = text(network.mode.as_ref());
     host.links.clone_from(&network.links);
     host.dns.clone_from(&network.dns);
     host.dns_options.clone_from(&network.dns_options);
     host.dns_search.clone_from(&network.dns_search);
     host.extra_hosts.clone_from(&network.extra_hosts);
-    host.ipc_mode = text(&network.ipc);
-    host.pid_mode = text(&network.pid);
-    host.uts_mode = text(&network.uts);
-    host.userns_mode = text(&network.userns);
-    host.cgroupns_mode = text(&network.cgroupns);
+    host.ipc_mode = text(network.ipc.as_ref());
+    host.pid_mode = text(network.pid.as_ref());
+    host.uts_mode = text(network.uts.as_ref());
+    host.userns_mode = text(network.userns.as_ref());
+    host.cgroupns_mode = text(network.cgroupns.as_ref());
 }
 
 fn fill_security(host: &mut wire::HostConfig, spec: &ContainerSpec) {
@@ -146,13 +146,13 @@ fn fill_resources(host: &mut wire::HostConfig, spec: &ContainerSpec) {
     host.cpu_quota = resources.cpu_quota.unwrap_or_default();
     host.cpu_rt_period = resources.cpu_rt_period.unwrap_or_default();
     host.cpu_rt_runtime = resources.cpu_rt_runtime.unwrap_or_default();
-    host.cpuset_cpus = text(&resources.cpuset_cpus);
-    host.cpuset_mems = text(&resources.cpuset_mems);
+    host.cpuset_cpus = text(resources.cpuset_cpus.as_ref());
+    host.cpuset_mems = text(resources.cpuset_mems.as_ref());
     host.cpu_count = resources.cpu_count.unwrap_or_default();
     host.cpu_percent = resources.cpu_percent.unwrap_or_default();
     host.pids_limit = resources.pids_limit;
     host.shm_size = resources.shm_size_bytes.unwrap_or_default();
-    host.cgroup_parent = text(&resources.cgroup_parent);
+    host.cgroup_parent = text(resources.cgroup_parent.as_ref());
     host.device_cgroup_rules
         .clone_from(&resources.device_cgroup_rules);
     let ulimit = |limit: &bowline_model::UlimitSpec| wire::Ulimit {
@@ -228,8 +228,8 @@ fn healthcheck(check: &HealthcheckSpec) -> wire::Healthcheck {
 /// An endpoint, as a create and a connect take it.
 pub(super) fn endpoint(spec: &EndpointSpec, with_mac: bool) -> wire::Endpoint {
     let ipam = wire::EndpointIpam {
-        ipv4: text(&spec.ipv4),
-        ipv6: text(&spec.ipv6),
+        ipv4: text(spec.ipv4.as_ref()),
+        ipv6: text(spec.ipv6.as_ref()),
         link_local: spec.link_local.clone(),
     };
     wire::Endpoint {
@@ -237,7 +237,7 @@ pub(super) fn endpoint(spec: &EndpointSpec, with_mac: bool) -> wire::Endpoint {
         links: spec.links.clone(),
         aliases: spec.aliases.clone(),
         mac_address: if with_mac {
-            text(&spec.mac_address)
+            text(spec.mac_address.as_ref())
         } else {
             String::new()
         },
@@ -256,7 +256,7 @@ fn ports(spec: &ContainerSpec) -> BTreeMap<String, Vec<wire::PortBinding>> {
             HostPort::Range(first, last) => format!("{first}-{last}"),
         };
         let binding = wire::PortBinding {
-            host_ip: text(&port.host_ip),
+            host_ip: text(port.host_ip.as_ref()),
             host_port,
         };
         ports
@@ -334,7 +334,7 @@ fn mount_body(mount: &MountSpec) -> wire::Mount {
     let mut body = wire::Mount {
         target: mount.target.clone(),
         read_only: mount.read_only,
-        consistency: text(&mount.consistency),
+        consistency: text(mount.consistency.as_ref()),
         ..wire::Mount::default()
     };
     match &mount.source {
@@ -345,11 +345,11 @@ fn mount_body(mount: &MountSpec) -> wire::Mount {
         }
         MountSource::Volume(volume) => {
             body.kind = "volume".into();
-            body.source = text(&volume.name);
+            body.source = text(volume.name.as_ref());
             let options = wire::VolumeOptions {
                 no_copy: volume.no_copy,
                 labels: map(&volume.labels),
-                subpath: text(&volume.subpath),
+                subpath: text(volume.subpath.as_ref()),
             };
             body.volume = (options != wire::VolumeOptions::default()).then_some(options);
         }
@@ -379,7 +379,7 @@ fn mount_body(mount: &MountSpec) -> wire::Mount {
 
 fn bind_options(bind: &BindSpec) -> wire::BindOptions {
     wire::BindOptions {
-        propagation: text(&bind.propagation),
+        propagation: text(bind.propagation.as_ref()),
         non_recursive: bind.recursive == BindRecursive::Disabled,
         create_mountpoint: bind.create_host_path,
         read_only_non_recursive: bind.recursive == BindRecursive::Writable,
@@ -391,7 +391,7 @@ fn bind_options(bind: &BindSpec) -> wire::BindOptions {
 pub(super) fn network(spec: &NetworkSpec) -> Network {
     Network {
         name: spec.name.clone(),
-        driver: text(&spec.driver),
+        driver: text(spec.driver.as_ref()),
         check_duplicate: true,
         enable_ipv4: spec.ipv4,
         enable_ipv6: spec.ipv6,
@@ -406,13 +406,13 @@ pub(super) fn network(spec: &NetworkSpec) -> Network {
 
 fn ipam(spec: &IpamSpec) -> Ipam {
     let pool = |pool: &bowline_model::IpamPool| Pool {
-        subnet: text(&pool.subnet),
-        ip_range: text(&pool.ip_range),
-        gateway: text(&pool.gateway),
+        subnet: text(pool.subnet.as_ref()),
+        ip_range: text(pool.ip_range.as_ref()),
+        gateway: text(pool.gateway.as_ref()),
         reserved: pool.reserved.clone(),
     };
     Ipam {
-        driver: text(&spec.driver),
+        driver: text(spec.driver.as_ref()),
         options: map(&spec.options),
         config: spec.pools.iter().map(pool).collect(),
     }
@@ -422,15 +422,15 @@ fn ipam(spec: &IpamSpec) -> Ipam {
 pub(super) fn volume(spec: &VolumeSpec) -> Volume {
     Volume {
         name: spec.name.clone(),
-        driver: text(&spec.driver),
+        driver: text(spec.driver.as_ref()),
         driver_opts: map(&spec.options),
         labels: map(&spec.labels),
         ..Volume::default()
     }
 }
 
-fn text(value: &Option<String>) -> String {
-    value.clone().unwrap_or_default()
+fn text(value: Option<&String>) -> String {
+    value.cloned().unwrap_or_default()
 }
 
 fn map(pairs: &TextMap) -> Map {
@@ -438,5 +438,5 @@ fn map(pairs: &TextMap) -> Map {
 }
 
 fn keys(names: impl Iterator<Item = String>) -> KeySet {
-    names.map(|name| (name, Empty {})).collect()
+    KeySet(names.collect())
 }

@@ -15,6 +15,7 @@ type Result<T> = std::result::Result<T, EngineError>;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the engine's own")]
 struct Create<'a> {
     attach_stdin: bool,
     attach_stdout: bool,

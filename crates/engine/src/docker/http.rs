@@ -30,10 +30,10 @@ use crate::{Endpoint, EngineError, Sent, Stream, TarStream, Unreachable};
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What an engine answers at once.
-pub(super) const QUICK: Duration = Duration::from_secs(60);
+pub(super) const QUICK: Duration = Duration::from_mins(1);
 
 /// What copies, unpacks or deletes files: creates, starts, removals.
-pub(super) const SLOW: Duration = Duration::from_secs(15 * 60);
+pub(super) const SLOW: Duration = Duration::from_mins(15);
 
 /// The longest answer that is read into memory as a whole.
 const ANSWER_LIMIT: usize = 256 << 20;

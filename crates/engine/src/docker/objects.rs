@@ -292,16 +292,14 @@ impl Docker {
             .send(call)
             .await
             .map_err(|failure| match failure {
-                Failure::Refused(refusal) => {
-                    refusal::pulling(reference, refusal.status, &refusal.text)
-                }
+                Failure::Refused(refusal) => refusal::pulling(reference, &refusal.text),
                 Failure::Other(error) => error,
             })?;
         let reference = reference.to_owned();
         let steps = answer.values::<Progress>().map(move |step| {
             let step = step?;
             match failure_of(&step) {
-                Some(text) => Err(refusal::pulling(&reference, 0, &text)),
+                Some(text) => Err(refusal::pulling(&reference, &text)),
                 None => Ok(pull_progress(step)),
             }
         });

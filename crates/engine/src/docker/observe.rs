@@ -331,7 +331,11 @@ fn healthcheck(check: &wire::Healthcheck) -> HealthcheckSpec {
 }
 
 fn exposed(ports: &KeySet) -> BTreeSet<PortKey> {
-    ports.keys().filter_map(|key| PortKey::parse(key)).collect()
+    ports
+        .0
+        .iter()
+        .filter_map(|key| PortKey::parse(key))
+        .collect()
 }
 
 fn published(host: &wire::HostConfig) -> Vec<PortSpec> {
@@ -542,7 +546,7 @@ pub(super) fn image(image: Image) -> ObservedImage {
             command: argv(config.cmd),
             labels: config.labels.into(),
             exposed: exposed(&config.exposed_ports),
-            volumes: config.volumes.into_keys().collect(),
+            volumes: config.volumes.0,
             healthcheck: config.healthcheck.as_ref().map(healthcheck),
             user: said(config.user),
             working_dir: said(config.working_dir),

@@ -103,17 +103,17 @@ pub(super) fn starting(id: &ContainerId, failure: Failure) -> EngineError {
     };
     let lower = text.to_lowercase();
     let container_itself = lower.contains("no such container") && text.contains(&id.0);
-    if lower.contains("port is already allocated") || lower.contains("address already in use") {
-        if let Some((host_ip, port)) = address_in(&text) {
-            let udp = lower.contains("udp");
-            let protocol = if udp { Protocol::Udp } else { Protocol::Tcp };
-            return EngineError::PortTaken {
-                port,
-                protocol,
-                host_ip: Some(host_ip),
-                text,
-            };
-        }
+    let taken =
+        lower.contains("port is already allocated") || lower.contains("address already in use");
+    if taken && let Some((host_ip, port)) = address_in(&text) {
+        let udp = lower.contains("udp");
+        let protocol = if udp { Protocol::Udp } else { Protocol::Tcp };
+        return EngineError::PortTaken {
+            port,
+            protocol,
+            host_ip: Some(host_ip),
+            text,
+        };
     }
     match status {
         _ if container_itself || lower.contains("no space left on device") => {
@@ -203,74 +203,91 @@ pub(super) fn creating_network(name: &str, failure: Failure) -> EngineError {
     about.error(Failure::Refused(Refusal { status, text }))
 }
 
-/// Types the words with which a pull ended. The status is 0 where the words came in the stream.
-pub(super) fn pulling(reference: &str, status: u16, text: &str) -> EngineError {
+/// Makes a reason of the engine's words.
+type Reason = fn(String) -> PullFailure;
+
+/// What tells the reasons of a failed pull apart, in lower case. The first that fits holds: a registry says
+/// "denied" and "not found" of many things, so the narrower words come first.
+const PULL_WORDS: &[(Reason, &[&str])] = &[
+    (
+        |text| PullFailure::RateLimited { text },
+        &["toomanyrequests", "too many requests", "rate limit"],
+    ),
+    (
+        |text| PullFailure::BadReference { text },
+        &[
+            "invalid reference format",
+            "repository name must",
+            "invalid repository name",
+        ],
+    ),
+    (
+        |text| PullFailure::NoSuchPlatform { text },
+        &[
+            "no matching manifest",
+            "does not match the specified platform",
+            "does not provide the specified platform",
+        ],
+    ),
+    (
+        |text| PullFailure::NoSuchNameOrLogin { text },
+        &[
+            "pull access denied",
+            "repository does not exist",
+            "name unknown",
+            "repository name not known",
+        ],
+    ),
+    (
+        |text| PullFailure::LoginNeeded { text },
+        &[
+            "no basic auth credentials",
+            "unauthorized",
+            "authentication required",
+            "incorrect username or password",
+            "access forbidden",
+            "denied",
+        ],
+    ),
+    (
+        |text| PullFailure::NoSuchTag { text },
+        &["manifest unknown", "manifest for", "not found"],
+    ),
+    (
+        |text| PullFailure::Network { text },
+        &[
+            "dial tcp",
+            "no such host",
+            "i/o timeout",
+            "connection refused",
+            "connection reset",
+            "tls handshake",
+            "x509",
+            "network is unreachable",
+            "client.timeout",
+            "deadline exceeded",
+            "server misbehaving",
+            "eof",
+            "http response to https client",
+            "service unavailable",
+            "bad gateway",
+            "gateway timeout",
+            "proxyconnect",
+        ],
+    ),
+];
+
+/// Types the words with which a pull ended.
+pub(super) fn pulling(reference: &str, text: &str) -> EngineError {
     let lower = text.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let text = text.to_owned();
-    if has(&["no space left on device"]) {
+    if lower.contains("no space left on device") {
         return EngineError::NoSpace { text };
     }
-    let network = [
-        "dial tcp",
-        "no such host",
-        "i/o timeout",
-        "connection refused",
-        "connection reset",
-        "tls handshake",
-        "x509",
-        "network is unreachable",
-        "client.timeout",
-        "deadline exceeded",
-        "server misbehaving",
-        "eof",
-        "http response to https client",
-        "service unavailable",
-        "bad gateway",
-        "gateway timeout",
-        "proxyconnect",
-    ];
-    let reason = if has(&["toomanyrequests", "too many requests", "rate limit"]) {
-        PullFailure::RateLimited { text }
-    } else if has(&[
-        "invalid reference format",
-        "repository name must",
-        "invalid repository name",
-    ]) {
-        PullFailure::BadReference { text }
-    } else if has(&[
-        "no matching manifest",
-        "does not match the specified platform",
-        "does not provide the specified platform",
-    ]) {
-        PullFailure::NoSuchPlatform { text }
-    } else if has(&[
-        "pull access denied",
-        "repository does not exist",
-        "name unknown",
-        "repository name not known",
-    ]) {
-        PullFailure::NoSuchNameOrLogin { text }
-    } else if has(&[
-        "no basic auth credentials",
-        "unauthorized",
-        "authentication required",
-        "incorrect username or password",
-        "access forbidden",
-        "denied",
-    ]) {
-        PullFailure::LoginNeeded { text }
-    } else if has(&["manifest unknown", "manifest for", "not found"]) {
-        PullFailure::NoSuchTag { text }
-    } else if has(&network) {
-        PullFailure::Network { text }
-    } else {
-        tracing::debug!(
-            status,
-            text,
-            "a pull failed for a reason that is not known by its words"
-        );
-        PullFailure::Other { text }
+    let fits = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let reason = match PULL_WORDS.iter().find(|(_, words)| fits(words)) {
+        Some((reason, _)) => reason(text),
+        None => PullFailure::Other { text },
     };
     EngineError::Pull {
         reference: reference.to_owned(),
@@ -372,7 +389,7 @@ mod tests {
 
     #[test]
     fn pulls_fail_for_the_name_the_tag_the_login_or_the_network() {
-        let reason = |text: &str| match pulling("x", 500, text) {
+        let reason = |text: &str| match pulling("x", text) {
             EngineError::Pull { reason, .. } => format!("{reason:?}")
                 .split([' ', '{'])
                 .next()

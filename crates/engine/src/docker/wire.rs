@@ -4,16 +4,18 @@
 //! what is the default is not sent. Words stay text, so that a newer engine's new word breaks nothing. None
 //! of them has a `Debug`: they hold environments in the clear.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Declares structs of the engine's JSON: `field: Type = "Key"`.
 macro_rules! wire {
     ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty = $key:literal,)* })*) => {$(
         $(#[$meta])*
         #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[allow(clippy::struct_field_names, reason = "the names are the engine's")]
         pub(crate) struct $name {
             $(
                 $(#[$field_meta])*
@@ -42,16 +44,27 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A set, in the engine's form: keys with empty objects.
-pub(crate) type KeySet = BTreeMap<String, Empty>;
+/// A set of names, in the engine's form: keys with empty objects.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct KeySet(pub(crate) BTreeSet<String>);
+
+impl Serialize for KeySet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|name| (name, serde_json::Map::new())))
+    }
+}
+
+impl<'de> Deserialize<'de> for KeySet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = BTreeMap::<String, IgnoredAny>::deserialize(deserializer)?;
+        Ok(Self(map.into_keys().collect()))
+    }
+}
 
 /// Text by key.
 pub(crate) type Map = BTreeMap<String, String>;
 
 wire! {
-    /// An empty object.
-    Empty {}
-
     /// What `/version` says.
     Version {
         version: String = "Version",

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use bowline_model::{
-    ContainerSpec, EffectiveMount, HealthTest, HealthcheckSpec, ImageConfig, LogSpec, MountSource,
-    ObservedVolume, TextMap, VolumeSpec,
+    ContainerSpec, EffectiveMount, HealthTest, HealthcheckSpec, ImageConfig, Labels, LogSpec,
+    MountSource, TextMap, VolumeSpec,
 };
 
 use super::world::World;
@@ -111,34 +111,16 @@ pub(super) fn mounts(
 ) -> Vec<EffectiveMount> {
     let mut mounts: Vec<EffectiveMount> = Vec::new();
     for mount in &spec.mounts {
-        let mut effective = EffectiveMount {
-            target: mount.target.clone(),
-            kind: String::new(),
-            volume: None,
-            source: PathBuf::new(),
-            driver: None,
-            writable: !mount.read_only,
-            propagation: String::new(),
-            mode: String::new(),
-        };
+        let mut effective = mount_at(&mount.target, !mount.read_only);
         match &mount.source {
             MountSource::Bind(bind) => {
                 "bind".clone_into(&mut effective.kind);
                 effective.source = PathBuf::from(&bind.path);
-                effective.propagation = bind
-                    .propagation
-                    .clone()
-                    .unwrap_or_else(|| "rprivate".into());
+                let propagation = bind.propagation.as_deref().unwrap_or("rprivate");
+                propagation.clone_into(&mut effective.propagation);
             }
             MountSource::Volume(volume) => {
-                let name = volume.name.clone().unwrap_or_else(|| world.next_id());
-                let labels = volume.labels.clone();
-                let volume = world.ensure_volume(&VolumeSpec {
-                    name,
-                    labels,
-                    ..VolumeSpec::default()
-                });
-                name_volume(&mut effective, &volume);
+                mount_volume(world, &mut effective, volume.name.clone(), &volume.labels);
             }
             MountSource::Tmpfs(_) => "tmpfs".clone_into(&mut effective.kind),
             MountSource::Image(_) => "image".clone_into(&mut effective.kind),
@@ -150,34 +132,43 @@ pub(super) fn mounts(
         mounts.push(effective);
     }
     for target in &image.volumes {
-        let covered =
-            mounts.iter().any(|mount| mount.target == *target) || spec.tmpfs.contains_key(target);
-        if !covered {
-            let name = world.next_id();
-            let volume = world.ensure_volume(&VolumeSpec {
-                name,
-                ..VolumeSpec::default()
-            });
-            let mut effective = EffectiveMount {
-                target: target.clone(),
-                kind: String::new(),
-                volume: None,
-                source: PathBuf::new(),
-                driver: None,
-                writable: true,
-                propagation: String::new(),
-                mode: String::new(),
-            };
-            name_volume(&mut effective, &volume);
+        let asked = mounts.iter().any(|mount| mount.target == *target);
+        if !asked && !spec.tmpfs.contains_key(target) {
+            let mut effective = mount_at(target, true);
+            mount_volume(world, &mut effective, None, &Labels::default());
             mounts.push(effective);
         }
     }
     mounts
 }
 
-fn name_volume(mount: &mut EffectiveMount, volume: &ObservedVolume) {
+fn mount_at(target: &str, writable: bool) -> EffectiveMount {
+    EffectiveMount {
+        target: target.to_owned(),
+        kind: String::new(),
+        volume: None,
+        source: PathBuf::new(),
+        driver: None,
+        writable,
+        propagation: String::new(),
+        mode: String::new(),
+    }
+}
+
+fn mount_volume(
+    world: &mut World,
+    mount: &mut EffectiveMount,
+    name: Option<String>,
+    labels: &Labels,
+) {
+    let name = name.unwrap_or_else(|| world.next_id());
+    let volume = world.ensure_volume(&VolumeSpec {
+        name,
+        labels: labels.clone(),
+        ..VolumeSpec::default()
+    });
     "volume".clone_into(&mut mount.kind);
-    mount.volume = Some(volume.spec.name.clone());
-    mount.driver.clone_from(&volume.spec.driver);
-    mount.source.clone_from(&volume.mountpoint);
+    mount.volume = Some(volume.spec.name);
+    mount.driver = volume.spec.driver;
+    mount.source = volume.mountpoint;
 }

@@ -4,7 +4,7 @@ use bowline_model::{ContainerId, ContainerStatus, EventAction, HealthTest};
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWrite, DuplexStream};
 
-use super::lifecycle::Probe;
+use super::health::Probe;
 use super::script::ScriptedExec;
 use super::world::{FakeExec, World};
 use crate::{EngineError, ExecId, ExecSession, ExecSpec, OutputChunk, OutputSource, Stream};

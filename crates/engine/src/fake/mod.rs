@@ -8,7 +8,9 @@
 //! around it.
 
 mod create;
+mod ending;
 mod execs;
+mod health;
 mod lifecycle;
 mod objects;
 mod output;
@@ -163,17 +165,7 @@ impl FakeEngine {
 
     /// Lets a container write a line.
     pub fn write_log(&self, id: &ContainerId, source: OutputSource, line: &str) {
-        self.shared.change(|world| {
-            let at = world.now();
-            if let Ok(container) = world.container(id) {
-                container.write(LogEntry {
-                    at,
-                    source,
-                    bytes: line.as_bytes().to_vec(),
-                    continues: false,
-                });
-            }
-        });
+        self.shared.change(|world| world.write(id, source, line));
     }
 
     /// Takes labels off every container, network and volume, as another tool would have made them.

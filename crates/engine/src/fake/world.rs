@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bowline_model::{
-    ContainerId, ContainerSpec, ContainerState, ContainerStatus, EngineEvent, EventAction, ImageId,
-    ObjectKind, ObservedEndpoint, ObservedImage, ObservedNetwork, ObservedVolume, Protocol,
+    ContainerId, ContainerSpec, ContainerState, ContainerStatus, EngineEvent, EventAction, Health,
+    HealthStatus, ImageId, NetworkId, ObjectKind, ObservedEndpoint, ObservedImage, ObservedNetwork,
+    ObservedVolume, Protocol,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::create;
 use super::script::Run;
 use crate::{EngineError, EventFilter, ExecId, FileToPut, LogEntry, OutputSource, PullFailure};
 
@@ -64,6 +66,7 @@ pub(super) struct World {
     began: Instant,
     last: Timestamp,
     ids: u64,
+    addresses: u32,
     pub(super) containers: Vec<FakeContainer>,
     pub(super) networks: Vec<ObservedNetwork>,
     pub(super) volumes: BTreeMap<String, ObservedVolume>,
@@ -118,6 +121,7 @@ impl World {
             began: Instant::now(),
             last: base,
             ids: 0,
+            addresses: 0,
             containers: Vec::new(),
             networks: Vec::new(),
             volumes: BTreeMap::new(),
@@ -222,6 +226,29 @@ impl World {
         self.emit(ObjectKind::Container, action, &id.0, attributes);
     }
 
+    /// Tells that the volumes of a container are mounted or no longer so.
+    pub(super) fn emit_mounts(&mut self, id: &ContainerId, action: &EventAction) {
+        let Ok(container) = self.container(id) else {
+            return;
+        };
+        let mounts = container.mounts.iter();
+        let volumes: Vec<String> = mounts.filter_map(|mount| mount.volume.clone()).collect();
+        for volume in volumes {
+            let attributes = [("container".to_owned(), id.0.clone())].into();
+            self.emit(ObjectKind::Volume, action.clone(), &volume, attributes);
+        }
+    }
+
+    /// The next address that a container gets.
+    pub(super) fn next_address(&mut self) -> String {
+        self.addresses += 1;
+        format!(
+            "172.17.{}.{}",
+            self.addresses / 250,
+            self.addresses % 250 + 2
+        )
+    }
+
     /// The remembered events that a filter wants, and a receiver of those to come.
     pub(super) fn watch(
         &mut self,
@@ -243,6 +270,43 @@ impl World {
 }
 
 impl FakeContainer {
+    /// Joins its networks under an address.
+    pub(super) fn join(&mut self, networks: &BTreeMap<String, NetworkId>, address: &str) {
+        let short = self.id.short().to_owned();
+        for (name, endpoint) in &mut self.endpoints {
+            endpoint.network = networks.get(name).cloned();
+            endpoint.ipv4 = Some(address.to_owned());
+            let predefined = matches!(name.as_str(), "bridge" | "host" | "none");
+            if !predefined && !endpoint.aliases.contains(&short) {
+                endpoint.aliases.push(short.clone());
+            }
+        }
+    }
+
+    /// Begins a run.
+    pub(super) fn begin(&mut self, now: Timestamp, behaviour: &Run) {
+        // The probes of an earlier run stay in the log.
+        let earlier = self.state.health.take().map(|health| health.probes);
+        let health = create::has_healthcheck(&self.spec).then(|| Health {
+            status: HealthStatus::Starting,
+            failing_streak: 0,
+            probes: earlier.unwrap_or_default(),
+        });
+        self.state = ContainerState {
+            status: ContainerStatus::Running,
+            exit_code: 0,
+            oom_killed: false,
+            error: None,
+            pid: Some(1000 + self.run),
+            started: Some(now),
+            finished: self.state.finished,
+            health,
+        };
+        self.began = Instant::now();
+        self.probes = 0;
+        self.behaviour = behaviour.clone();
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.state.is_running()
     }

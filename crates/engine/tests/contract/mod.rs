@@ -6,6 +6,7 @@
 pub(crate) mod containers;
 pub(crate) mod objects;
 pub(crate) mod output;
+pub(crate) mod runs;
 pub(crate) mod stage;
 
 /// Makes a test of every clause: `contract!(#[attribute of a test] stage)`, where `stage` is an async function.
@@ -27,6 +28,11 @@ macro_rules! contract {
             what_the_api_does_not_have_is_refused_before_anything_is_made,
             a_renamed_container_is_found_by_its_new_name_only,
             renaming_to_a_taken_name_names_the_holder,
+            a_running_container_is_removed_only_by_force,
+            a_removed_container_frees_its_name_and_a_second_removal_is_success,
+            a_removal_takes_anonymous_volumes_when_asked_and_never_named_ones,
+        );
+        $crate::contract!(@tests #[$test] $stage, runs:
             starting_a_running_container_is_success,
             stopping_a_stopped_container_is_success,
             a_container_that_ignores_its_stop_signal_is_killed_after_the_grace,
@@ -39,9 +45,6 @@ macro_rules! contract {
             a_missing_network_fails_the_start_and_leaves_its_reason,
             a_taken_port_is_typed_with_the_port,
             a_port_without_a_number_gets_a_free_one,
-            a_running_container_is_removed_only_by_force,
-            a_removed_container_frees_its_name_and_a_second_removal_is_success,
-            a_removal_takes_anonymous_volumes_when_asked_and_never_named_ones,
             waiting_gives_the_exit_code_whether_it_ended_before_or_after,
             a_healthcheck_turns_healthy_and_says_so,
             a_failing_healthcheck_turns_unhealthy_after_its_retries,
@@ -60,6 +63,7 @@ macro_rules! contract {
             an_exec_ends_when_its_container_dies,
             what_is_written_to_an_exec_reaches_it_and_its_end_too,
             files_put_into_a_container_that_never_ran_are_read_back,
+            a_file_put_into_a_container_is_a_change_to_its_image,
             putting_files_into_a_read_only_container_is_typed,
             a_file_that_is_not_there_is_a_typed_not_found,
             events_since_a_time_include_that_time,

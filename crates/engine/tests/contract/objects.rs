@@ -276,7 +276,7 @@ pub(crate) async fn a_volume_that_a_container_has_is_not_removed_and_names_it(st
     else {
         panic!("{error:?}")
     };
-    assert_eq!(by, &[id.clone()]);
+    assert_eq!(by.as_slice(), std::slice::from_ref(&id));
     stage
         .engine
         .remove_container(

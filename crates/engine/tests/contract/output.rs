@@ -218,8 +218,8 @@ pub(crate) async fn an_exec_keeps_its_output_apart_and_gives_its_code(stage: &St
         (b"out\n".as_slice(), b"err\n".as_slice())
     );
     assert!(!output.truncated);
-    let state = stage.engine.exec_state(&output.id).await.unwrap();
-    assert_eq!((state.running, state.exit_code), (false, Some(7)));
+    let outcome = stage.engine.exec_state(&output.id).await.unwrap();
+    assert_eq!((outcome.running, outcome.exit_code), (false, Some(7)));
 }
 
 pub(crate) async fn an_exec_keeps_no_more_output_than_asked_for(stage: &Stage) {
@@ -321,8 +321,8 @@ pub(crate) async fn an_exec_that_takes_too_long_is_left_running(stage: &Stage) {
         .await
         .unwrap();
     assert_eq!(output.end, ExecEnd::StillRunning);
-    let state = stage.engine.exec_state(&output.id).await.unwrap();
-    assert_eq!((state.running, state.exit_code), (true, None));
+    let outcome = stage.engine.exec_state(&output.id).await.unwrap();
+    assert_eq!((outcome.running, outcome.exit_code), (true, None));
     assert_eq!(
         stage.engine.inspect_container(&id).await.unwrap().execs,
         [output.id.0]
@@ -346,7 +346,7 @@ pub(crate) async fn an_exec_ends_when_its_container_dies(stage: &Stage) {
     .await
     .unwrap();
     match stage.engine.exec_state(&session.id).await {
-        Ok(state) => assert_ne!(state.exit_code, Some(0), "{state:?}"),
+        Ok(outcome) => assert_ne!(outcome.exit_code, Some(0), "{outcome:?}"),
         Err(error) => assert!(error.is_not_found(), "{error:?}"),
     }
 }
@@ -417,7 +417,6 @@ pub(crate) async fn files_put_into_a_container_that_never_ran_are_read_back(stag
         (stat.size_bytes, stat.mode, stat.is_folder),
         (7, 0o440, false)
     );
-    // Again, with other contents: files are replaced.
     stage
         .engine
         .put_files(&id, &[file("/run/secrets/one", "x")])
@@ -431,6 +430,16 @@ pub(crate) async fn files_put_into_a_container_that_never_ran_are_read_back(stag
             .unwrap(),
         b"x"
     );
+}
+
+pub(crate) async fn a_file_put_into_a_container_is_a_change_to_its_image(stage: &Stage) {
+    let id = stage.create("a", Role::Idles).await;
+    assert_eq!(stage.engine.container_changes(&id).await.unwrap(), []);
+    stage
+        .engine
+        .put_files(&id, &[file("/etc/app/two.conf", "")])
+        .await
+        .unwrap();
     let changes = stage.engine.container_changes(&id).await.unwrap();
     assert!(
         changes

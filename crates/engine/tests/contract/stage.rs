@@ -20,7 +20,7 @@ pub(crate) const IMAGE: &str = "bowline-test/busy:1";
 pub(crate) const STAGE_LABEL: &str = "dev.bowline.instrument";
 
 /// No clause waits longer for anything. Real engines under load take seconds, not minutes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 static STAGES: AtomicUsize = AtomicUsize::new(0);
 
