@@ -3,3 +3,17 @@
 //! [`wanted`](crate::wanted) turns a project into what an engine would be asked for; `observe` looks at the
 //! engine once; `plan` compares the two and decides everything, purely; `journal` writes down what is about
 //! to happen; `execute` carries a plan out and decides nothing. `undo` and `resume` are plans, too.
+
+mod compare;
+mod observe;
+mod plan;
+mod shares;
+mod wanted;
+
+pub use compare::{Baseline, Comparison, compare};
+pub use observe::{Names, observe};
+pub use plan::{Memory, PlanError, plan, plan_images};
+pub use wanted::{
+    ConfigHashes, FileContent, Given, Instance, Unfit, WantedError, container_name, files_to_read,
+    instance, wanted,
+};

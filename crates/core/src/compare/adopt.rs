@@ -1,0 +1,201 @@
+//! Containers that another tool made: is what they are what is wanted?
+//!
+//! Wanted is put over the image's defaults as an engine does it, and compared with what an inspect shows. The
+//! table here says which values an engine fills in where nothing is said. A field that is not said and whose
+//! default depends on how an engine is configured is not compared.
+
+use bowline_model::{
+    Change, ContainerSpec, HealthcheckSpec, ImageConfig, MountSource, ObservedContainer,
+};
+
+use super::facets::Facets;
+
+/// What an engine shows where nothing was said: field and value.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("network.ipc", "private"),
+    ("network.ipc", "shareable"),
+    ("network.cgroupns", "host"),
+    ("network.cgroupns", "private"),
+    ("resources.shm_size_bytes", "67108864"),
+    ("runtime", "runc"),
+    ("restart", "no"),
+    ("network.mode", "default"),
+    ("network.mode", "bridge"),
+];
+
+/// Fields whose default depends on how the engine is configured, or that it makes up.
+const OF_THE_ENGINE: &[&str] = &[
+    "logging.",
+    "ulimits.",
+    "hostname",
+    "network.mac_address",
+    "runtime",
+    "network.cgroupns",
+    "network.ipc",
+    "init",
+    "security.options",
+];
+
+/// Compares, and names what could not be compared.
+pub(super) fn differences(
+    wanted: &ContainerSpec,
+    container: &ObservedContainer,
+    image: Option<&ImageConfig>,
+) -> (Vec<Change>, Vec<String>) {
+    let mut unknown = Vec::new();
+    if image.is_none() {
+        unknown.push("what comes from its image, which is gone".to_owned());
+    }
+    let expected = over_image(wanted, image.unwrap_or(&ImageConfig::default()));
+    let mut is = Facets::observed(container);
+    let mut should = Facets::of(&expected);
+    should.retain(|field, _| !field.starts_with("mounts."));
+    add_mounts(&mut should, &expected, image);
+    attach_all(&mut should, wanted, &mut is, container);
+    let said = Facets::of(wanted);
+    let not_said = |field: &str| said.get(field).is_none();
+    let fields: Vec<String> = is.iter().map(|(field, _)| field.to_owned()).collect();
+    for field in fields {
+        let value = is.get(&field).unwrap_or_default().to_owned();
+        let is_default = DEFAULTS.contains(&(field.as_str(), value.as_str()))
+            || OF_THE_ENGINE.iter().any(|prefix| field.starts_with(prefix));
+        let is_twice_the_memory = field == "resources.memory_swap_bytes"
+            && wanted
+                .resources
+                .memory_bytes
+                .is_some_and(|memory| (memory * 2).to_string() == value);
+        let is_from_gone_image = image.is_none()
+            && (field.starts_with("environment.")
+                || field.starts_with("labels.")
+                || field.starts_with("healthcheck")
+                || matches!(
+                    field.as_str(),
+                    "entrypoint" | "command" | "user" | "working_dir" | "stop_signal" | "exposed"
+                ));
+        if should.get(&field).is_none()
+            && not_said(&field)
+            && (is_default || is_twice_the_memory || is_from_gone_image)
+        {
+            is.retain(|name, _| name != field);
+        }
+    }
+    (is.differences(&should), unknown)
+}
+
+/// What an engine makes of a spec and an image's defaults.
+fn over_image(wanted: &ContainerSpec, image: &ImageConfig) -> ContainerSpec {
+    let mut spec = wanted.clone();
+    match &wanted.entrypoint {
+        // `[""]` clears the image's entrypoint, and its command with it.
+        Some(words) if words.len() == 1 && words[0].is_empty() => spec.entrypoint = None,
+        Some(words) if words.is_empty() => {
+            spec.command = wanted
+                .command
+                .clone()
+                .filter(|command| !command.is_empty())
+                .or_else(|| image.command.clone());
+        }
+        Some(_) => {}
+        None => {
+            spec.entrypoint.clone_from(&image.entrypoint);
+            let own = wanted.command.clone().filter(|command| !command.is_empty());
+            spec.command = own.or_else(|| image.command.clone());
+        }
+    }
+    let mut env = image.env.clone();
+    for (name, value) in wanted.env.iter() {
+        env.set(name, value.map(|value| value.reveal().to_owned()));
+    }
+    spec.env = env;
+    for (key, value) in &image.labels {
+        spec.labels
+            .entry(key.clone())
+            .or_insert_with(|| value.clone());
+    }
+    spec.exposed.extend(image.exposed.iter().cloned());
+    spec.user = wanted.user.clone().or_else(|| image.user.clone());
+    spec.working_dir = wanted
+        .working_dir
+        .clone()
+        .or_else(|| image.working_dir.clone());
+    spec.stop_signal = wanted
+        .stop_signal
+        .clone()
+        .or_else(|| image.stop_signal.clone());
+    spec.healthcheck = healthcheck(wanted.healthcheck.as_ref(), image.healthcheck.as_ref());
+    spec
+}
+
+/// A healthcheck field by field; a disabled one is disabled, whatever the rest says.
+fn healthcheck(
+    wanted: Option<&HealthcheckSpec>,
+    image: Option<&HealthcheckSpec>,
+) -> Option<HealthcheckSpec> {
+    let (wanted, image) = match (wanted, image) {
+        (None, image) => return image.cloned(),
+        (Some(wanted), None) => return Some(wanted.clone()),
+        (Some(wanted), Some(image)) => (wanted, image),
+    };
+    Some(HealthcheckSpec {
+        test: wanted.test.clone().or_else(|| image.test.clone()),
+        interval: wanted.interval.or(image.interval),
+        timeout: wanted.timeout.or(image.timeout),
+        start_period: wanted.start_period.or(image.start_period),
+        start_interval: wanted.start_interval.or(image.start_interval),
+        retries: wanted.retries.or(image.retries),
+    })
+}
+
+/// Mounts as they are in effect: those that are wanted, and the volumes that the image declares.
+fn add_mounts(facets: &mut Facets, spec: &ContainerSpec, image: Option<&ImageConfig>) {
+    for mount in &spec.mounts {
+        let source = match &mount.source {
+            MountSource::Bind(bind) => format!("bind {}", bind.path.trim_end_matches('/')),
+            MountSource::Volume(volume) => {
+                format!("volume {}", volume.name.as_deref().unwrap_or_default())
+            }
+            MountSource::Tmpfs(_) => "tmpfs ".to_owned(),
+            MountSource::Image(image) => format!("image {}", image.image),
+            MountSource::NamedPipe { path } => format!("npipe {path}"),
+        };
+        facets.mount(&mount.target, &source, mount.read_only);
+    }
+    for target in image.into_iter().flat_map(|image| &image.volumes) {
+        facets.mount_if_free(target, "volume ");
+    }
+}
+
+/// Networks by name alone where nothing more is asked for: addresses and generated names come from the engine.
+fn attach_all(
+    should: &mut Facets,
+    wanted: &ContainerSpec,
+    is: &mut Facets,
+    container: &ObservedContainer,
+) {
+    is.retain(|field, _| !field.starts_with("networks."));
+    should.retain(|field, _| !field.starts_with("networks.") && field != "network.mode");
+    is.retain(|field, _| field != "network.mode");
+    for network in container.endpoints.keys() {
+        is.attach(network);
+    }
+    for endpoint in &wanted.network.endpoints {
+        should.attach(&endpoint.network);
+    }
+    if wanted.network.endpoints.is_empty() {
+        let mode = wanted.network.mode.clone().unwrap_or_default();
+        should.attach(&mode);
+    }
+    // The engine adds the id and the host name to the names that were asked for.
+    for endpoint in &wanted.network.endpoints {
+        let Some(observed) = container.endpoints.get(&endpoint.network) else {
+            continue;
+        };
+        for alias in &endpoint.aliases {
+            let field = format!("networks.{}.aliases.{alias}", endpoint.network);
+            should.note(&field);
+            if observed.aliases.contains(alias) {
+                is.note(&field);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Has a container to be made again? Three ways to find out, and the words to say why.
+//!
+//! For a container that bowline made, its [`Baseline`] remembers what was wanted then and how it looked right
+//! afterwards: what is wanted now is compared with the first (the files changed), and how it looks now with the
+//! second (somebody changed it). For one that another tool made there is neither; there its image's defaults
+//! and what is wanted are put together and held against how it looks, over a written table of what an engine
+//! fills in by itself. What cannot be read back is *unknown*: it is said, and never a reason to make a
+//! container again.
+
+mod adopt;
+mod facets;
+
+use std::collections::BTreeMap;
+
+use bowline_model::{Change, ContainerSpec, ImageConfig, ObservedContainer};
+use serde::{Deserialize, Serialize};
+
+use facets::Facets;
+
+/// What is remembered of a container that bowline made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What was wanted, labels of bowline's own aside.
+    pub wanted: ContainerSpec,
+    /// Digests of contents that no engine shows, by name.
+    pub contents: BTreeMap<String, String>,
+    /// How it looked right after it was made.
+    pub observed: ObservedContainer,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// What is wanted otherwise than it is.
+    pub changed: Vec<Change>,
+    /// What is not as it was made.
+    pub drifted: Vec<Change>,
+    /// Contents that changed.
+    pub contents: Vec<Change>,
+    /// What could not be compared.
+    pub unknown: Vec<String>,
+}
+
+impl Comparison {
+    /// Tells whether nothing speaks for making the container again.
+    pub fn is_same(&self) -> bool {
+        self.changed.is_empty() && self.drifted.is_empty() && self.contents.is_empty()
+    }
+}
+
+/// Compares a container with what is wanted of it.
+///
+/// `wanted` is complete for this container, its number and image labels aside; `image` is the config of the
+/// image it was really made of, where that still exists.
+pub fn compare(
+    wanted: &ContainerSpec,
+    contents: &BTreeMap<String, String>,
+    container: &ObservedContainer,
+    baseline: Option<&Baseline>,
+    image: Option<&ImageConfig>,
+) -> Comparison {
+    match baseline {
+        Some(baseline) => Comparison {
+            changed: Facets::of(&baseline.wanted).differences(&Facets::of(wanted)),
+            drifted: drift(&baseline.observed, container),
+            contents: content_changes(&baseline.contents, contents),
+            unknown: Vec::new(),
+        },
+        None => {
+            let (changed, mut unknown) = adopt::differences(wanted, container, image);
+            unknown.extend(contents.keys().map(|name| format!("the content of {name}")));
+            Comparison {
+                changed,
+                unknown,
+                ..Comparison::default()
+            }
+        }
+    }
+}
+
+/// What is not as it was right after the container was made.
+fn drift(then: &ObservedContainer, now: &ObservedContainer) -> Vec<Change> {
+    let stable = |container: &ObservedContainer| {
+        let mut facets = Facets::observed(container);
+        // What an engine fills in once a container runs, and takes away when it ends.
+        facets.retain(|field, _| !is_of_a_run(field));
+        for network in container.endpoints.keys() {
+            facets.attach(network);
+        }
+        facets
+    };
+    stable(then).differences(&stable(now))
+}
+
+/// Fields that come and go with each run.
+fn is_of_a_run(field: &str) -> bool {
+    field.starts_with("networks.") || field == "network.mac_address"
+}
+
+fn content_changes(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<Change> {
+    let names = then
+        .keys()
+        .chain(now.keys().filter(|name| !then.contains_key(*name)));
+    names
+        .filter(|name| then.get(*name) != now.get(*name))
+        .map(|name| Change {
+            field: format!("content of {name}"),
+            from: None,
+            to: None,
+        })
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! `down`, `stop`, `start`, `restart`: what is there, whatever the files say.
+//!
+//! These work by labels alone, so they need no project: dependencies are read from the label that every
+//! container carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_model::{Action, Cause, Condition, ObservedContainer, StepId, label};
+
+use super::PlanError;
+use super::draft::{Draft, Known, Running, reference};
+use super::up::is_up;
+
+/// What the services of containers depend on, by their labels.
+fn dependencies(container: &ObservedContainer) -> Vec<(&str, Condition, bool)> {
+    let text = container
+        .spec
+        .labels
+        .get(label::DEPENDS_ON)
+        .map_or("", String::as_str);
+    text.split(',')
+        .filter_map(|entry| {
+            let mut parts = entry.split(':');
+            let name = parts.next().filter(|name| !name.is_empty())?;
+            let condition = match parts.next() {
+                Some("service_healthy") => Condition::Healthy,
+                Some("service_completed_successfully") => Condition::Completed,
+                _ => Condition::Started,
+            };
+            Some((name, condition, parts.next() == Some("true")))
+        })
+        .collect()
+}
+
+/// The containers of the stack by service, one-off ones under no name.
+fn by_service<'a>(draft: &Draft<'a>) -> BTreeMap<&'a str, Vec<&'a ObservedContainer>> {
+    let mut services: BTreeMap<&str, Vec<&ObservedContainer>> = BTreeMap::new();
+    for container in &draft.observed.containers {
+        let service = container.service().filter(|_| !container.is_one_off());
+        services
+            .entry(service.unwrap_or_default())
+            .or_default()
+            .push(container);
+    }
+    services
+}
+
+/// Those that are named, or all; a name that the stack does not know is a mistake.
+fn selected<'a>(
+    draft: &mut Draft<'a>,
+    names: &[String],
+) -> BTreeMap<&'a str, Vec<&'a ObservedContainer>> {
+    let mut services = by_service(draft);
+    services.remove("");
+    for name in names {
+        if !services.contains_key(name.as_str()) {
+            draft.fail(PlanError::NoService { name: name.clone() });
+        }
+    }
+    if !names.is_empty() {
+        services.retain(|service, _| names.iter().any(|name| name == service));
+    }
+    services
+}
+
+/// Services so that each comes behind everything that depends on it.
+fn dependents_first<'a>(services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>) -> Vec<&'a str> {
+    fn visit<'a>(
+        services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>,
+        name: &'a str,
+        seen: &mut BTreeSet<&'a str>,
+        order: &mut Vec<&'a str>,
+    ) {
+        if !services.contains_key(name) || !seen.insert(name) {
+            return;
+        }
+        for (other, containers) in services {
+            if containers.iter().any(|container| {
+                dependencies(container)
+                    .iter()
+                    .any(|(dependency, ..)| *dependency == name)
+            }) {
+                visit(services, other, seen, order);
+            }
+        }
+        order.push(name);
+    }
+    let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+    for name in services.keys() {
+        visit(services, name, &mut seen, &mut order);
+    }
+    order
+}
+
+/// Stops services, each behind what depends on it. Returns the stops by service.
+fn stops<'a>(
+    draft: &mut Draft<'a>,
+    services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>,
+    grace_secs: Option<i64>,
+) -> BTreeMap<&'a str, Vec<StepId>> {
+    let mut stopped: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+    for name in dependents_first(services) {
+        let mut after = Vec::new();
+        for (other, containers) in services {
+            if containers.iter().any(|container| {
+                dependencies(container)
+                    .iter()
+                    .any(|(dependency, ..)| *dependency == name)
+            }) {
+                after.extend(stopped.get(other).into_iter().flatten().copied());
+            }
+        }
+        for container in services[name].iter().filter(|container| is_up(container)) {
+            let stop = Action::StopContainer {
+                container: reference(container),
+                grace_secs,
+            };
+            let step = draft.step(stop, Cause::Requested, Some(name), &after);
+            stopped.entry(name).or_default().push(step);
+        }
+        // What does not run any more does not hold up what it depends on, but what depends on it still does.
+        stopped.entry(name).or_insert(after);
+    }
+    stopped
+}
+
+/// Plans `stop`.
+pub(super) fn stop(draft: &mut Draft<'_>, names: &[String], grace_secs: Option<i64>) {
+    let services = selected(draft, names);
+    stops(draft, &services, grace_secs);
+}
+
+/// Plans `start`: what is stopped starts again, each service behind what it depends on.
+pub(super) fn start(draft: &mut Draft<'_>, names: &[String]) {
+    let services = selected(draft, names);
+    starts(draft, &services, &BTreeMap::new(), Cause::NotRunning);
+}
+
+/// Plans `restart`.
+pub(super) fn restart(draft: &mut Draft<'_>, names: &[String], grace_secs: Option<i64>) {
+    let services = selected(draft, names);
+    let stopped = stops(draft, &services, grace_secs);
+    starts(draft, &services, &stopped, Cause::Requested);
+}
+
+fn starts<'a>(
+    draft: &mut Draft<'a>,
+    services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>,
+    stopped: &BTreeMap<&'a str, Vec<StepId>>,
+    cause: Cause,
+) {
+    let mut order = dependents_first(services);
+    order.reverse();
+    let mut running: BTreeMap<&str, Vec<Running>> = BTreeMap::new();
+    for name in order {
+        for container in &services[name] {
+            let known = draft.known(container);
+            let restarts = stopped.get(name).is_some_and(|steps| !steps.is_empty());
+            if is_up(container) && !restarts || known.completed && !restarts {
+                running.entry(name).or_default().push(Running {
+                    container: reference(container),
+                    started: None,
+                    known,
+                });
+                continue;
+            }
+            let mut after: Vec<StepId> = stopped.get(name).into_iter().flatten().copied().collect();
+            for (dependency, condition, _) in dependencies(container) {
+                for other in running.get(dependency).cloned().unwrap_or_default() {
+                    after.extend(draft.until(
+                        &other,
+                        condition,
+                        Cause::NeededBy(name.to_owned()),
+                        dependency,
+                    ));
+                }
+            }
+            let step = draft.step(
+                Action::StartContainer {
+                    container: reference(container),
+                },
+                cause.clone(),
+                Some(name),
+                &after,
+            );
+            let started = Running {
+                container: reference(container),
+                started: Some(step),
+                known: Known::default(),
+            };
+            draft.until(&started, Condition::Healthy, Cause::Started, name);
+            running.entry(name).or_default().push(started);
+        }
+    }
+}
+
+/// Plans `down`: containers and networks go, volumes only where they are named.
+pub(super) fn down(
+    draft: &mut Draft<'_>,
+    volumes: &[String],
+    remove_orphans: bool,
+    grace_secs: Option<i64>,
+) {
+    let services = by_service(draft);
+    // Without a project there are no orphans: everything that carries the project's label belongs to it.
+    let _ = remove_orphans;
+    let stopped = stops(draft, &services, grace_secs);
+    let mut removed = Vec::new();
+    for (name, containers) in &services {
+        for container in containers {
+            let after = stopped.get(name).cloned().unwrap_or_default();
+            let remove = Action::RemoveContainer {
+                container: reference(container),
+                anonymous_volumes: false,
+            };
+            let service = (!name.is_empty()).then_some(*name);
+            removed.push(draft.step(remove, Cause::Requested, service, &after));
+        }
+    }
+    let observed = draft.observed;
+    for network in &observed.networks {
+        let ours = network.spec.labels.get(label::PROJECT).is_some();
+        if ours {
+            let remove = Action::RemoveNetwork {
+                id: network.id.clone(),
+                name: network.spec.name.clone(),
+            };
+            draft.step(remove, Cause::Requested, None, &removed);
+        }
+    }
+    for volume in volumes {
+        draft.step(
+            Action::RemoveVolume {
+                name: volume.clone(),
+            },
+            Cause::Requested,
+            None,
+            &removed,
+        );
+    }
+}

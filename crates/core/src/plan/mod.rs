@@ -1,0 +1,191 @@
+//! The planner: from a goal and what was observed to the steps that lead there.
+//!
+//! Pure: it sees no clock, no network, no file and asks nobody. Everything that is decided about a stack is
+//! decided here, and nothing else in bowline decides. The same goal, observation and memory always give the
+//! same plan, and a plan for a stack that is as wanted is empty.
+
+mod down;
+mod draft;
+mod networks;
+mod replicas;
+mod up;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_model::{Change, ContainerId, Goal, Observed, Place, Plan};
+use jiff::Timestamp;
+
+use crate::compare::Baseline;
+
+/// What the journal remembers of earlier operations, as far as a planner may know it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Of containers that bowline made.
+    pub baselines: BTreeMap<ContainerId, Baseline>,
+    /// Containers that were found ready, by the start of the run in which they were.
+    pub ready: BTreeSet<(ContainerId, Timestamp)>,
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The project counts on a network that somebody else makes.
+    #[error("the external network `{name}` does not exist")]
+    NoExternalNetwork {
+        /// Its name.
+        name: String,
+    },
+    /// The project counts on a volume that somebody else makes.
+    #[error("the external volume `{name}` does not exist")]
+    NoExternalVolume {
+        /// Its name.
+        name: String,
+    },
+    /// A volume is there and was made otherwise than the project now says.
+    #[error("volume `{name}` was made differently than the project says now ({})", list(.changes))]
+    VolumeChanged {
+        /// Its name.
+        name: String,
+        /// What differs.
+        changes: Vec<Change>,
+    },
+    /// An image may not be pulled and is not there.
+    #[error(
+        "the image `{reference}` of service `{service}` is not there, and its policy is never to pull it"
+    )]
+    NoImage {
+        /// The image.
+        reference: String,
+        /// The service.
+        service: String,
+        /// Where the service is written.
+        place: Option<Place>,
+    },
+    /// The name of a container is taken by one that does not belong to the stack.
+    #[error("the container name `{name}` of service `{service}` belongs to project `{project}`")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The service.
+        service: String,
+        /// The other project.
+        project: String,
+    },
+    /// A service was named that the stack does not have.
+    #[error("the stack has no service `{name}`")]
+    NoService {
+        /// The name.
+        name: String,
+    },
+    /// A service is no job.
+    #[error("service `{name}` is no job: nothing waits for its end, and it has not ended")]
+    NoJob {
+        /// The name.
+        name: String,
+    },
+}
+
+impl PlanError {
+    /// Tells whether going on would lose data.
+    pub fn protects_data(&self) -> bool {
+        matches!(self, Self::VolumeChanged { .. })
+    }
+
+    /// What to do next, a sentence each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoExternalNetwork { name } => vec![format!("create it with `docker network create {name}`, or take `external` away")],
+            Self::NoExternalVolume { name } => vec![format!("create it with `docker volume create {name}`, or take `external` away")],
+            Self::VolumeChanged { name, .. } => vec![
+                "put the definition back as it was: a volume cannot be changed without moving its data".to_owned(),
+                format!("or back the data up, remove the volume with `bowline down --destroy-volumes {name}`, and bring the stack up again"),
+            ],
+            Self::NoImage { reference, .. } => vec![format!("pull it (`docker pull {reference}`), or let `pull_policy` be `missing`")],
+            Self::NameTaken { .. } => vec!["give the service another `container_name`, or remove the other container".to_owned()],
+            Self::NoService { .. } => vec!["`bowline config --services` lists them".to_owned()],
+            Self::NoJob { .. } => vec!["`bowline restart` restarts services that keep running".to_owned()],
+        }
+    }
+}
+
+fn list(changes: &[Change]) -> String {
+    let words: Vec<String> = changes.iter().map(Change::to_string).collect();
+    words.join(", ")
+}
+
+/// Plans towards a goal. An undo is planned from the journal instead, not here.
+///
+/// # Errors
+///
+/// Every reason there is, not only the first.
+pub fn plan(
+    project: &str,
+    goal: &Goal,
+    observed: &Observed,
+    memory: &Memory,
+) -> Result<Plan, Vec<PlanError>> {
+    let mut draft = draft::Draft::new(project, observed, memory);
+    match goal {
+        Goal::Up {
+            wanted,
+            recreate,
+            remove_orphans,
+            wait,
+        } => {
+            up::up(
+                &mut draft,
+                wanted,
+                &up::Choices {
+                    recreate,
+                    remove_orphans: *remove_orphans,
+                    wait: *wait,
+                    rerun: &[],
+                },
+            );
+        }
+        Goal::Rerun { wanted, jobs } => {
+            up::up(
+                &mut draft,
+                wanted,
+                &up::Choices {
+                    recreate: &[],
+                    remove_orphans: false,
+                    wait: true,
+                    rerun: jobs,
+                },
+            );
+        }
+        Goal::Down {
+            volumes,
+            remove_orphans,
+            grace_secs,
+        } => down::down(&mut draft, volumes, *remove_orphans, *grace_secs),
+        Goal::Start { services } => down::start(&mut draft, services),
+        Goal::Stop {
+            services,
+            grace_secs,
+        } => down::stop(&mut draft, services, *grace_secs),
+        Goal::Restart {
+            services,
+            grace_secs,
+        } => down::restart(&mut draft, services, *grace_secs),
+        Goal::Undo { .. } => {}
+    }
+    draft.finish()
+}
+
+/// Plans only what has to be pulled or built before anything else can be known: which image a container is
+/// made of, and so whether it has to be made again.
+pub fn plan_images(
+    project: &str,
+    goal: &Goal,
+    observed: &Observed,
+) -> Result<Plan, Vec<PlanError>> {
+    let memory = Memory::default();
+    let mut draft = draft::Draft::new(project, observed, &memory);
+    if let Goal::Up { wanted, .. } | Goal::Rerun { wanted, .. } = goal {
+        up::images(&mut draft, wanted);
+    }
+    draft.finish()
+}

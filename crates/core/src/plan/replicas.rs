@@ -1,0 +1,239 @@
+//! Which of the containers that are there stand for which of those that are wanted.
+
+use std::collections::BTreeMap;
+
+use bowline_model::{
+    Cause, ContainerSpec, ContainerStatus, EffectiveMount, MountSource, MountSpec, Observed,
+    ObservedContainer, VolumeMountSpec, WantedService, label,
+};
+
+use super::Memory;
+use crate::compare::{Comparison, compare};
+
+/// One container that is wanted, and the one that is there for it.
+#[derive(Debug)]
+pub(super) struct Replica<'a> {
+    pub(super) number: u32,
+    pub(super) name: String,
+    /// What it is to be created with, complete but for the operation.
+    pub(super) spec: ContainerSpec,
+    pub(super) current: Option<Current<'a>>,
+}
+
+/// A container that is there, and how it compares.
+#[derive(Debug)]
+pub(super) struct Current<'a> {
+    pub(super) container: &'a ObservedContainer,
+    pub(super) comparison: Comparison,
+}
+
+impl Current<'_> {
+    /// Why the container has to be made again by itself, if it has to.
+    pub(super) fn reason(&self, is_job: bool) -> Option<Cause> {
+        let Comparison {
+            changed,
+            drifted,
+            contents,
+            ..
+        } = &self.comparison;
+        if !changed.is_empty() || !contents.is_empty() {
+            let changes = changed.iter().chain(contents).cloned().collect();
+            return Some(if is_job {
+                Cause::JobInputs(changes)
+            } else {
+                Cause::Changed(changes)
+            });
+        }
+        (!drifted.is_empty()).then(|| Cause::Drifted(drifted.clone()))
+    }
+}
+
+/// Sorts the containers of a service into those that stand for a replica and those that are too many.
+pub(super) fn assign<'a>(
+    name: &str,
+    service: &WantedService,
+    observed: &'a Observed,
+    memory: &Memory,
+) -> (Vec<Replica<'a>>, Vec<&'a ObservedContainer>) {
+    let there: Vec<&ObservedContainer> = observed
+        .containers
+        .iter()
+        .filter(|container| container.service() == Some(name) && !container.is_one_off())
+        .collect();
+    let mut by_number: BTreeMap<u32, Vec<Current<'a>>> = BTreeMap::new();
+    let mut extra = Vec::new();
+    for container in there {
+        let spec = spec_for(service, container.number(), observed);
+        let comparison = compare_with(service, &spec, container, observed, memory);
+        by_number
+            .entry(container.number())
+            .or_default()
+            .push(Current {
+                container,
+                comparison,
+            });
+    }
+    let mut chosen: Vec<(u32, Current<'a>)> = Vec::new();
+    for (number, mut candidates) in by_number {
+        let wanted_name = replica_name(service, number);
+        candidates.sort_by_key(|current| {
+            let container = current.container;
+            let usable = !matches!(
+                container.state.status,
+                ContainerStatus::Dead | ContainerStatus::Removing
+            );
+            (
+                !usable,
+                !current.comparison.is_same(),
+                container.name != wanted_name,
+                !container.state.is_running(),
+                std::cmp::Reverse(container.created),
+            )
+        });
+        let mut candidates = candidates.into_iter();
+        if let Some(best) = candidates.next() {
+            if matches!(
+                best.container.state.status,
+                ContainerStatus::Dead | ContainerStatus::Removing
+            ) {
+                extra.push(best.container);
+            } else {
+                chosen.push((number, best));
+            }
+        }
+        extra.extend(candidates.map(|current| current.container));
+    }
+    // Those that are as wanted stay before those that would have to be made again.
+    chosen.sort_by_key(|(number, current)| (!current.comparison.is_same(), *number));
+    let keep = (service.replicas as usize).min(chosen.len());
+    extra.extend(
+        chosen
+            .split_off(keep)
+            .into_iter()
+            .map(|(_, current)| current.container),
+    );
+    let mut replicas: Vec<Replica<'a>> = chosen
+        .into_iter()
+        .map(|(number, current)| replica(service, number, observed, Some(current)))
+        .collect();
+    let mut number = 0;
+    while replicas.len() < service.replicas as usize {
+        number += 1;
+        if replicas.iter().all(|replica| replica.number != number) {
+            replicas.push(replica(service, number, observed, None));
+        }
+    }
+    replicas.sort_by_key(|replica| replica.number);
+    (replicas, extra)
+}
+
+fn replica<'a>(
+    service: &WantedService,
+    number: u32,
+    observed: &Observed,
+    current: Option<Current<'a>>,
+) -> Replica<'a> {
+    let mut spec = spec_for(service, number, observed);
+    if let Some(current) = &current {
+        let image = observed.images.get(&service.image.reference);
+        let declared = image
+            .map(|image| image.config.volumes.iter().cloned().collect::<Vec<_>>())
+            .unwrap_or_default();
+        carry_anonymous_volumes(&mut spec, &declared, &current.container.mounts);
+    }
+    Replica {
+        number,
+        name: replica_name(service, number),
+        spec,
+        current,
+    }
+}
+
+/// The name of a replica.
+pub(super) fn replica_name(service: &WantedService, number: u32) -> String {
+    service
+        .container_name
+        .clone()
+        .unwrap_or_else(|| format!("{}{number}", service.name_prefix))
+}
+
+/// What a replica is created with, complete but for the operation.
+fn spec_for(service: &WantedService, number: u32, observed: &Observed) -> ContainerSpec {
+    let mut spec = service.spec.clone();
+    spec.labels
+        .insert(label::NUMBER.to_owned(), number.to_string());
+    if let Some(image) = observed.images.get(&service.image.reference) {
+        spec.labels
+            .insert(label::IMAGE.to_owned(), image.id.0.clone());
+    }
+    let name = replica_name(service, number);
+    for endpoint in &mut spec.network.endpoints {
+        if !endpoint.aliases.contains(&name) {
+            endpoint.aliases.insert(0, name.clone());
+        }
+    }
+    spec
+}
+
+fn compare_with(
+    service: &WantedService,
+    spec: &ContainerSpec,
+    container: &ObservedContainer,
+    observed: &Observed,
+    memory: &Memory,
+) -> Comparison {
+    let image = observed
+        .image_of
+        .get(&container.image_id.0)
+        .map(|image| &image.config);
+    let mut spec = spec.clone();
+    // References to other containers are compared by who they mean, not by the id of the moment.
+    for share in &service.shares {
+        let other = observed.of_service(&share.service).next();
+        crate::shares::apply(&mut spec, share, other.map(|other| &other.id));
+    }
+    compare(
+        &spec,
+        &service.contents,
+        container,
+        memory.baselines.get(&container.id),
+        image,
+    )
+}
+
+/// Lets a container that is made again keep the volumes that nobody named.
+fn carry_anonymous_volumes(
+    spec: &mut ContainerSpec,
+    declared: &[String],
+    mounts: &[EffectiveMount],
+) {
+    for mount in mounts.iter().filter(|mount| mount.is_anonymous_volume()) {
+        let wanted = spec.mounts.iter_mut().find(|wanted| {
+            wanted.target.trim_end_matches('/') == mount.target.trim_end_matches('/')
+        });
+        match wanted {
+            Some(MountSpec {
+                source: MountSource::Volume(volume),
+                ..
+            }) if volume.name.is_none() => {
+                volume.name.clone_from(&mount.volume);
+            }
+            Some(_) => {}
+            None if declared.iter().any(|target| {
+                target.trim_end_matches('/') == mount.target.trim_end_matches('/')
+            }) =>
+            {
+                spec.mounts.push(MountSpec {
+                    target: mount.target.clone(),
+                    read_only: !mount.writable,
+                    source: MountSource::Volume(VolumeMountSpec {
+                        name: mount.volume.clone(),
+                        ..VolumeMountSpec::default()
+                    }),
+                    consistency: None,
+                });
+            }
+            None => {}
+        }
+    }
+}
