@@ -4,8 +4,15 @@
 //! engine once; `plan` compares the two and decides everything, purely; `journal` writes down what is about
 //! to happen; `execute` carries a plan out and decides nothing. `undo` and `resume` are plans, too.
 
+mod compare;
+mod observe;
+mod plan;
+mod shares;
 mod wanted;
 
+pub use compare::{Baseline, Comparison, compare};
+pub use observe::{Names, observe};
+pub use plan::{Memory, PlanError, plan, plan_images};
 pub use wanted::{
     ConfigHashes, FileContent, Given, Instance, Unfit, WantedError, container_name, files_to_read,
     instance, wanted,
