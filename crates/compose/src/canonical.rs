@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::merge;
 use crate::port;
-use crate::problem::{Caution, Mistake, shown, shown_node};
+use crate::problem::{Caution, Mistake};
 use crate::source::Span;
 use crate::tree::{At, Entry, Map, Node, Value};
 use crate::volume;
@@ -225,7 +225,7 @@ fn mount(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
                 node.span,
                 at,
                 Mistake::BadVolume {
-                    spec: shown(at, text),
+                    spec: ctx.shown(node.span, at, text),
                     reason,
                 },
             );
@@ -247,7 +247,7 @@ fn device(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictnes
                 node.span,
                 at,
                 Mistake::BadDevice {
-                    spec: shown(at, text),
+                    spec: ctx.shown(node.span, at, text),
                 },
             );
             return;
@@ -281,7 +281,7 @@ fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
                     item.span,
                     &at,
                     Mistake::BadPort {
-                        spec: shown_node(&at, item),
+                        spec: ctx.shown_node(item, &at),
                         reason: "a port is a whole number".to_owned(),
                     },
                 );
@@ -297,7 +297,7 @@ fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
                 item.span,
                 &at,
                 Mistake::BadPort {
-                    spec: shown(&at, &spec),
+                    spec: ctx.shown(item.span, &at, &spec),
                     reason,
                 },
             ),

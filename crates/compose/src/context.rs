@@ -2,38 +2,95 @@
 
 use std::collections::HashMap;
 
-use crate::problem::{Caution, Mistake, Problem, Remark, Warning};
-use crate::source::{Sources, Span};
-use crate::tree::At;
+use bowline_model::{MASK, is_secret_key};
 
-/// A variable that took part in a value and had nothing to give.
+use crate::files::Files;
+use crate::problem::{Caution, Mistake, Problem, Remark, Warning, shown};
+use crate::source::{Sources, Span};
+use crate::tree::{At, Node, Size};
+
+/// A variable that took part in a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EmptyVariable {
+pub(crate) struct UsedVariable {
     pub(crate) name: String,
-    /// Whether it was set, to nothing, rather than not set at all.
-    pub(crate) is_set: bool,
+    pub(crate) state: State,
 }
+
+/// What a variable had to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Unset,
+    Empty,
+    Filled,
+}
+
+/// Mistakes that are kept; nobody reads more.
+const PROBLEM_LIMIT: usize = 100;
+
+/// Warnings that are kept.
+const WARNING_LIMIT: usize = 1000;
+
+/// Values that a project may have in all, everything counted that is copied while it is put together. One
+/// document may have fewer.
+const NODE_LIMIT: usize = 1_000_000;
+
+/// Bytes of text that may be copied while a project is put together.
+const TEXT_LIMIT: usize = 64 << 20;
+
+/// Files that may take part, repetitions counted.
+const FILE_LIMIT: usize = 1000;
 
 /// The desk on which a project is put together.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
+    pub(crate) files: Files,
     pub(crate) sources: Sources,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Warning>,
-    /// Empty variables by the scalar in which they were used.
-    pub(crate) empty_variables: HashMap<Span, Vec<EmptyVariable>>,
+    /// Variables by the scalar in which they were used, where they matter for what is said about it: those
+    /// that were empty, and those that are secret.
+    pub(crate) variables: HashMap<Span, Vec<UsedVariable>>,
+    spent: Size,
+    files_read: usize,
 }
 
 impl Context {
     /// An empty desk for a user who stands in this folder.
-    pub(crate) fn in_folder(current_dir: &str) -> Self {
+    pub(crate) fn new(files: &Files, current_dir: &str) -> Self {
         Self {
+            files: files.clone(),
             sources: Sources {
                 current_dir: current_dir.to_owned(),
                 ..Sources::default()
             },
             ..Self::default()
         }
+    }
+
+    /// Reads a text file, unless too many were read already.
+    pub(crate) fn read(&mut self, path: &str, kind: &'static str) -> Result<String, Mistake> {
+        self.files_read += 1;
+        if self.files_read > FILE_LIMIT {
+            return Err(Mistake::TooManyFiles { limit: FILE_LIMIT });
+        }
+        self.files.read(path, kind)
+    }
+
+    /// Counts what is about to be copied; says whether that is still within bounds, and reports it if not.
+    pub(crate) fn spend(&mut self, size: Size, span: Span) -> bool {
+        self.spent.nodes = self.spent.nodes.saturating_add(size.nodes);
+        self.spent.bytes = self.spent.bytes.saturating_add(size.bytes);
+        let mistake = if self.spent.nodes > NODE_LIMIT {
+            Mistake::TooManyNodes { limit: NODE_LIMIT }
+        } else if self.spent.bytes > TEXT_LIMIT {
+            Mistake::TooMuchText { limit: TEXT_LIMIT }
+        } else {
+            return true;
+        };
+        if !self.problems.iter().any(|problem| problem.what == mistake) {
+            self.fail_at(span, String::new(), mistake);
+        }
+        false
     }
 
     /// Reports a mistake at a path of the tree.
@@ -46,6 +103,11 @@ impl Context {
         self.fail_with(span, path, mistake, Vec::new());
     }
 
+    /// Reports a mistake that is not in a place of any file.
+    pub(crate) fn refuse(&mut self, mistake: Mistake) {
+        self.fail_at(Span::NOWHERE, String::new(), mistake);
+    }
+
     /// Reports a mistake with hints of its own; what empty variables did to the value is added to them.
     pub(crate) fn fail_with(
         &mut self,
@@ -54,16 +116,22 @@ impl Context {
         mistake: Mistake,
         mut hints: Vec<String>,
     ) {
-        for variable in self.empty_variables.get(&span).into_iter().flatten() {
-            let state = if variable.is_set {
-                "is set to nothing"
-            } else {
-                "is not set"
+        if self.is_full() {
+            return;
+        }
+        let empty = self.variables.get(&span).into_iter().flatten();
+        for variable in empty.filter(|variable| variable.state != State::Filled) {
+            let name = &variable.name;
+            let state = match variable.state {
+                State::Unset => "is not set",
+                State::Empty | State::Filled => "is set to nothing",
             };
-            hints.push(format!(
-                "the variable `{}` {state}; set it, or give it a default: `${{{}:-…}}`",
-                variable.name, variable.name
-            ));
+            let hint = format!(
+                "the variable `{name}` {state}; set it, or give it a default: `${{{name}:-…}}`"
+            );
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
         }
         hints.extend(mistake.hints());
         let problem = Problem {
@@ -72,8 +140,19 @@ impl Context {
             hints,
             span,
         };
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        if self.problems.contains(&problem) {
+            return;
+        }
+        self.problems.push(problem);
+        if self.is_full() {
+            self.problems.push(Problem {
+                what: Mistake::TooManyMistakes {
+                    limit: PROBLEM_LIMIT,
+                },
+                path: String::new(),
+                hints: Vec::new(),
+                span: Span::NOWHERE,
+            });
         }
     }
 
@@ -90,12 +169,42 @@ impl Context {
             path,
             span,
         };
-        if !self.warnings.contains(&warning) {
+        if self.warnings.len() < WARNING_LIMIT && !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
     }
 
     pub(crate) fn has_failed(&self) -> bool {
         !self.problems.is_empty()
+    }
+
+    /// Tells whether further mistakes will not be kept, so that nothing has to be worked out about them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() >= PROBLEM_LIMIT
+    }
+
+    /// Tells whether a variable with a secret name took part in a scalar.
+    pub(crate) fn is_secret(&self, span: Span) -> bool {
+        let variables = self.variables.get(&span).into_iter().flatten();
+        variables
+            .filter(|variable| variable.state == State::Filled)
+            .any(|variable| is_secret_key(&variable.name))
+    }
+
+    /// The text of a value for a message, see [`shown`]; masked too where it came out of a secret variable.
+    pub(crate) fn shown(&self, span: Span, at: &At<'_>, text: &str) -> String {
+        if self.is_secret(span) {
+            MASK.to_owned()
+        } else {
+            shown(at, text)
+        }
+    }
+
+    /// Like [`shown`](Self::shown), for a value that may not be a scalar.
+    pub(crate) fn shown_node(&self, node: &Node, at: &At<'_>) -> String {
+        node.value.scalar_text().map_or_else(
+            || node.value.kind().to_owned(),
+            |text| self.shown(node.span, at, &text),
+        )
     }
 }

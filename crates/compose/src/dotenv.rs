@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::context::State;
 use crate::interpolate::{Lookup, TemplateError, substitute};
 
 /// What is wrong with an environment file.
@@ -10,6 +11,25 @@ pub(crate) struct EnvError {
     /// From 1.
     pub(crate) line: usize,
     pub(crate) reason: String,
+    /// What to do about it.
+    pub(crate) hint: Option<&'static str>,
+}
+
+/// What a line without a name most often comes from.
+const QUOTE: &str = "a value of several lines stands in quotes, with `NAME=` before it";
+
+/// A name that holds white space is not repeated: it may be a line of a private key.
+const SPACE_IN_NAME: &str = "the name of a variable contains a space";
+
+/// Bytes that variables may add to the values of one file.
+const TEXT_LIMIT: usize = 16 << 20;
+
+/// A variable without a value that a file refers to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unset {
+    /// From 1.
+    pub(crate) line: usize,
+    pub(crate) name: String,
 }
 
 /// Reads an environment file into `out`, over what is there.
@@ -20,26 +40,28 @@ pub(crate) fn parse(
     text: &str,
     out: &mut BTreeMap<String, String>,
     lookup: Lookup<'_>,
-) -> Result<(), EnvError> {
+) -> Result<Vec<Unset>, EnvError> {
     let mut reader = Reader {
         rest: text.strip_prefix('\u{feff}').unwrap_or(text),
         line: 1,
+        grown: 0,
+        unset: Vec::new(),
     };
     while reader.skip_to_statement() {
         let (key, inherited) = reader.key()?;
         if key.contains(' ') {
-            return reader.fail(format!("the name `{key}` contains a space"));
+            return reader.fail(SPACE_IN_NAME, Some(QUOTE));
         }
         if inherited {
             if let Some(value) = lookup(&key) {
-                out.insert(key, value);
+                out.insert(key, value.to_owned());
             }
             continue;
         }
         let value = reader.value(out, lookup)?;
         out.insert(key, value);
     }
-    Ok(())
+    Ok(reader.unset)
 }
 
 /// Reads an environment file in the `raw` format: values are taken as they stand, without quotes, variables
@@ -48,7 +70,7 @@ pub(crate) fn parse_raw(
     text: &str,
     out: &mut BTreeMap<String, String>,
     lookup: Lookup<'_>,
-) -> Result<(), EnvError> {
+) -> Result<Vec<Unset>, EnvError> {
     for (index, line) in text
         .strip_prefix('\u{feff}')
         .unwrap_or(text)
@@ -65,19 +87,26 @@ pub(crate) fn parse_raw(
         if key.is_empty() || key.contains(char::is_whitespace) {
             return Err(EnvError {
                 line: index + 1,
-                reason: "the name is missing or contains a space".to_owned(),
+                reason: "the name of a variable is missing or contains a space".to_owned(),
+                hint: None,
             });
         }
-        if let Some(value) = value.map(str::to_owned).or_else(|| lookup(key)) {
+        if let Some(value) = value
+            .map(str::to_owned)
+            .or_else(|| lookup(key).map(str::to_owned))
+        {
             out.insert(key.to_owned(), value);
         }
     }
-    Ok(())
+    Ok(Vec::new())
 }
 
 struct Reader<'a> {
     rest: &'a str,
     line: usize,
+    /// Bytes that came out of variables so far.
+    grown: usize,
+    unset: Vec<Unset>,
 }
 
 /// White space that does not end a line.
@@ -88,11 +117,16 @@ fn is_blank(c: char) -> bool {
     )
 }
 
-impl<'a> Reader<'a> {
-    fn fail<T>(&self, reason: String) -> Result<T, EnvError> {
+impl Reader<'_> {
+    fn fail<T>(
+        &self,
+        reason: impl Into<String>,
+        hint: Option<&'static str>,
+    ) -> Result<T, EnvError> {
         Err(EnvError {
             line: self.line,
-            reason,
+            reason: reason.into(),
+            hint,
         })
     }
 
@@ -129,7 +163,7 @@ impl<'a> Reader<'a> {
                     self.rest = source[at + 1..].trim_start_matches(is_blank);
                     if c == '\n' {
                         if key.contains(' ') {
-                            return self.fail(format!("the name `{key}` contains a space"));
+                            return self.fail(SPACE_IN_NAME, Some(QUOTE));
                         }
                         self.line += 1;
                     }
@@ -138,9 +172,8 @@ impl<'a> Reader<'a> {
                 '_' | '.' | '-' | '[' | ']' => {}
                 c if is_blank(c) || c.is_alphanumeric() => {}
                 c => {
-                    return self.fail(format!(
-                        "unexpected character `{c}` in the name of a variable"
-                    ));
+                    let reason = format!("unexpected character `{c}` in the name of a variable");
+                    return self.fail(reason, Some(QUOTE));
                 }
             }
         }
@@ -153,16 +186,15 @@ impl<'a> Reader<'a> {
         known: &BTreeMap<String, String>,
         lookup: Lookup<'_>,
     ) -> Result<String, EnvError> {
-        match self.rest.chars().next() {
-            Some(quote @ ('"' | '\'')) => self.quoted(quote, known, lookup),
-            _ => {
-                let line = self.rest.split('\n').next().unwrap_or("");
-                self.rest = self.rest.get(line.len() + 1..).unwrap_or("");
-                self.line += 1;
-                let value = line.split(" #").next().unwrap_or("").trim_end();
-                self.expand(value, known, lookup)
-            }
+        if let Some(quote @ ('"' | '\'')) = self.rest.chars().next() {
+            return self.quoted(quote, known, lookup);
         }
+        let line = self.rest.split('\n').next().unwrap_or("");
+        let value = line.split(" #").next().unwrap_or("").trim_end();
+        let value = self.expand(value, known, lookup);
+        self.rest = self.rest.get(line.len() + 1..).unwrap_or("");
+        self.line += 1;
+        value
     }
 
     fn quoted(
@@ -201,29 +233,47 @@ impl<'a> Reader<'a> {
             };
         }
         self.line = begin;
-        self.fail("a quote is not closed".to_owned())
+        self.fail(
+            "a quote is not closed",
+            Some("add the same quote where the value ends"),
+        )
     }
 
     fn expand(
-        &self,
+        &mut self,
         value: &str,
         known: &BTreeMap<String, String>,
         lookup: Lookup<'_>,
     ) -> Result<String, EnvError> {
-        let lookup = |name: &str| lookup(name).or_else(|| known.get(name).cloned());
-        substitute(value, &lookup)
-            .map(|substituted| substituted.text)
-            .or_else(|error| match error {
-                TemplateError::Invalid => self.fail(
-                    "the value has an invalid `${…}`; write `$$` for a literal dollar sign"
-                        .to_owned(),
-                ),
-                TemplateError::Required { name, message, .. } => self.fail(format!(
-                    "the required variable `{name}` is missing: {message}"
-                )),
-            })
+        let both = |name: &str| lookup(name).or_else(|| known.get(name).map(String::as_str));
+        let substituted = match substitute(value, &both) {
+            Ok(substituted) => substituted,
+            Err(TemplateError::Invalid) => {
+                let hint =
+                    "write `$$` for a literal dollar sign, or put the value in single quotes";
+                return self.fail("the value has an invalid `${…}`", Some(hint));
+            }
+            Err(TemplateError::Required { name, message, .. }) => {
+                let reason = format!("the required variable `{name}` is missing: {message}");
+                return self.fail(reason, None);
+            }
+            Err(TemplateError::TooLong) => return self.fail(TOO_LONG, None),
+        };
+        let unset = substituted.used.into_iter();
+        let unset = unset.filter(|variable| variable.state == State::Unset);
+        self.unset.extend(unset.map(|variable| Unset {
+            line: self.line,
+            name: variable.name,
+        }));
+        self.grown += substituted.grown;
+        if self.grown > TEXT_LIMIT {
+            return self.fail(TOO_LONG, None);
+        }
+        Ok(substituted.text)
     }
 }
+
+const TOO_LONG: &str = "the variables in these values hold too much text";
 
 /// Replaces the escapes of a double-quoted value. `\$` becomes `$$`, so that it stays a dollar sign.
 fn unescape(text: &str) -> String {
@@ -284,9 +334,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<(String, String)>, EnvError> {
         let mut out = BTreeMap::new();
-        parse(text, &mut out, &|name| {
-            (name == "OUTER").then(|| "outer".to_owned())
-        })?;
+        parse(text, &mut out, &|name| (name == "OUTER").then_some("outer"))?;
         Ok(out.into_iter().collect())
     }
 

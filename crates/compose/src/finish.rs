@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::context::Context;
 use crate::paths;
-use crate::problem::{Mistake, shown_node};
+use crate::problem::Mistake;
 use crate::source::Span;
 use crate::tree::{At, Entry, Map, Node, Value};
 
@@ -77,7 +77,7 @@ pub(crate) fn check(ctx: &mut Context, node: &Node, at: &At<'_>) {
                     ip.span,
                     &at,
                     Mistake::BadValue {
-                        value: shown_node(&at, ip),
+                        value: ctx.shown_node(ip, &at),
                         wanted: "an address",
                     },
                 );

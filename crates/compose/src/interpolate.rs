@@ -3,16 +3,27 @@
 //! Follows what Compose does down to its oddities: the first operator in the text decides, a default reaches
 //! to the brace that closes it, what follows is replaced in turn, and names are looked up as written.
 
-use crate::context::{Context, EmptyVariable};
-use crate::problem::{Caution, Mistake, shown};
+use std::fmt;
+
+use bowline_model::{MASK, is_secret_key};
+
+use crate::context::{Context, State, UsedVariable};
+use crate::problem::{Caution, Mistake, mask_text, shown};
 use crate::schema;
-use crate::tree::{At, Node, Value};
+use crate::source::Span;
+use crate::tree::{At, Node, Size, Value};
 
 /// Looks up a variable; nothing means that it is not set.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
 
 /// How deep defaults may stand in defaults.
 const DEPTH_LIMIT: usize = 64;
+
+/// Bytes that variables may add to one value.
+const TEXT_LIMIT: usize = 1 << 20;
+
+/// Uses of variables that are remembered of one value.
+const USES_LIMIT: usize = 16;
 
 /// What went wrong in a template.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,17 +36,42 @@ pub(crate) enum TemplateError {
         is_set: bool,
         message: String,
     },
+    /// Its variables hold more than anybody means.
+    TooLong,
+}
+
+impl TemplateError {
+    /// The same as a mistake in a field.
+    fn into_mistake(self, shown: impl Fn(&str) -> String, template: &str) -> Mistake {
+        match self {
+            Self::Invalid => Mistake::BadTemplate {
+                template: shown(template),
+            },
+            Self::Required {
+                name,
+                is_set,
+                message,
+            } => Mistake::RequiredVariable {
+                name,
+                state: if is_set { "is empty" } else { "is not set" },
+                message: shown(&message),
+            },
+            Self::TooLong => Mistake::TooMuchText { limit: TEXT_LIMIT },
+        }
+    }
 }
 
 /// A template with its variables replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Substituted {
     pub(crate) text: String,
-    /// Variables that had nothing to give and no default.
-    pub(crate) empty: Vec<EmptyVariable>,
+    /// The variables in it that were empty or are secret.
+    pub(crate) used: Vec<UsedVariable>,
+    /// Bytes that came out of variables, those included that were not used in the end.
+    pub(crate) grown: usize,
 }
 
-/// The ways to write what a variable falls back to, in the order in which equal positions are decided.
+/// The ways to write what a variable falls back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
     Require { or_empty: bool },
@@ -53,7 +89,7 @@ const OPERATORS: &[(&str, Operator)] = &[
 ];
 
 /// A variable as it stands in a template.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VariableUse {
     /// Its name.
     pub name: String,
@@ -63,6 +99,22 @@ pub struct VariableUse {
     pub presence: String,
     /// Whether the project cannot be loaded without it.
     pub required: bool,
+}
+
+impl fmt::Debug for VariableUse {
+    /// Masks what stands in for a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |text: &str| match is_secret_key(&self.name) && !text.is_empty() {
+            true => MASK.to_owned(),
+            false => mask_text(text),
+        };
+        f.debug_struct("VariableUse")
+            .field("name", &self.name)
+            .field("default", &shown(&self.default))
+            .field("presence", &shown(&self.presence))
+            .field("required", &self.required)
+            .finish()
+    }
 }
 
 /// Replaces the variables of a template.
@@ -85,24 +137,13 @@ fn expand(
     while let Some(at) = rest.find('$') {
         out.text.push_str(&rest[..at]);
         rest = &rest[at..];
-        match next_part(rest)? {
-            Part::Dollar => {
-                out.text.push('$');
-                rest = &rest[2..];
-            }
-            Part::Literal => {
-                out.text.push('$');
-                rest = &rest[1..];
-            }
-            Part::Named(name) => {
-                push_variable(name, lookup, out);
-                rest = &rest[1 + name.len()..];
-            }
-            Part::Braced(braced) => {
-                expand_braced(braced, lookup, out, depth)?;
-                rest = &rest[braced.len()..];
-            }
+        let part = next_part(rest)?;
+        match part {
+            Part::Dollar | Part::Literal => out.text.push('$'),
+            Part::Named(name) => out.push_variable(name, lookup(name))?,
+            Part::Braced(inside) => expand_braced(inside, lookup, out, depth)?,
         }
+        rest = &rest[part.len()..];
     }
     out.text.push_str(rest);
     Ok(())
@@ -115,9 +156,20 @@ enum Part<'a> {
     Literal,
     /// `$NAME`
     Named(&'a str),
-    /// From `${` to the last brace on the line that could close it; what follows the first one that does is
-    /// replaced in turn.
+    /// What stands between `${` and the brace that closes it.
     Braced(&'a str),
+}
+
+impl Part<'_> {
+    /// How much of the template this is.
+    fn len(&self) -> usize {
+        match self {
+            Part::Dollar => "$$".len(),
+            Part::Literal => "$".len(),
+            Part::Named(name) => "$".len() + name.len(),
+            Part::Braced(inside) => "${}".len() + inside.len(),
+        }
+    }
 }
 
 /// Looks at what begins with the `$` at the start of `text`.
@@ -136,15 +188,14 @@ fn next_part(text: &str) -> Result<Part<'_>, TemplateError> {
     let name = name_len(inside);
     let behind = &inside[name..];
     if name > 0 && behind.starts_with('}') {
-        return Ok(Part::Braced(&text[..2 + name + 1]));
+        return Ok(Part::Braced(&inside[..name]));
     }
     let has_operator = behind
         .strip_prefix(':')
         .unwrap_or(behind)
         .starts_with(['-', '+', '?']);
-    let line = behind.split('\n').next().unwrap_or("");
-    match line.rfind('}') {
-        Some(end) if name > 0 && has_operator => Ok(Part::Braced(&text[..2 + name + end + 1])),
+    match closing_brace(text) {
+        Some(end) if name > 0 && has_operator => Ok(Part::Braced(&text["${".len()..end])),
         _ => Err(TemplateError::Invalid),
     }
 }
@@ -161,136 +212,160 @@ fn name_len(text: &str) -> usize {
     }
 }
 
-fn push_variable(name: &str, lookup: Lookup<'_>, out: &mut Substituted) {
-    match lookup(name) {
-        Some(value) => {
-            if value.is_empty() {
-                out.empty.push(EmptyVariable {
-                    name: name.to_owned(),
-                    is_set: true,
-                });
-            }
-            out.text.push_str(&value);
-        }
-        None => out.empty.push(EmptyVariable {
-            name: name.to_owned(),
-            is_set: false,
-        }),
-    }
-}
-
-fn expand_braced(
-    braced: &str,
-    lookup: Lookup<'_>,
-    out: &mut Substituted,
-    depth: usize,
-) -> Result<(), TemplateError> {
-    let end = closing_brace(braced).unwrap_or(braced.len() - 1);
-    let inside = &braced[2..end];
-    let behind = &braced[end + 1..];
-    let first = OPERATORS
-        .iter()
-        .filter_map(|(sign, operator)| Some((braced.find(sign)?, *sign, *operator)))
-        .min_by_key(|(at, ..)| *at);
-    let Some((sign, operator)) = first
-        .map(|(_, sign, operator)| (sign, operator))
-        .filter(|(sign, _)| inside.contains(sign))
-    else {
-        push_variable(inside, lookup, out);
-        return Ok(());
-    };
-    let (name, operand) = inside.split_once(sign).unwrap_or((inside, ""));
-    let value = lookup(name);
-    let is_there = |or_empty: bool| {
-        value
-            .as_deref()
-            .is_some_and(|value| !or_empty || !value.is_empty())
-    };
-    match operator {
-        Operator::Require { or_empty } if !is_there(or_empty) => {
-            let mut message = Substituted::default();
-            expand(operand, lookup, &mut message, depth + 1)?;
-            return Err(TemplateError::Required {
-                name: name.to_owned(),
-                is_set: value.is_some(),
-                message: message.text,
-            });
-        }
-        Operator::Default { or_empty } if !is_there(or_empty) => {
-            expand(operand, lookup, out, depth + 1)?
-        }
-        Operator::Presence { or_empty } if is_there(or_empty) => {
-            expand(operand, lookup, out, depth + 1)?
-        }
-        _ => {
-            // The operand is not used, but it has to be well formed all the same.
-            expand(operand, lookup, &mut Substituted::default(), depth + 1)?;
-            out.text.push_str(value.as_deref().unwrap_or(""));
-        }
-    }
-    expand(behind, lookup, out, depth + 1)
-}
-
 /// Where the brace that opens the text is closed, counted as Compose counts: what follows an opening brace
-/// is not looked at.
+/// is not looked at. A brace that nothing closes reaches to the last one on its line.
 fn closing_brace(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let (mut depth, mut at) = (0, 0);
-    while at < bytes.len() {
+    let (mut depth, mut at, mut last) = (0, 0, None);
+    while at < bytes.len() && bytes[at] != b'\n' {
         if bytes[at] == b'}' {
             depth -= 1;
             if depth == 0 {
                 return Some(at);
             }
+            last = Some(at);
         }
         if bytes[at] == b'{' {
             depth += 1;
             at += 1;
+            if bytes.get(at) == Some(&b'}') {
+                last = Some(at);
+            }
+            if bytes.get(at) == Some(&b'\n') {
+                break;
+            }
         }
         at += 1;
     }
-    None
+    last
+}
+
+impl Substituted {
+    fn push_variable(&mut self, name: &str, value: Option<&str>) -> Result<(), TemplateError> {
+        let state = match value {
+            None => State::Unset,
+            Some("") => State::Empty,
+            Some(_) => State::Filled,
+        };
+        let used = UsedVariable {
+            name: name.to_owned(),
+            state,
+        };
+        let matters = state != State::Filled || is_secret_key(name);
+        if matters && self.used.len() < USES_LIMIT && !self.used.contains(&used) {
+            self.used.push(used);
+        }
+        self.push_value(value.unwrap_or(""))
+    }
+
+    fn push_value(&mut self, value: &str) -> Result<(), TemplateError> {
+        self.text.push_str(value);
+        self.grow(value.len())
+    }
+
+    fn grow(&mut self, bytes: usize) -> Result<(), TemplateError> {
+        self.grown += bytes;
+        if self.grown > TEXT_LIMIT {
+            return Err(TemplateError::TooLong);
+        }
+        Ok(())
+    }
+}
+
+fn expand_braced(
+    inside: &str,
+    lookup: Lookup<'_>,
+    out: &mut Substituted,
+    depth: usize,
+) -> Result<(), TemplateError> {
+    // The operator that stands first decides.
+    let first = OPERATORS
+        .iter()
+        .filter_map(|(sign, operator)| Some((inside.find(sign)?, *sign, *operator)))
+        .min_by_key(|(at, ..)| *at);
+    let Some((at, sign, operator)) = first else {
+        return out.push_variable(inside, lookup(inside));
+    };
+    let (name, operand) = (&inside[..at], &inside[at + sign.len()..]);
+    let value = lookup(name);
+    let is_there = |or_empty: bool| value.is_some_and(|value| !or_empty || !value.is_empty());
+    match operator {
+        Operator::Require { or_empty } if !is_there(or_empty) => {
+            // The message is for showing, so the secrets in it are not for using.
+            let masked = |name: &str| match is_secret_key(name) {
+                true => Some(MASK),
+                false => lookup(name),
+            };
+            let mut message = Substituted::default();
+            expand(operand, &masked, &mut message, depth + 1)?;
+            Err(TemplateError::Required {
+                name: name.to_owned(),
+                is_set: value.is_some(),
+                message: message.text,
+            })
+        }
+        Operator::Default { or_empty } if !is_there(or_empty) => {
+            expand(operand, lookup, out, depth + 1)
+        }
+        Operator::Presence { or_empty } if is_there(or_empty) => {
+            expand(operand, lookup, out, depth + 1)
+        }
+        _ => {
+            // The operand is not used, but it has to be well formed all the same.
+            let mut unused = Substituted::default();
+            expand(operand, lookup, &mut unused, depth + 1)?;
+            out.grow(unused.grown)?;
+            match value {
+                Some(value) if !value.is_empty() => out.push_variable(name, Some(value)),
+                _ => Ok(()),
+            }
+        }
+    }
 }
 
 /// Lists the variables of a template, those in defaults included.
 pub(crate) fn variables(template: &str, found: &mut Vec<VariableUse>) {
+    variables_within(template, found, 0);
+}
+
+fn variables_within(template: &str, found: &mut Vec<VariableUse>, depth: usize) {
+    if depth > DEPTH_LIMIT {
+        return;
+    }
     let mut rest = template;
     while let Some(at) = rest.find('$') {
         rest = &rest[at..];
-        match next_part(rest) {
-            Ok(Part::Dollar) => rest = &rest[2..],
-            Ok(Part::Literal) | Err(_) => rest = &rest[1..],
-            Ok(Part::Named(name)) => {
-                found.push(VariableUse {
-                    name: name.to_owned(),
-                    default: String::new(),
-                    presence: String::new(),
-                    required: false,
-                });
-                rest = &rest[1 + name.len()..];
-            }
-            Ok(Part::Braced(braced)) => {
-                let end = closing_brace(braced).unwrap_or(braced.len() - 1);
-                braced_variable(&braced[2..end], found);
-                rest = &rest[end + 1..];
+        let part = next_part(rest).unwrap_or(Part::Literal);
+        match part {
+            Part::Dollar | Part::Literal => {}
+            Part::Named(name) => found.push(VariableUse {
+                name: name.to_owned(),
+                default: String::new(),
+                presence: String::new(),
+                required: false,
+            }),
+            Part::Braced(inside) => {
+                let variable = braced_variable(inside);
+                let operands = [variable.default.clone(), variable.presence.clone()];
+                found.push(variable);
+                for operand in operands {
+                    variables_within(&operand, found, depth + 1);
+                }
             }
         }
+        rest = &rest[part.len()..];
     }
 }
 
-fn braced_variable(inside: &str, found: &mut Vec<VariableUse>) {
+fn braced_variable(inside: &str) -> VariableUse {
     let (name, rest) = inside.split_at(name_len(inside));
     let operand = |signs: &[&str]| signs.iter().find_map(|sign| rest.strip_prefix(sign));
-    let default = operand(&[":-", "-"]).unwrap_or("");
-    let presence = operand(&[":+", "+"]).unwrap_or("");
-    found.push(VariableUse {
+    VariableUse {
         name: name.to_owned(),
-        default: default.to_owned(),
-        presence: presence.to_owned(),
+        default: operand(&[":-", "-"]).unwrap_or("").to_owned(),
+        presence: operand(&[":+", "+"]).unwrap_or("").to_owned(),
         required: operand(&[":?", "?"]).is_some(),
-    });
-    variables(default, found);
-    variables(presence, found);
+    }
 }
 
 /// Replaces the variables in all values of a tree, and reads numbers and booleans where a field wants them.
@@ -323,55 +398,42 @@ pub(crate) fn tree(ctx: &mut Context, node: &mut Node, at: &At<'_>, lookup: Look
 
 fn scalar(
     ctx: &mut Context,
-    span: crate::source::Span,
+    span: Span,
     text: &str,
     at: &At<'_>,
     lookup: Lookup<'_>,
 ) -> Option<String> {
     match substitute(text, lookup) {
-        Ok(Substituted { text, empty }) => {
-            for variable in empty.iter().filter(|variable| !variable.is_set) {
-                ctx.warn(
-                    span,
-                    at,
-                    Caution::UnsetVariable {
-                        name: variable.name.clone(),
-                    },
-                );
+        Ok(Substituted { text, used, grown }) => {
+            for variable in used
+                .iter()
+                .filter(|variable| variable.state == State::Unset)
+            {
+                let name = variable.name.clone();
+                ctx.warn(span, at, Caution::UnsetVariable { name });
             }
-            if !empty.is_empty() {
-                ctx.empty_variables.insert(span, empty);
+            if !used.is_empty() {
+                ctx.variables.insert(span, used);
             }
-            Some(text)
+            ctx.spend(Size::of_text(grown), span).then_some(text)
         }
-        Err(TemplateError::Invalid) => {
-            ctx.fail(
-                span,
-                at,
-                Mistake::BadTemplate {
-                    template: shown(at, text),
-                },
-            );
-            None
-        }
-        Err(TemplateError::Required {
-            name,
-            is_set,
-            message,
-        }) => {
-            let state = if is_set { "is empty" } else { "is not set" };
-            ctx.fail(
-                span,
-                at,
-                Mistake::RequiredVariable {
-                    name,
-                    state,
-                    message: shown(at, &message),
-                },
-            );
+        Err(error) => {
+            report(ctx, span, at, text, error);
             None
         }
     }
+}
+
+/// Reports what is wrong with a template.
+pub(crate) fn report(
+    ctx: &mut Context,
+    span: Span,
+    at: &At<'_>,
+    template: &str,
+    error: TemplateError,
+) {
+    let mistake = error.into_mistake(|text| shown(at, text), template);
+    ctx.fail(span, at, mistake);
 }
 
 #[cfg(test)]
@@ -380,8 +442,8 @@ mod tests {
 
     fn with(template: &str) -> Result<String, TemplateError> {
         let lookup = |name: &str| match name {
-            "SET" | "set" => Some("value".to_owned()),
-            "EMPTY" => Some(String::new()),
+            "SET" | "set" => Some("value"),
+            "EMPTY" => Some(""),
             _ => None,
         };
         substitute(template, &lookup).map(|substituted| substituted.text)

@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 
 use crate::context::Context;
-use crate::problem::{Mistake, shown_node};
+use crate::problem::Mistake;
 use crate::source::Span;
 use crate::tree::{At, Entry, Map, Node, Value};
 use crate::volume;
@@ -381,7 +381,7 @@ fn identify(ctx: &mut Context, identity: Identity, item: &Node, at: &At<'_>) -> 
                     item.span,
                     at,
                     Mistake::BadVolume {
-                        spec: shown_node(at, item),
+                        spec: ctx.shown_node(item, at),
                         reason,
                     },
                 );

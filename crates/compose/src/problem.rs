@@ -3,10 +3,10 @@
 //! One variant for one mistake, with typed fields; the wording stands here and nowhere else. A value that
 //! may be secret never gets into a variant: [`shown`] masks it first.
 
-use bowline_model::{MASK, is_secret_key, mask_passwords};
+use bowline_model::{MASK, is_secret_key, mask_line, mask_passwords};
 
 use crate::source::Span;
-use crate::tree::{At, Node};
+use crate::tree::At;
 
 /// Something said about a field of the user's files.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,6 +81,14 @@ pub enum Mistake {
     AliasCycle,
     #[error("more than {limit} values once aliases are expanded")]
     TooManyNodes { limit: usize },
+    #[error("more than {limit} bytes of text once variables and aliases are replaced")]
+    TooMuchText { limit: usize },
+    #[error("nested more than {limit} levels deep")]
+    NestedTooDeep { limit: usize },
+    #[error("more than {limit} files take part")]
+    TooManyFiles { limit: usize },
+    #[error("there are more mistakes; these are the first {limit}")]
+    TooManyMistakes { limit: usize },
     #[error("only mappings can be merged with `<<`, and this is {found}")]
     BadMerge { found: &'static str },
     #[error("a Compose file is a mapping, and this is {found}")]
@@ -180,6 +188,8 @@ pub enum Mistake {
         found: &'static str,
         other: &'static str,
     },
+    #[error("a chain of more than {limit} `{of}`")]
+    ChainTooLong { of: &'static str, limit: usize },
     #[error("`extends` goes in a circle: {}", chain.join(" → "))]
     ExtendsCycle { chain: Vec<String> },
     #[error("cannot extend `{base}`: no such service in `{file}`")]
@@ -387,40 +397,43 @@ fn list(items: &[&str]) -> String {
     }
 }
 
-/// The text of a value for a message: masked where its key says that it is secret, shortened where it is long.
+/// The text of a value for a message: one line, masked where its key says that it is secret, shortened where
+/// it is long. Call it through [`Context::shown`](crate::context::Context::shown), which knows more.
 pub(crate) fn shown(at: &At<'_>, text: &str) -> String {
-    let hides = |step: &&str| matches!(*step, "environment" | "args" | "labels" | "content");
+    let hides = |step: &&str| matches!(*step, "environment" | "args" | "labels");
     let steps = at.steps();
-    if steps.iter().any(hides)
-        && (steps.contains(&"content")
-            || steps.last().is_some_and(|key| is_secret_key(key))
-            || text
-                .split_once('=')
-                .is_some_and(|(key, _)| is_secret_key(key)))
+    if steps.contains(&"content")
+        || steps.iter().any(hides) && steps.last().is_some_and(|key| is_secret_key(key))
     {
-        return match text.split_once('=') {
-            Some((key, _)) if steps.last() == Some(&"[]") => format!("{key}={MASK}"),
-            _ => MASK.to_owned(),
-        };
+        return MASK.to_owned();
     }
-    let masked = mask_passwords(text);
-    if masked.chars().count() > 80 {
-        masked
-            .chars()
-            .take(79)
-            .chain(std::iter::once('…'))
-            .collect()
+    let (line, more) = text
+        .split_once('\n')
+        .map_or((text, false), |(line, _)| (line, true));
+    // The name of a volume is no key, whatever it sounds like.
+    let masked = if steps
+        .iter()
+        .any(|step| matches!(*step, "volumes" | "ports"))
+    {
+        mask_passwords(line)
     } else {
-        masked
+        mask_line(line)
+    };
+    let mut shown: String = masked.chars().take(SHOWN_CHARS).collect();
+    if more || shown.len() < masked.len() {
+        shown.push('…');
     }
+    shown
 }
 
-/// Like [`shown`], for a value that may not be a scalar.
-pub(crate) fn shown_node(at: &At<'_>, node: &Node) -> String {
-    node.value
-        .scalar_text()
-        .map_or_else(|| node.value.kind().to_owned(), |text| shown(at, &text))
+/// A text without the secrets that can be told by their keys.
+pub(crate) fn mask_text(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(mask_line).collect();
+    lines.join("\n")
 }
+
+/// The most characters of a value that a message shows.
+const SHOWN_CHARS: usize = 79;
 
 /// The candidate closest to `name`, if one is close enough to be a slip of the fingers.
 pub(crate) fn nearest<'a>(

@@ -1,21 +1,22 @@
 //! The two ways to load: as a project, or as the merged tree with its variables still in place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use bowline_model::{
-    EnvFile, FileObject, LanguageModel, Network, Origins, Pairs, Project, Secret, Service, Volume,
+    FileObject, LanguageModel, Network, Origins, Project, Secret, Service, Volume,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::consistency;
 use crate::context::Context;
-use crate::dotenv;
+use crate::env_files;
 use crate::files;
-use crate::finish::{self, Environment, VALUE_KEY};
-use crate::interpolate::{self, TemplateError, VariableUse};
+use crate::finish::{self, VALUE_KEY};
+use crate::interpolate::{self, VariableUse};
 use crate::load::{self, Loader};
-use crate::problem::{Caution, Mistake, shown};
+use crate::problem::{Caution, Mistake};
 use crate::report::{LoadError, Report};
 use crate::request::{self, Located, Request};
 use crate::schema::{self, ROOT};
@@ -33,11 +34,20 @@ pub struct Loaded {
 }
 
 /// A loaded tree: merged and in its long forms, with its variables still in place.
-#[derive(Debug)]
 pub struct Model {
     root: Node,
     /// What is legal and probably not meant.
     pub warnings: Report<Caution>,
+}
+
+impl fmt::Debug for Model {
+    /// Names the services without showing values: any of them may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("services", &self.services())
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Loads a project.
@@ -46,7 +56,7 @@ pub struct Model {
 ///
 /// All independent mistakes that were found, with their places.
 pub fn load(request: &Request) -> Result<Loaded, LoadError> {
-    let mut ctx = Context::in_folder(&request.current_dir);
+    let mut ctx = Context::new(&request.read_from, &request.current_dir);
     let project = load_project(&mut ctx, request);
     match project {
         Some(project) if !ctx.has_failed() => Ok(Loaded {
@@ -63,7 +73,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
 ///
 /// All independent mistakes that were found, with their places.
 pub fn load_model(request: &Request) -> Result<Model, LoadError> {
-    let mut ctx = Context::in_folder(&request.current_dir);
+    let mut ctx = Context::new(&request.read_from, &request.current_dir);
     match load_tree(&mut ctx, request) {
         Some((root, ..)) if !ctx.has_failed() => Ok(Model {
             root,
@@ -119,7 +129,7 @@ fn load_tree(ctx: &mut Context, request: &Request) -> Option<(Node, String, Loca
             match files::decode(path, "Compose file", request.stdin.clone()) {
                 Ok(text) => load::parse(ctx, path, text),
                 Err(mistake) => {
-                    ctx.fail_at(Span::NOWHERE, String::new(), mistake);
+                    ctx.refuse(mistake);
                     None
                 }
             }
@@ -143,20 +153,16 @@ fn load_tree(ctx: &mut Context, request: &Request) -> Option<(Node, String, Loca
         interpolate: !request.no_interpolate,
         resolve_paths: !request.no_path_resolution,
         including: Vec::new(),
+        bases: HashMap::new(),
     };
     let mut root = loader.model(files)?;
     if root.as_map().is_none_or(indexmap::IndexMap::is_empty) {
-        ctx.fail_at(
-            Span::NOWHERE,
-            String::new(),
-            Mistake::Empty {
-                files: located.files,
-            },
-        );
+        let files = located.files;
+        ctx.refuse(Mistake::Empty { files });
         return None;
     }
     if name.is_empty() {
-        ctx.fail_at(Span::NOWHERE, String::new(), Mistake::NoProjectName);
+        ctx.refuse(Mistake::NoProjectName);
         return None;
     }
     if !request.no_normalize {
@@ -177,49 +183,22 @@ fn project_name(
     if let Some(name) = request::explicit_name(ctx, request, &located.environment).ok()? {
         return Some(name);
     }
-    let named = files
+    let mut named = files
         .iter()
         .flat_map(|file| &file.documents)
         .filter_map(|document| document.root.get("name"));
-    let Some(node) = named
-        .filter(|node| node.as_str().is_some_and(|name| !name.is_empty()))
-        .next_back()
-    else {
+    let Some(node) = named.rfind(|node| node.as_str().is_some_and(|name| !name.is_empty())) else {
         return Some(request::name_of_folder(ctx, &located.folder));
     };
     let text = node.as_str().unwrap_or_default();
     if request.no_interpolate {
         return Some(request::normal_name(text));
     }
-    let at = At::Root;
-    let at = at.key("name");
-    match interpolate::substitute(text, &|name| located.environment.get(name).cloned()) {
+    let lookup = |name: &str| located.environment.get(name).map(String::as_str);
+    match interpolate::substitute(text, &lookup) {
         Ok(substituted) => Some(request::normal_name(&substituted.text)),
-        Err(TemplateError::Invalid) => {
-            ctx.fail(
-                node.span,
-                &at,
-                Mistake::BadTemplate {
-                    template: shown(&at, text),
-                },
-            );
-            None
-        }
-        Err(TemplateError::Required {
-            name,
-            is_set,
-            message,
-        }) => {
-            let state = if is_set { "is empty" } else { "is not set" };
-            ctx.fail(
-                node.span,
-                &at,
-                Mistake::RequiredVariable {
-                    name,
-                    state,
-                    message,
-                },
-            );
+        Err(error) => {
+            interpolate::report(ctx, node.span, &At::Root.key("name"), text, error);
             None
         }
     }
@@ -248,14 +227,14 @@ fn load_project(ctx: &mut Context, request: &Request) -> Option<Project> {
         warn_of_oddities(ctx, &project, &spans);
     }
     if !request.no_env_resolution {
-        resolve_environment(ctx, &mut project, &located.environment, &spans);
+        env_files::resolve_environment(ctx, &mut project, &located.environment, &spans);
     }
-    resolve_labels(ctx, &mut project, &spans);
+    env_files::resolve_labels(ctx, &mut project, &spans);
     if ctx.has_failed() {
         return None;
     }
     if let Err(mistake) = select::select(&mut project, &located.profiles, &request.services) {
-        ctx.fail_at(Span::NOWHERE, String::new(), mistake);
+        ctx.refuse(mistake);
         return None;
     }
     if !request.all_resources {
@@ -344,125 +323,8 @@ fn warn_of_oddities(ctx: &mut Context, project: &Project, spans: &Spans) {
     }
 }
 
-/// Reads the environment files of all services into their environments.
-fn resolve_environment(
-    ctx: &mut Context,
-    project: &mut Project,
-    environment: &Environment,
-    spans: &Spans,
-) {
-    for (name, service) in &mut project.services {
-        for (key, value) in &mut service.environment.0 {
-            if value.is_none() {
-                *value = environment.get(key).cloned();
-            }
-        }
-        let own: Environment = service
-            .environment
-            .iter()
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
-        let lookup = |key: &str| environment.get(key).or_else(|| own.get(key)).cloned();
-        let mut read = own.clone();
-        for (index, file) in service.env_file.iter().enumerate() {
-            let path = format!("services.{name}.env_file[{index}]");
-            read_service_env_file(ctx, file, &mut read, &lookup, spans.nearest(&path), path);
-        }
-        for (key, value) in read {
-            service.environment.0.entry(key).or_insert(Some(value));
-        }
-        service.env_file.clear();
-    }
-}
-
-fn read_service_env_file(
-    ctx: &mut Context,
-    file: &EnvFile,
-    read: &mut Environment,
-    lookup: interpolate::Lookup<'_>,
-    span: Span,
-    path: String,
-) {
-    let (name, required, format) = match file {
-        EnvFile::Required(name) => (name, true, ""),
-        EnvFile::Optional {
-            path,
-            required,
-            format,
-        } => (path, *required, format.as_str()),
-    };
-    if !required && !files::exists(name) {
-        return;
-    }
-    let text = match files::read(name, "environment file") {
-        Ok(text) => text,
-        Err(mistake) => return ctx.fail_at(span, path, mistake),
-    };
-    let parsed = match format {
-        "" | ".env" => dotenv::parse(&text, read, lookup),
-        "raw" => dotenv::parse_raw(&text, read, lookup),
-        _ => {
-            return ctx.fail_at(
-                span,
-                path,
-                Mistake::BadEnvFormat {
-                    format: format.to_owned(),
-                },
-            );
-        }
-    };
-    if let Err(error) = parsed {
-        let span = request::line_span(ctx, name, text, error.line);
-        ctx.fail_at(
-            span,
-            path,
-            Mistake::BadEnvLine {
-                file: name.clone(),
-                line: error.line,
-                reason: error.reason,
-            },
-        );
-    }
-}
-
-/// Reads the label files of all services under their labels.
-fn resolve_labels(ctx: &mut Context, project: &mut Project, spans: &Spans) {
-    for (name, service) in &mut project.services {
-        let mut read = Environment::new();
-        for (index, file) in service.label_file.iter().enumerate() {
-            let path = format!("services.{name}.label_file[{index}]");
-            let span = spans.nearest(&path);
-            let text = match files::read(file, "label file") {
-                Ok(text) => text,
-                Err(mistake) => {
-                    ctx.fail_at(span, path, mistake);
-                    continue;
-                }
-            };
-            let known = read.clone();
-            if let Err(error) = dotenv::parse(&text, &mut read, &|key| known.get(key).cloned()) {
-                let span = request::line_span(ctx, file, text, error.line);
-                ctx.fail_at(
-                    span,
-                    path,
-                    Mistake::BadEnvLine {
-                        file: file.clone(),
-                        line: error.line,
-                        reason: error.reason,
-                    },
-                );
-            }
-        }
-        let Pairs(labels) = &mut service.labels;
-        for (key, value) in read {
-            labels.entry(key).or_insert(Some(value));
-        }
-        service.label_file.clear();
-    }
-}
-
 /// The spans of all fields of a tree, by path.
-struct Spans(BTreeMap<String, Span>);
+pub(crate) struct Spans(BTreeMap<String, Span>);
 
 impl Spans {
     fn of(root: &Node) -> Self {
@@ -472,7 +334,7 @@ impl Spans {
     }
 
     /// The span of a field, or else of the closest one around it.
-    fn nearest(&self, path: &str) -> Span {
+    pub(crate) fn nearest(&self, path: &str) -> Span {
         let mut path = path;
         loop {
             if let Some(span) = self.0.get(path) {

@@ -41,6 +41,11 @@ impl LoadError {
         &self.problems
     }
 
+    /// The warnings, in the order in which they were found.
+    pub fn warnings(&self) -> std::slice::Iter<'_, Remark<Caution>> {
+        self.warnings.iter()
+    }
+
     /// Renders the mistakes with the user's lines, and warnings that may explain them.
     pub fn render(&self, color: bool) -> String {
         render(&self.warnings, &self.problems.sources, "warning", color)

@@ -1,24 +1,27 @@
 //! What to load: the choices of a command line and its environment, and how they lead to files and a name.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bowline_model::Secret;
 
 use crate::context::Context;
-use crate::dotenv;
-use crate::files;
+use crate::env_files;
+use crate::files::Files;
 use crate::finish::Environment;
 use crate::paths;
 use crate::problem::{Caution, Mistake};
 use crate::source::Span;
 
 /// Everything that decides which project is loaded. Nothing is read from the process itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an independent option of the command line"
 )]
 pub struct Request {
+    /// Where files are read from.
+    pub read_from: Files,
     /// The current folder, absolute.
     pub current_dir: String,
     /// The variables of the process.
@@ -49,6 +52,21 @@ pub struct Request {
     pub no_consistency: bool,
     /// Do not read `env_file`s into the environment of services.
     pub no_env_resolution: bool,
+}
+
+impl fmt::Debug for Request {
+    /// Shows where the project is looked for; not standard input, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("current_dir", &self.current_dir)
+            .field("files", &self.files)
+            .field("project_directory", &self.project_directory)
+            .field("project_name", &self.project_name)
+            .field("profiles", &self.profiles)
+            .field("env_files", &self.env_files)
+            .field("services", &self.services)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Names that a Compose file may have, the preferred first.
@@ -102,13 +120,9 @@ pub(crate) fn locate(ctx: &mut Context, request: &Request) -> Option<Located> {
     let mut files: Vec<String> = request.files.iter().map(|file| absolute(file)).collect();
     for file in &request.files {
         if is_remote(file) {
-            ctx.fail_at(
-                Span::NOWHERE,
-                String::new(),
-                Mistake::RemoteFile {
-                    reference: file.clone(),
-                },
-            );
+            ctx.refuse(Mistake::RemoteFile {
+                reference: file.clone(),
+            });
             return None;
         }
     }
@@ -205,14 +219,10 @@ impl EnvFiles {
                 "1" | "t" | "T" | "TRUE" | "true" | "True" => true,
                 "0" | "f" | "F" | "FALSE" | "false" | "False" => false,
                 _ => {
-                    ctx.fail_at(
-                        Span::NOWHERE,
-                        String::new(),
-                        Mistake::BadSwitch {
-                            name: "COMPOSE_DISABLE_ENV_FILE",
-                            value: text.to_owned(),
-                        },
-                    );
+                    ctx.refuse(Mistake::BadSwitch {
+                        name: "COMPOSE_DISABLE_ENV_FILE",
+                        value: text.to_owned(),
+                    });
                     return None;
                 }
             },
@@ -232,12 +242,12 @@ impl EnvFiles {
         environment: &mut Environment,
     ) -> Option<()> {
         let default = paths::join(folder, ".env");
-        if self.named.is_empty() && self.look_for_default && files::is_file(&default) {
+        if self.named.is_empty() && self.look_for_default && ctx.files.is_file(&default) {
             self.found = Some(default);
         }
         let mut read = Environment::new();
         for file in self.named.iter().chain(&self.found) {
-            read_env_file(ctx, file, &mut read, environment)?;
+            env_files::read_for_interpolation(ctx, file, &mut read, environment)?;
         }
         for (key, value) in read {
             environment.entry(key).or_insert(value);
@@ -246,67 +256,14 @@ impl EnvFiles {
     }
 }
 
-/// Reads one file of variables for interpolation. Reports and answers nothing where it cannot be read.
-pub(crate) fn read_env_file(
-    ctx: &mut Context,
-    path: &str,
-    read: &mut Environment,
-    environment: &Environment,
-) -> Option<()> {
-    let text = match files::read(path, "environment file") {
-        Ok(text) => text,
-        Err(mistake) => {
-            ctx.fail_at(Span::NOWHERE, String::new(), mistake);
-            return None;
-        }
-    };
-    let known = read.clone();
-    let lookup = |name: &str| environment.get(name).or_else(|| known.get(name)).cloned();
-    if let Err(error) = dotenv::parse(&text, read, &lookup) {
-        let span = line_span(ctx, path, text, error.line);
-        ctx.fail_at(
-            span,
-            String::new(),
-            Mistake::BadEnvLine {
-                file: path.to_owned(),
-                line: error.line,
-                reason: error.reason,
-            },
-        );
-        return None;
-    }
-    Some(())
-}
-
-/// The span of a line of a text that is taken in only now, because something is wrong with it.
-pub(crate) fn line_span(ctx: &mut Context, path: &str, text: String, line: usize) -> Span {
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let end = start
-        + text[start.min(text.len())..]
-            .split('\n')
-            .next()
-            .map_or(0, str::len);
-    let file = ctx.sources.add(path, text);
-    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span {
-        file,
-        start: offset(start),
-        end: offset(end),
-    }
-}
-
 /// Looks for a Compose file in a folder and those above it, and for what is put onto it.
 fn discover(ctx: &mut Context, folder: &str) -> Option<Vec<String>> {
     let mut current = folder.to_owned();
     loop {
-        let candidates = present(&current, FILE_NAMES);
+        let candidates = present(ctx, &current, FILE_NAMES);
         if let Some(chosen) = candidates.first() {
             warn_of_several(ctx, &candidates);
-            let overrides = present(&current, OVERRIDE_NAMES);
+            let overrides = present(ctx, &current, OVERRIDE_NAMES);
             warn_of_several(ctx, &overrides);
             return Some(
                 [chosen]
@@ -318,24 +275,20 @@ fn discover(ctx: &mut Context, folder: &str) -> Option<Vec<String>> {
         }
         let above = paths::parent(&current);
         if above == current {
-            ctx.fail_at(
-                Span::NOWHERE,
-                String::new(),
-                Mistake::NoComposeFile {
-                    folder: folder.to_owned(),
-                },
-            );
+            ctx.refuse(Mistake::NoComposeFile {
+                folder: folder.to_owned(),
+            });
             return None;
         }
         current = above;
     }
 }
 
-fn present(folder: &str, names: &[&str]) -> Vec<String> {
+fn present(ctx: &Context, folder: &str, names: &[&str]) -> Vec<String> {
     names
         .iter()
         .map(|name| paths::join(folder, name))
-        .filter(|path| files::exists(path))
+        .filter(|path| ctx.files.exists(path))
         .collect()
 }
 
@@ -384,13 +337,9 @@ pub(crate) fn explicit_name(
     });
     match given {
         Some(name) if normal_name(name) != name => {
-            ctx.fail_at(
-                Span::NOWHERE,
-                String::new(),
-                Mistake::BadProjectName {
-                    name: name.to_owned(),
-                },
-            );
+            ctx.refuse(Mistake::BadProjectName {
+                name: name.to_owned(),
+            });
             Err(())
         }
         given => Ok(given.map(str::to_owned)),
@@ -400,7 +349,9 @@ pub(crate) fn explicit_name(
 /// The name that a project gets from its folder.
 pub(crate) fn name_of_folder(ctx: &mut Context, folder: &str) -> String {
     let name = normal_name(paths::base_name(folder));
-    if files::real_path(folder)
+    if ctx
+        .files
+        .real_path(folder)
         .is_some_and(|real| paths::base_name(&real) != paths::base_name(folder))
     {
         ctx.warn_at(

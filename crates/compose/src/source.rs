@@ -30,10 +30,15 @@ impl Span {
 /// One loaded text.
 pub(crate) struct Source {
     name: Arc<str>,
-    text: String,
+    text: Arc<str>,
     /// Offsets at which lines begin.
     lines: Vec<usize>,
+    /// How many characters stand before every [`STRIDE`]th byte.
+    characters: Vec<usize>,
 }
+
+/// How far apart the counts of characters are, so that the column of a value in a long line is found at once.
+const STRIDE: usize = 256;
 
 impl fmt::Debug for Source {
     /// Names the text without showing it: it may hold secrets.
@@ -60,30 +65,58 @@ pub(crate) struct Excerpt<'a> {
 }
 
 impl Sources {
-    /// Takes a text in and returns the number by which spans refer to it.
+    /// Takes a text in and returns the number by which spans refer to it. A file that takes part twice is one
+    /// text, so that what is said about it is said once.
     pub(crate) fn add(&mut self, name: &str, text: String) -> u32 {
+        let known =
+            |source: &Source| *source.name == *self.shown_name(name) && *source.text == *text;
+        if let Some(number) = self.sources.iter().position(known) {
+            return u32::try_from(number).unwrap_or(u32::MAX);
+        }
         let lines = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(at, _)| at + 1))
             .collect();
-        let below = name
-            .strip_prefix(self.current_dir.as_str())
-            .and_then(|rest| rest.strip_prefix('/'));
-        let name = below
-            .filter(|_| !self.current_dir.is_empty())
-            .unwrap_or(name);
+        let chunks = text.as_bytes().chunks(STRIDE).chain([&[][..]]);
+        let characters = chunks.scan(0, |count, chunk| {
+            Some(std::mem::replace(count, *count + characters(chunk)))
+        });
         self.sources.push(Source {
-            name: name.into(),
-            text,
+            name: self.shown_name(name).into(),
+            characters: characters.collect(),
             lines,
+            text: text.into(),
         });
         u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// The span of a line, the space before and behind it left out.
+    pub(crate) fn line(&self, file: u32, line: usize) -> Span {
+        let source = &self.sources[file as usize];
+        let start = source.lines.get(line.saturating_sub(1)).copied();
+        let start = start.unwrap_or(source.text.len());
+        let line = source.text[start..].lines().next().unwrap_or("");
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span {
+            file,
+            start: offset(start + line.len() - line.trim_start().len()),
+            end: offset(start + line.len()),
+        }
+    }
+
+    /// The name of a file as the user would write it: files below the current folder are named from there.
+    pub(crate) fn shown_name<'a>(&self, path: &'a str) -> &'a str {
+        let below = path
+            .strip_prefix(self.current_dir.as_str())
+            .and_then(|rest| rest.strip_prefix('/'));
+        below
+            .filter(|_| !self.current_dir.is_empty())
+            .unwrap_or(path)
+    }
+
     /// Returns a loaded text.
-    pub(crate) fn text(&self, file: u32) -> &str {
-        self.sources
-            .get(file as usize)
-            .map_or("", |source| source.text.as_str())
+    pub(crate) fn text(&self, file: u32) -> Arc<str> {
+        let source = self.sources.get(file as usize);
+        source.map_or_else(|| "".into(), |source| Arc::clone(&source.text))
     }
 
     /// Returns where a span begins.
@@ -94,12 +127,23 @@ impl Sources {
             .lines
             .partition_point(|begin| *begin <= start)
             .saturating_sub(1);
-        let column = source.text[source.lines[line]..start].chars().count();
+        let column = source.characters_before(start) - source.characters_before(source.lines[line]);
         Some(Place {
             file: source.name.clone(),
             line: u32::try_from(line + 1).ok()?,
             column: u32::try_from(column + 1).ok()?,
         })
+    }
+
+    /// Returns the lines before the one on which a span begins, the closest first.
+    pub(crate) fn lines_before(&self, span: Span) -> impl Iterator<Item = &str> {
+        let source = self.sources.get(span.file as usize);
+        let above = source.map_or("", |source| {
+            let start = floor_boundary(&source.text, span.start as usize);
+            let begin = source.text[..start].rfind('\n').unwrap_or(0);
+            &source.text[..begin]
+        });
+        above.rsplit('\n')
     }
 
     /// Returns the line on which a span begins, with the width of what it covers there.
@@ -117,6 +161,19 @@ impl Sources {
         let width = source.text[start..end].trim_end().chars().count().max(1);
         Some(Excerpt { place, line, width })
     }
+}
+
+impl Source {
+    fn characters_before(&self, at: usize) -> usize {
+        let chunk = at / STRIDE;
+        let before = self.characters.get(chunk).copied().unwrap_or(0);
+        before + characters(&self.text.as_bytes()[chunk * STRIDE..at])
+    }
+}
+
+/// Counts the characters that begin in these bytes of UTF-8.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {

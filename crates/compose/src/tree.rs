@@ -146,6 +146,61 @@ impl Node {
     }
 }
 
+/// How much there is to a node, itself and everything below it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    /// Bytes of text.
+    pub(crate) bytes: usize,
+    /// How deep it is nested; a scalar is 1.
+    pub(crate) depth: usize,
+}
+
+impl Size {
+    /// That many nodes without text.
+    pub(crate) fn of_nodes(nodes: usize) -> Self {
+        Self {
+            nodes,
+            ..Self::default()
+        }
+    }
+
+    /// That much text.
+    pub(crate) fn of_text(bytes: usize) -> Self {
+        Self {
+            bytes,
+            ..Self::default()
+        }
+    }
+
+    fn add(&mut self, below: Self) {
+        self.nodes += below.nodes;
+        self.bytes += below.bytes;
+        self.depth = self.depth.max(below.depth);
+    }
+}
+
+impl Node {
+    /// Measures the node.
+    pub(crate) fn size(&self) -> Size {
+        let mut size = Size::default();
+        match &self.value {
+            Value::Str(text) | Value::Date(text) => size.bytes = text.len(),
+            Value::List(items) => items.iter().for_each(|item| size.add(item.size())),
+            Value::Map(map) => {
+                for (key, entry) in map {
+                    size.bytes += key.len();
+                    size.add(entry.node.size());
+                }
+            }
+            _ => {}
+        }
+        size.nodes += 1;
+        size.depth += 1;
+        size
+    }
+}
+
 impl Value {
     /// The word for this kind of value in messages.
     pub(crate) fn kind(&self) -> &'static str {

@@ -5,7 +5,8 @@
 //! and `1_000`, YAML 1.2 booleans) and records where `!reset` and `!override` stand. It never looks at what
 //! the values mean.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use indexmap::map::Entry as Slot;
@@ -13,18 +14,43 @@ use indexmap::map::Entry as Slot;
 use crate::context::Context;
 use crate::problem::{Caution, Mistake};
 use crate::source::Span;
-use crate::tree::{At, Entry, Map, Mark, Node, Value};
+use crate::syntax;
+use crate::tree::{At, Entry, Map, Mark, Node, Size, Value};
 
 /// One document of a file.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) root: Node,
-    /// The fields whose earlier values go, in the form of [`At::steps`].
-    pub(crate) resets: Vec<Vec<String>>,
+    pub(crate) resets: Resets,
+}
+
+/// The fields whose earlier values go, in the form of [`At::steps`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Resets(HashSet<Vec<String>>);
+
+impl Resets {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn contains(&self, at: &At<'_>) -> bool {
+        self.0.contains(&steps(at))
+    }
+
+    fn insert(&mut self, at: &At<'_>) {
+        self.0.insert(steps(at));
+    }
+}
+
+fn steps(at: &At<'_>) -> Vec<String> {
+    at.steps().into_iter().map(str::to_owned).collect()
 }
 
 /// Nodes that one document may have after its aliases are expanded.
 const NODE_LIMIT: usize = 100_000;
+
+/// How deep collections may be nested.
+const DEPTH_LIMIT: usize = 100;
 
 /// The key under which mappings are merged.
 const MERGE_KEY: &str = "<<";
@@ -33,9 +59,11 @@ const MERGE_KEY: &str = "<<";
 ///
 /// What cannot be read is reported to `ctx`; the answer then holds the documents before it.
 pub(crate) fn parse(ctx: &mut Context, file: u32) -> Vec<Document> {
-    let text = ctx.sources.text(file).to_owned();
+    let text = ctx.sources.text(file);
     let mut options = granit_parser::Options::default();
     options.set_emit_comments(false);
+    options.flow_nesting_limit = DEPTH_LIMIT;
+    options.block_nesting_limit = DEPTH_LIMIT;
     let mut composer = Composer {
         ctx,
         file,
@@ -48,16 +76,11 @@ pub(crate) fn parse(ctx: &mut Context, file: u32) -> Vec<Document> {
     };
     for event in Parser::new_from_str_with_options(&text, options) {
         match event {
-            Ok((event, span)) => {
-                composer.take(event, &span);
-                if composer.failed {
-                    break;
-                }
-            }
-            Err(error) => {
-                composer.syntax_error(&error);
-                break;
-            }
+            Ok((event, span)) => composer.take(event, &span),
+            Err(error) => composer.syntax_error(&error),
+        }
+        if composer.failed {
+            break;
         }
     }
     let roots = std::mem::take(&mut composer.documents);
@@ -86,13 +109,21 @@ struct Key {
     span: Span,
 }
 
+fn mark(tag: Option<&Tag>) -> Option<Mark> {
+    match tag?.original().as_str() {
+        "!reset" => Some(Mark::Reset),
+        "!override" => Some(Mark::Override),
+        _ => None,
+    }
+}
+
 struct Composer<'a> {
     ctx: &'a mut Context,
     file: u32,
     text: &'a str,
     open: Vec<Open>,
     /// Finished anchored nodes; `None` while the node is still open.
-    anchors: HashMap<usize, Option<Node>>,
+    anchors: HashMap<usize, Option<(Node, Size)>>,
     nodes: usize,
     documents: Vec<Node>,
     failed: bool,
@@ -111,16 +142,21 @@ impl Composer<'_> {
                 self.finish_node(node, anchor);
             }
             Event::Alias(id) => match self.anchors.get(&id) {
-                Some(Some(node)) => {
+                Some(Some((node, size))) => {
+                    let size = *size;
+                    if self.open.len() + size.depth > DEPTH_LIMIT {
+                        return self.fail(span, Mistake::NestedTooDeep { limit: DEPTH_LIMIT });
+                    }
                     let mut node = node.clone();
                     drop_resets(&mut node);
-                    self.nodes += count(&node);
+                    self.nodes += size.nodes;
+                    self.failed |= !self.ctx.spend(size, span);
                     self.place(node);
                 }
                 _ => self.fail(span, Mistake::AliasCycle),
             },
             Event::SequenceStart(_, anchor, tag) => {
-                let mark = self.mark(tag.as_deref());
+                let mark = mark(tag.as_deref());
                 self.begin(anchor);
                 self.open.push(Open::List {
                     items: Vec::new(),
@@ -130,7 +166,7 @@ impl Composer<'_> {
                 });
             }
             Event::MappingStart(_, anchor, tag) => {
-                let mark = self.mark(tag.as_deref());
+                let mark = mark(tag.as_deref());
                 self.begin(anchor);
                 self.open.push(Open::Map {
                     map: Map::new(),
@@ -145,6 +181,9 @@ impl Composer<'_> {
         }
         if self.nodes > NODE_LIMIT {
             self.fail(span, Mistake::TooManyNodes { limit: NODE_LIMIT });
+        }
+        if self.open.len() > DEPTH_LIMIT {
+            self.fail(span, Mistake::NestedTooDeep { limit: DEPTH_LIMIT });
         }
     }
 
@@ -180,8 +219,11 @@ impl Composer<'_> {
 
     fn finish_node(&mut self, node: Node, anchor: usize) {
         self.nodes += 1;
+        self.failed |= !self.ctx.spend(Size::of_nodes(1), node.span);
         if anchor != 0 {
-            self.anchors.insert(anchor, Some(node.clone()));
+            let size = node.size();
+            self.failed |= !self.ctx.spend(size, node.span);
+            self.anchors.insert(anchor, Some((node.clone(), size)));
         }
         self.place(node);
     }
@@ -236,7 +278,7 @@ impl Composer<'_> {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Node {
-        let mark = self.mark(tag);
+        let mark = mark(tag);
         let core = tag
             .and_then(Tag::core_suffix)
             .or_else(|| tag.filter(|tag| tag.original() == "!").map(|_| "str"));
@@ -307,14 +349,6 @@ impl Composer<'_> {
         }
     }
 
-    fn mark(&mut self, tag: Option<&Tag>) -> Option<Mark> {
-        match tag?.original().as_str() {
-            "!reset" => Some(Mark::Reset),
-            "!override" => Some(Mark::Override),
-            _ => None,
-        }
-    }
-
     fn span(&self, at: &granit_parser::Span) -> Span {
         let offset = |marker: &granit_parser::Marker| {
             let bytes = marker.byte_offset().unwrap_or_else(|| marker.index());
@@ -331,12 +365,12 @@ impl Composer<'_> {
     fn file_path(&self) -> String {
         let mut path = String::new();
         for open in &self.open {
-            match open {
-                Open::List { items, .. } => path += &format!("[{}]", items.len()),
-                Open::Map { key: Some(key), .. } if path.is_empty() => path += &key.text,
-                Open::Map { key: Some(key), .. } => path += &format!(".{}", key.text),
-                Open::Map { .. } => {}
-            }
+            let _ = match open {
+                Open::List { items, .. } => write!(path, "[{}]", items.len()),
+                Open::Map { key: Some(key), .. } if path.is_empty() => write!(path, "{}", key.text),
+                Open::Map { key: Some(key), .. } => write!(path, ".{}", key.text),
+                Open::Map { .. } => Ok(()),
+            };
         }
         path
     }
@@ -348,66 +382,24 @@ impl Composer<'_> {
     }
 
     fn syntax_error(&mut self, error: &granit_parser::ScanError) {
-        let at = error.marker();
-        let start = u32::try_from(
-            at.byte_offset()
-                .unwrap_or_else(|| at.index())
-                .min(self.text.len()),
-        )
-        .unwrap_or(0);
+        let opened = self.open.iter().rev().map(Open::span);
+        let text = self.ctx.sources.text(self.file);
+        let found = syntax::explain(&text, error, opened);
         let span = Span {
             file: self.file,
-            start,
-            end: start + 1,
+            ..found.span
         };
-        let mut hints = Vec::new();
-        if let Some(alias) = self.text[start as usize..]
-            .strip_prefix('*')
-            .filter(|_| error.info().contains("anchor"))
-        {
-            let name = alias
-                .split([' ', ',', ']', '}', '\n', '\r'])
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            return self.fail(
-                Span {
-                    end: start + 1 + u32::try_from(name.len()).unwrap_or(0),
-                    ..span
-                },
-                Mistake::UnknownAnchor { name },
-            );
-        }
-        if self.text[start as usize..].starts_with('\t')
-            || self.text[..start as usize].ends_with('\t')
-        {
-            hints.push("YAML is indented with spaces; replace the tab".to_owned());
-        }
-        // The parser names the token that did not fit; the cause is usually where the block around it began.
-        if let Some(Open::Map {
-            span: begun, key, ..
-        }) = self.open.last()
-        {
-            if let Some(place) = self.ctx.sources.place(*begun) {
-                let what = key.as_ref().map_or_else(
-                    || "the mapping".to_owned(),
-                    |key| format!("the mapping with `{}`", key.text),
-                );
-                hints.push(format!(
-                    "{what} around it began at line {}, column {}",
-                    place.line, place.column
-                ));
-            }
-        }
         self.failed = true;
-        self.ctx.fail_with(
-            span,
-            self.file_path(),
-            Mistake::Syntax {
-                reason: error.info().to_owned(),
-            },
-            hints,
-        );
+        let path = self.file_path();
+        self.ctx.fail_with(span, path, found.mistake, found.hints);
+    }
+}
+
+impl Open {
+    fn span(&self) -> Span {
+        match self {
+            Open::List { span, .. } | Open::Map { span, .. } => *span,
+        }
     }
 }
 
@@ -428,17 +420,9 @@ fn drop_resets(node: &mut Node) {
     }
 }
 
-fn count(node: &Node) -> usize {
-    1 + match &node.value {
-        Value::List(items) => items.iter().map(count).sum(),
-        Value::Map(map) => map.values().map(|entry| count(&entry.node)).sum(),
-        _ => 0,
-    }
-}
-
 /// Records resets, drops what they drop, and expands merge keys.
 fn finish(ctx: &mut Context, mut root: Node) -> Document {
-    let mut resets = Vec::new();
+    let mut resets = Resets::default();
     let keep = take_marks(&mut root, &At::Root, &mut resets);
     if !keep {
         root.value = Value::Null;
@@ -448,10 +432,10 @@ fn finish(ctx: &mut Context, mut root: Node) -> Document {
 }
 
 /// Returns whether the node stays.
-fn take_marks(node: &mut Node, at: &At<'_>, resets: &mut Vec<Vec<String>>) -> bool {
+fn take_marks(node: &mut Node, at: &At<'_>, resets: &mut Resets) -> bool {
     match node.mark.take() {
         Some(mark) => {
-            resets.push(at.steps().into_iter().map(str::to_owned).collect());
+            resets.insert(at);
             return mark == Mark::Override;
         }
         None => match &mut node.value {
@@ -688,13 +672,16 @@ mod tests {
         let (documents, _) = read(
             "x-base: &base\n  ports: !reset []\n  image: !override b\nservices:\n  web:\n    <<: *base\n",
         );
+        let mut resets: Vec<String> = documents[0]
+            .resets
+            .0
+            .iter()
+            .map(|steps| steps.join("."))
+            .collect();
+        resets.sort();
         assert_eq!(
-            documents[0].resets,
-            [
-                vec!["x-base", "ports"],
-                vec!["x-base", "image"],
-                vec!["services", "web", "image"]
-            ]
+            resets,
+            ["services.web.image", "x-base.image", "x-base.ports"]
         );
         assert!(
             documents[0]

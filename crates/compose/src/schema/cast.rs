@@ -1,7 +1,7 @@
 //! Reading numbers and booleans out of strings, where a field wants them.
 
 use crate::context::Context;
-use crate::problem::{Caution, Mistake, shown};
+use crate::problem::{Caution, Mistake};
 use crate::source::Span;
 use crate::tree::{At, Value};
 
@@ -30,7 +30,7 @@ pub(crate) fn cast(ctx: &mut Context, span: Span, text: String, at: &At<'_>) -> 
             span,
             at,
             Mistake::BadValue {
-                value: shown(at, &text),
+                value: ctx.shown(span, at, &text),
                 wanted,
             },
         );

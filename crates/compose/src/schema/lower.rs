@@ -9,7 +9,7 @@ use serde_json::{Map as Object, Value as Json};
 use super::cast::flag;
 use super::{Extra, Record, Shape};
 use crate::context::Context;
-use crate::problem::{Caution, Mistake, shown};
+use crate::problem::{Caution, Mistake};
 use crate::tree::{At, Node, Value};
 use crate::words;
 
@@ -112,10 +112,7 @@ pub(crate) fn plain(node: &Node) -> Json {
 }
 
 fn bad(ctx: &mut Context, node: &Node, at: &At<'_>, wanted: &'static str) -> Json {
-    let value = node
-        .value
-        .scalar_text()
-        .map_or_else(|| node.value.kind().to_owned(), |text| shown(at, &text));
+    let value = ctx.shown_node(node, at);
     ctx.fail(node.span, at, Mistake::BadValue { value, wanted });
     Json::Null
 }
@@ -301,7 +298,9 @@ fn hosts(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
                 let text = item.value.scalar_text().unwrap_or_default();
                 let Some((host, addresses)) = text.split_once('=').or_else(|| text.split_once(':'))
                 else {
-                    ctx.fail(item.span, &at.item(index), Mistake::BadHost { entry: text });
+                    let at = at.item(index);
+                    let entry = ctx.shown(item.span, &at, &text);
+                    ctx.fail(item.span, &at, Mistake::BadHost { entry });
                     continue;
                 };
                 pairs.extend(
@@ -316,13 +315,8 @@ fn hosts(ctx: &mut Context, node: &Node, at: &At<'_>) -> Json {
     let mut lines = Vec::with_capacity(pairs.len());
     for (host, address, node) in pairs {
         if host.is_empty() || host.contains([':', '=']) {
-            ctx.fail(
-                node.span,
-                at,
-                Mistake::BadHost {
-                    entry: format!("{host}={address}"),
-                },
-            );
+            let entry = ctx.shown(node.span, at, &format!("{host}={address}"));
+            ctx.fail(node.span, at, Mistake::BadHost { entry });
         }
         let bare = address
             .strip_prefix('[')

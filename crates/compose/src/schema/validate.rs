@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Extra, Names, ROOT, Record, Shape};
 use crate::context::Context;
-use crate::problem::{Mistake, nearest, shown_node};
+use crate::problem::{Mistake, nearest};
 use crate::tree::{At, Map, Node, Value};
 
 /// Reports everything in a Compose file that does not fit the table. All of it, not only the first.
@@ -31,7 +31,7 @@ fn check(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) {
                     node.span,
                     at,
                     Mistake::BadPattern {
-                        value: shown_node(at, node),
+                        value: ctx.shown_node(node, at),
                         expected,
                     },
                 );
@@ -43,7 +43,7 @@ fn check(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) {
                     node.span,
                     at,
                     Mistake::NotOneOf {
-                        value: shown_node(at, node),
+                        value: ctx.shown_node(node, at),
                         allowed,
                     },
                 );
@@ -108,7 +108,7 @@ fn items(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape, unique: boo
                 item.span,
                 &at,
                 Mistake::DuplicateItem {
-                    value: shown_node(&at, item),
+                    value: ctx.shown_node(item, &at),
                 },
             );
         }
