@@ -212,6 +212,7 @@ pub(super) fn down(
             let remove = Action::RemoveContainer {
                 container: reference(container),
                 anonymous_volumes: false,
+                made_by: None,
             };
             let service = (!name.is_empty()).then_some(*name);
             removed.push(draft.step(remove, Cause::Requested, service, &after));
@@ -222,8 +223,9 @@ pub(super) fn down(
         let ours = network.spec.labels.get(label::PROJECT).is_some();
         if ours {
             let remove = Action::RemoveNetwork {
-                id: network.id.clone(),
+                id: Some(network.id.clone()),
                 name: network.spec.name.clone(),
+                made_by: None,
             };
             draft.step(remove, Cause::Requested, None, &removed);
         }

@@ -125,8 +125,9 @@ fn remake(
         attached.push((reference(container), endpoint.clone(), runs));
     }
     let remove = Action::RemoveNetwork {
-        id: there.id.clone(),
+        id: Some(there.id.clone()),
         name: wanted.name.clone(),
+        made_by: None,
     };
     let removed = draft.step(remove, cause.clone(), None, &detached);
     let created = draft.step(

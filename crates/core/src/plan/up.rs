@@ -389,6 +389,7 @@ impl<'a> Up<'a> {
         let remove = Action::RemoveContainer {
             container: aside,
             anonymous_volumes: false,
+            made_by: None,
         };
         draft.step(remove, Cause::Replaced, service, &ready);
         running
@@ -540,6 +541,7 @@ pub(super) fn remove(
     let remove = Action::RemoveContainer {
         container: reference(container),
         anonymous_volumes: false,
+        made_by: None,
     };
     draft.step(remove, cause, service, &after)
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, NetworkId, NetworkSpec,
-    Share, VolumeSpec,
+    Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, ImageId, NetworkId,
+    NetworkSpec, OperationId, Share, VolumeSpec,
 };
 
 /// How strong an action is. The order counts: destructive is the strongest.
@@ -62,12 +62,21 @@ pub enum Action {
         /// What to create, labels complete but for the operation.
         spec: NetworkSpec,
     },
+    /// Lets a reference point to an image.
+    TagImage {
+        /// The image.
+        image: ImageId,
+        /// The reference.
+        reference: String,
+    },
     /// Removes a network.
     RemoveNetwork {
-        /// Which.
-        id: NetworkId,
+        /// Which, where that is known; else the one of this name that `made_by` made.
+        id: Option<NetworkId>,
         /// Its name.
         name: String,
+        /// Only where this operation made it.
+        made_by: Option<OperationId>,
     },
     /// Creates a volume.
     CreateVolume {
@@ -122,6 +131,8 @@ pub enum Action {
         container: ContainerRef,
         /// Remove its anonymous volumes, too.
         anonymous_volumes: bool,
+        /// Only where this operation made it.
+        made_by: Option<OperationId>,
     },
     /// Attaches a container to a network.
     ConnectNetwork {
@@ -165,6 +176,7 @@ impl Action {
             }
             Self::PullImage { .. }
             | Self::BuildImage { .. }
+            | Self::TagImage { .. }
             | Self::CreateNetwork { .. }
             | Self::RemoveNetwork { .. }
             | Self::CreateVolume { .. }
@@ -191,6 +203,7 @@ impl Action {
             | Self::Await { container, .. } => Some(container),
             Self::PullImage { .. }
             | Self::BuildImage { .. }
+            | Self::TagImage { .. }
             | Self::CreateNetwork { .. }
             | Self::RemoveNetwork { .. }
             | Self::CreateVolume { .. }
@@ -205,6 +218,9 @@ impl fmt::Display for Action {
         match self {
             Self::PullImage { reference, .. } => write!(f, "pull image {reference}"),
             Self::BuildImage { reference, .. } => write!(f, "build image {reference}"),
+            Self::TagImage { image, reference } => {
+                write!(f, "tag image {} as {reference}", image.short())
+            }
             Self::CreateNetwork { spec } => write!(f, "create network {}", spec.name),
             Self::RemoveNetwork { name, .. } => write!(f, "remove network {name}"),
             Self::CreateVolume { spec } => write!(f, "create volume {}", spec.name),
@@ -221,6 +237,7 @@ impl fmt::Display for Action {
             Self::RemoveContainer {
                 container,
                 anonymous_volumes: false,
+                ..
             } => write!(f, "remove container {container}"),
             Self::RemoveContainer { container, .. } => {
                 write!(f, "remove container {container} and its anonymous volumes")
