@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod exec;
 pub mod fake;
+mod inside;
 mod reply;
 mod request;
 mod tap;
@@ -24,6 +25,7 @@ pub use docker_config::{DockerConfig, DockerConfigError};
 pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, EndpointOrigin};
 pub use engine::{Engine, PARALLEL_INSPECTS};
 pub use error::{EngineError, PullFailure, Retry, Sent, Unreachable};
+pub use inside::{Listener, listeners};
 pub use reply::{
     BuildProgress, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput, ExecSession,
     ExecState, LogEntry, OutputChunk, OutputSource, PathStat, ProcessTable, PullProgress, Removed,

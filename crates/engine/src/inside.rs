@@ -1,0 +1,170 @@
+//! A look inside running containers from the host: which ports really listen.
+//!
+//! Reads what the kernel shows of a process' network namespace, so it works for images without a shell and
+//! changes nothing. It needs an engine on this very host, and the right to read `/proc` of its processes;
+//! where either is missing the answer is `None`, never a guess.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that looks into the kernel's view of containers"
+)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bowline_model::{ContainerId, Protocol};
+
+/// A socket that waits for traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listener {
+    /// The address it is bound to.
+    pub address: IpAddr,
+    /// The port.
+    pub port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+impl Listener {
+    /// Tells whether it can be reached from outside its network namespace.
+    pub fn is_reachable(&self) -> bool {
+        !self.address.is_loopback()
+    }
+}
+
+/// The sockets that listen in the network namespace of a container's main process, sorted.
+///
+/// `None` where that cannot be looked at: the process is not this container's (another host, or it ended), or
+/// its files may not be read.
+pub fn listeners(container: &ContainerId, pid: u32) -> Option<Vec<Listener>> {
+    // The number may mean another process here; the control group says whose it is.
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    if !groups.contains(&container.0) && !is_in_its_own_group(&groups, container, pid) {
+        return None;
+    }
+    let mut found = Vec::new();
+    for (file, protocol, state) in [
+        ("tcp", Protocol::Tcp, LISTEN),
+        ("tcp6", Protocol::Tcp, LISTEN),
+        ("udp", Protocol::Udp, BOUND),
+        ("udp6", Protocol::Udp, BOUND),
+    ] {
+        match std::fs::read_to_string(format!("/proc/{pid}/net/{file}")) {
+            Ok(table) => found.extend(parse(&table, protocol, state)),
+            // A kernel without IPv6 has no such file.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.ends_with('6') => {}
+            Err(_) => return None,
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Some(found)
+}
+
+/// Where control groups have namespaces the path does not name the container; its files' mount then does.
+fn is_in_its_own_group(groups: &str, container: &ContainerId, pid: u32) -> bool {
+    let hidden = groups.lines().all(|line| line.ends_with(":/"));
+    hidden
+        && std::fs::read_to_string(format!("/proc/{pid}/mountinfo"))
+            .is_ok_and(|mounts| mounts.contains(&container.0))
+}
+
+/// State of a TCP socket that listens.
+const LISTEN: &str = "0A";
+/// State of a UDP socket that is bound and not connected.
+const BOUND: &str = "07";
+
+fn parse(table: &str, protocol: Protocol, state: &'static str) -> impl Iterator<Item = Listener> {
+    table.lines().skip(1).filter_map(move |line| {
+        let mut fields = line.split_whitespace();
+        let local = fields.nth(1)?;
+        if fields.nth(1)? != state {
+            return None;
+        }
+        let (address, port) = local.split_once(':')?;
+        Some(Listener {
+            address: parse_address(address)?,
+            port: u16::from_str_radix(port, 16).ok()?,
+            protocol,
+        })
+    })
+}
+
+/// Reads an address as the kernel writes it: words of 32 bits, each in the host's byte order.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let word = |at: usize| u32::from_str_radix(text.get(at..at + 8)?, 16).ok();
+    match text.len() {
+        8 => Some(Ipv4Addr::from(word(0)?.to_ne_bytes()).into()),
+        32 => {
+            let mut bytes = [0; 16];
+            for (index, chunk) in bytes.chunks_mut(4).enumerate() {
+                chunk.copy_from_slice(&word(index * 8)?.to_ne_bytes());
+            }
+            let address = Ipv6Addr::from(bytes);
+            Some(
+                address
+                    .to_ipv4_mapped()
+                    .map_or(IpAddr::V6(address), IpAddr::V4),
+            )
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn listening_sockets_are_read_with_their_address() {
+        let tcp = "  sl  local_address rem_address   st tx_queue\n\
+                   0: 0100007F:1538 00000000:0000 0A 00000000\n\
+                   1: 00000000:0050 00000000:0000 0A 00000000\n\
+                   2: 0200A8C0:0050 0300A8C0:C000 01 00000000\n";
+        let found: Vec<_> = parse(tcp, Protocol::Tcp, LISTEN).collect();
+        let seen: Vec<_> = found
+            .iter()
+            .map(|socket| {
+                (
+                    socket.address.to_string(),
+                    socket.port,
+                    socket.is_reachable(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("127.0.0.1".to_owned(), 5432, false),
+                ("0.0.0.0".to_owned(), 80, true)
+            ]
+        );
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn addresses_of_both_families_are_read() {
+        assert_eq!(
+            parse_address("00000000000000000000000000000000")
+                .map(|a| a.to_string())
+                .as_deref(),
+            Some("::")
+        );
+        assert_eq!(
+            parse_address("00000000000000000000000001000000").map(|a| a.is_loopback()),
+            Some(true)
+        );
+        assert_eq!(
+            parse_address("0000000000000000FFFF00000100007F").map(|a| a.is_loopback()),
+            Some(true)
+        );
+        assert_eq!(parse_address("zz"), None);
+    }
+
+    #[test]
+    fn a_process_of_somebody_else_is_not_looked_into() {
+        let id = ContainerId("f".repeat(64));
+        assert_eq!(listeners(&id, std::process::id()), None);
+        assert_eq!(listeners(&id, u32::MAX), None);
+    }
+}
