@@ -1,0 +1,98 @@
+//! How a step is taken back, worked out from what is there immediately before it.
+//!
+//! ```text
+//!   step                      undo, in the order in which it is run
+//!   create network, container remove it again, where this operation made it
+//!   create volume             nothing: a volume that may hold data is never removed by an undo
+//!   remove container          create it again as it was, on the image that it had
+//!   remove network            create it again as it was
+//!   remove volume             impossible
+//!   start / stop              stop / start, where that changes something
+//!   rename, connect, tag      the other way round
+//! ```
+
+use bowline_engine::{Engine, EngineError};
+use bowline_model::{
+    Action, ContainerRef, ContainerSpec, ImageId, MountSource, MountSpec, ObservedContainer, Undo, VolumeMountSpec,
+};
+
+use super::act::Actor;
+
+/// Works out how an action is taken back. Reads the engine, changes nothing.
+///
+/// No wildcard arm: a new action does not compile before it has an undo.
+pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, EngineError> {
+    Ok(match action {
+        Action::Await { .. } | Action::SignalContainer { .. } | Action::CreateVolume { .. } => Undo::Nothing,
+        Action::PullImage { reference, .. } | Action::BuildImage { reference, .. } | Action::TagImage { reference, .. } => retag(actor.engine, reference).await?,
+        Action::CreateNetwork { spec } => Undo::Run(vec![Action::RemoveNetwork { id: None, name: spec.name.clone(), made_by: Some(actor.operation.clone()) }]),
+        Action::RemoveNetwork { id: Some(id), .. } => match actor.engine.inspect_network(id).await {
+            Ok(network) => Undo::Run(vec![Action::CreateNetwork { spec: network.spec }]),
+            Err(error) if error.is_not_found() => Undo::Nothing,
+            Err(error) => return Err(error),
+        },
+        Action::RemoveNetwork { id: None, .. } => Undo::Nothing,
+        Action::RemoveVolume { name } => Undo::Impossible { because: format!("volume `{name}` was removed with its data") },
+        Action::CreateContainer { name, .. } => Undo::Run(vec![Action::RemoveContainer {
+            container: ContainerRef { name: name.clone(), id: None },
+            anonymous_volumes: false,
+            made_by: Some(actor.operation.clone()),
+        }]),
+        Action::RenameContainer { container, from } => Undo::Run(vec![Action::RenameContainer {
+            container: ContainerRef { name: from.clone(), id: container.id.clone() },
+            from: container.name.clone(),
+        }]),
+        Action::StartContainer { container } => match actor.find(container).await? {
+            Some(found) if found.state.is_running() => Undo::Nothing,
+            _ => Undo::Run(vec![Action::StopContainer { container: container.clone(), grace_secs: None }]),
+        },
+        Action::StopContainer { container, .. } => match actor.find(container).await? {
+            Some(found) if found.state.is_running() => Undo::Run(vec![Action::StartContainer { container: container.clone() }]),
+            _ => Undo::Nothing,
+        },
+        Action::RemoveContainer { container, anonymous_volumes, .. } => match actor.find(container).await? {
+            None => Undo::Nothing,
+            Some(found) if *anonymous_volumes && found.mounts.iter().any(bowline_model::EffectiveMount::is_anonymous_volume) => {
+                Undo::Impossible { because: format!("the anonymous volumes of container `{container}` were removed with their data") }
+            }
+            Some(found) => Undo::Run(vec![recreation(&found)]),
+        },
+        Action::ConnectNetwork { container, endpoint } => Undo::Run(vec![Action::DisconnectNetwork { container: container.clone(), network: endpoint.network.clone() }]),
+        Action::DisconnectNetwork { container, network } => match actor.find(container).await? {
+            Some(found) => match found.spec.network.endpoints.into_iter().find(|endpoint| endpoint.network == *network) {
+                Some(endpoint) => Undo::Run(vec![Action::ConnectNetwork { container: container.clone(), endpoint }]),
+                None => Undo::Nothing,
+            },
+            None => Undo::Nothing,
+        },
+    })
+}
+
+/// Lets a reference point again to what it points to now; nothing where it points nowhere.
+async fn retag(engine: &dyn Engine, reference: &str) -> Result<Undo, EngineError> {
+    match engine.inspect_image(reference).await {
+        Ok(image) => Ok(Undo::Run(vec![Action::TagImage { image: image.id, reference: reference.to_owned() }])),
+        Err(error) if error.is_not_found() => Ok(Undo::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a container again as it is: the same spec on the same image, with the volumes that it has.
+fn recreation(container: &ObservedContainer) -> Action {
+    let mut spec: ContainerSpec = container.spec.clone();
+    let ImageId(image) = &container.image_id;
+    spec.image.clone_from(image);
+    for mount in container.mounts.iter().filter(|mount| mount.is_anonymous_volume()) {
+        let volume = VolumeMountSpec { name: mount.volume.clone(), ..VolumeMountSpec::default() };
+        match spec.mounts.iter_mut().find(|wanted| wanted.target == mount.target) {
+            Some(wanted) => wanted.source = MountSource::Volume(volume),
+            None => spec.mounts.push(MountSpec {
+                target: mount.target.clone(),
+                read_only: !mount.writable,
+                source: MountSource::Volume(volume),
+                consistency: None,
+            }),
+        }
+    }
+    Action::CreateContainer { name: container.name.clone(), spec: Box::new(spec), shares: Vec::new(), files: Vec::new() }
+}
