@@ -1,4 +1,5 @@
-//! The contract on the scripted engine. Time is paused: it passes as fast as nobody waits for it.
+//! The contract on the scripted engine, in the oldest and in the newest version of the API. Time is paused:
+//! it passes as fast as nobody waits for it.
 #![expect(
     clippy::unwrap_used,
     reason = "a test ends where it finds something else than it expects"
@@ -12,11 +13,28 @@ use contract::stage::Stage;
     clippy::unused_async,
     reason = "stages of real engines are connected to"
 )]
-async fn stage() -> Stage {
-    Stage::fake()
+async fn oldest() -> Stage {
+    Stage::fake(bowline_engine::OLDEST_API)
 }
 
-contract!(
-    #[tokio::test(start_paused = true)]
-    crate::stage
-);
+#[expect(
+    clippy::unused_async,
+    reason = "stages of real engines are connected to"
+)]
+async fn newest() -> Stage {
+    Stage::fake(bowline_engine::NEWEST_API)
+}
+
+mod in_the_oldest_api {
+    crate::contract!(
+        #[tokio::test(start_paused = true)]
+        crate::oldest
+    );
+}
+
+mod in_the_newest_api {
+    crate::contract!(
+        #[tokio::test(start_paused = true)]
+        crate::newest
+    );
+}

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bowline_engine::{EngineError, RemoveContainer, Removed, Selector, WaitFor};
 use bowline_model::{
-    Capability, ContainerId, ContainerSpec, ContainerStatus, EndpointSpec, HostPort, MountSource,
-    MountSpec, ObjectKind, PortKey, PortSpec, Protocol, RestartSpec, TmpfsSpec, UlimitSpec,
-    VolumeMountSpec,
+    Capability, ContainerId, ContainerSpec, ContainerStatus, EndpointSpec, HostPort,
+    ImageMountSpec, MountSource, MountSpec, ObjectKind, PortKey, PortSpec, Protocol, RestartSpec,
+    TmpfsSpec, UlimitSpec, VolumeMountSpec,
 };
 use futures_util::future::join_all;
 
@@ -404,6 +404,100 @@ pub(crate) async fn what_the_api_does_not_have_is_refused_before_anything_is_mad
             }
         );
         assert_eq!(stage.engine.containers(&stage.mine()).await.unwrap(), []);
+    }
+}
+
+/// A field and how it is asked for.
+type Newer = (Capability, fn(&mut ContainerSpec));
+
+const NEWER: &[Newer] = &[
+    (Capability::Annotations, |spec| {
+        spec.annotations.insert("org.example.a".into(), "b".into());
+    }),
+    (Capability::StartInterval, |spec| {
+        let check = spec.healthcheck.get_or_insert_default();
+        check.start_period = Some(Duration::from_secs(9));
+        check.start_interval = Some(Duration::from_secs(2));
+    }),
+    (Capability::VolumeSubpath, |spec| {
+        if let MountSource::Volume(volume) = &mut spec.mounts[0].source {
+            volume.subpath = Some("below".into());
+        }
+    }),
+    (Capability::ImageMount, |spec| {
+        let image = super::stage::IMAGE.to_owned();
+        let subpath = Some("etc".to_owned());
+        let mut image = mount(
+            "/image",
+            MountSource::Image(ImageMountSpec { image, subpath }),
+        );
+        image.read_only = true;
+        spec.mounts.push(image);
+    }),
+    (Capability::GatewayPriority, |spec| {
+        spec.network.endpoints[0].gateway_priority = Some(7);
+    }),
+];
+
+pub(crate) async fn newer_fields_are_given_back_where_the_api_has_them_and_refused_elsewhere(
+    stage: &Stage,
+) {
+    let api = stage.engine.about().api;
+    stage
+        .engine
+        .create_network(&stage.network("n"))
+        .await
+        .unwrap();
+    stage
+        .engine
+        .create_volume(&stage.volume("v"))
+        .await
+        .unwrap();
+    for (capability, ask) in NEWER {
+        let part = format!("{capability:?}");
+        let mut spec = stage.spec(&part, Role::Healthy);
+        let name = Some(stage.name("v"));
+        let volume = VolumeMountSpec {
+            name,
+            ..VolumeMountSpec::default()
+        };
+        spec.mounts = vec![mount("/data", MountSource::Volume(volume))];
+        let network = stage.name("n");
+        spec.network.mode = Some(network.clone());
+        spec.network.endpoints = vec![EndpointSpec {
+            network,
+            ..EndpointSpec::default()
+        }];
+        ask(&mut spec);
+        let result = stage
+            .engine
+            .create_container(&stage.name(&part), &spec)
+            .await;
+        if !api.has(*capability) {
+            let capability = *capability;
+            assert_eq!(
+                result.unwrap_err(),
+                EngineError::Unsupported { capability, api }
+            );
+            continue;
+        }
+        let seen = stage
+            .engine
+            .inspect_container(&result.unwrap().id)
+            .await
+            .unwrap()
+            .spec;
+        assert!(seen.annotations.contains_all(&spec.annotations));
+        assert_eq!(seen.healthcheck, spec.healthcheck);
+        let priority = |spec: &ContainerSpec| spec.network.endpoints[0].gateway_priority;
+        assert_eq!(priority(&seen), priority(&spec));
+        for wanted in &spec.mounts {
+            assert!(
+                seen.mounts.contains(wanted),
+                "{wanted:?} in {:?}",
+                seen.mounts
+            );
+        }
     }
 }
 

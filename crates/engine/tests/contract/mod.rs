@@ -26,6 +26,7 @@ macro_rules! contract {
             an_inspect_gives_back_what_was_asked_for,
             image_defaults_are_merged_into_what_was_asked_for,
             what_the_api_does_not_have_is_refused_before_anything_is_made,
+            newer_fields_are_given_back_where_the_api_has_them_and_refused_elsewhere,
             a_renamed_container_is_found_by_its_new_name_only,
             renaming_to_a_taken_name_names_the_holder,
             a_running_container_is_removed_only_by_force,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bowline_engine::fake::{FakeEngine, Run};
 use bowline_engine::{Engine, EventFilter, OutputSource, RemoveContainer, Selector, Stream};
 use bowline_model::{
-    ContainerId, ContainerSpec, EngineEvent, EventAction, HealthTest, HealthcheckSpec, ImageConfig,
-    Labels, NetworkSpec, ObjectKind, VolumeSpec,
+    ApiVersion, ContainerId, ContainerSpec, EngineEvent, EventAction, HealthTest, HealthcheckSpec,
+    ImageConfig, Labels, NetworkSpec, ObjectKind, VolumeSpec,
 };
 use futures_util::{FutureExt, StreamExt};
 
@@ -59,8 +59,8 @@ impl Stage {
 
     /// A stage on the scripted engine.
     #[allow(dead_code, reason = "used by the tests on the scripted engine only")]
-    pub(crate) fn fake() -> Self {
-        let fake = Arc::new(FakeEngine::new());
+    pub(crate) fn fake(api: ApiVersion) -> Self {
+        let fake = Arc::new(FakeEngine::with_api(api));
         let config = ImageConfig {
             command: Some(["/bin/sh"].into()),
             ..ImageConfig::default()
