@@ -4,15 +4,23 @@
 //! engine once; `plan` compares the two and decides everything, purely; `journal` writes down what is about
 //! to happen; `execute` carries a plan out and decides nothing. `undo` and `resume` are plans, too.
 
+mod clock;
 mod compare;
+mod files;
 mod observe;
 mod plan;
+mod seal;
 mod shares;
+mod state_home;
 mod wanted;
 
+pub use clock::{Clock, SystemClock};
 pub use compare::{Baseline, Comparison, compare};
+pub use files::{FileError, FileProblem};
 pub use observe::{Names, observe};
 pub use plan::{Memory, PlanError, plan, plan_images};
+pub use seal::{KeyError, SealError, Sealer, Spot};
+pub use state_home::{HomeHints, StackHome, StateHome, StateHomeError};
 pub use wanted::{
     ConfigHashes, FileContent, Given, Instance, Unfit, WantedError, container_name, files_to_read,
     instance, wanted,
