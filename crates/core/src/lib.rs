@@ -6,9 +6,11 @@
 
 mod clock;
 mod compare;
+mod execute;
 mod files;
 mod observe;
 mod plan;
+mod ready;
 mod seal;
 mod shares;
 mod state_home;
@@ -16,6 +18,7 @@ mod wanted;
 
 pub use clock::{Clock, SystemClock};
 pub use compare::{Baseline, Comparison, compare};
+pub use execute::{ExecuteError, Outside};
 pub use files::{FileError, FileProblem};
 pub use observe::{Names, observe};
 pub use plan::{Memory, PlanError, plan, plan_images};

@@ -7,8 +7,8 @@ use bowline_engine::{
     CreatedContainer, Engine, EngineError, FileToPut, RemoveContainer, Removed, Started, Stopped,
 };
 use bowline_model::{
-    Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy, Labels, NetworkSpec,
-    ObjectKind, ObservedContainer, OperationId, Share, VolumeSpec, label,
+    Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy, Labels,
+    NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share, VolumeSpec, label,
 };
 use std::time::Duration;
 
@@ -33,11 +33,17 @@ pub(super) struct Acted {
 
 impl Acted {
     fn made(id: impl Into<String>) -> Self {
-        Self { made: Some(id.into()), already: false }
+        Self {
+            made: Some(id.into()),
+            already: false,
+        }
     }
 
     fn now_or(already: bool) -> Self {
-        Self { made: None, already }
+        Self {
+            made: None,
+            already,
+        }
     }
 }
 
@@ -52,35 +58,66 @@ impl Actor<'_> {
     /// Does what an action says. Waiting is not done here.
     pub(super) async fn act(&self, action: &Action) -> Result<Acted, ExecuteError> {
         match action {
-            Action::PullImage { reference, platform } => self.pull(reference, platform.as_deref()).await,
-            Action::BuildImage { reference, build } => self.outside.build(self.engine, reference, build).await.map(|id| Acted::made(id.0)),
+            Action::PullImage {
+                reference,
+                platform,
+            } => self.pull(reference, platform.as_deref()).await,
+            Action::BuildImage { reference, build } => self
+                .outside
+                .build(self.engine, reference, build)
+                .await
+                .map(|id| Acted::made(id.0)),
             Action::TagImage { image, reference } => {
                 self.engine.tag_image(image, reference).await?;
                 Ok(Acted::default())
             }
             Action::CreateNetwork { spec } => self.create_network(spec).await,
             Action::CreateVolume { spec } => self.create_volume(spec).await,
-            Action::CreateContainer { name, spec, shares, files } => self.create_container(name, spec, shares, files).await,
-            Action::RemoveNetwork { id, name, made_by } => self.remove_network(id.as_ref(), name, made_by.as_ref()).await,
+            Action::CreateContainer {
+                name,
+                spec,
+                shares,
+                files,
+                ..
+            } => self.create_container(name, spec, shares, files).await,
+            Action::RemoveNetwork { id, name, made_by } => {
+                self.remove_network(id.as_ref(), name, made_by.as_ref())
+                    .await
+            }
             Action::RemoveVolume { name } => {
                 let removed = self.engine.remove_volume(name).await?;
                 Ok(Acted::now_or(removed == Removed::Already))
             }
             Action::RenameContainer { container, from } => self.rename(container, from).await,
-            Action::RemoveContainer { container, anonymous_volumes, made_by } => self.remove_container(container, *anonymous_volumes, made_by.as_ref()).await,
+            Action::RemoveContainer {
+                container,
+                anonymous_volumes,
+                made_by,
+            } => {
+                self.remove_container(container, *anonymous_volumes, made_by.as_ref())
+                    .await
+            }
             Action::StartContainer { container } => {
                 let id = self.id(container).await?;
                 let started = self.engine.start_container(&id).await?;
                 Ok(Acted::now_or(started == Started::Already))
             }
-            Action::StopContainer { container, grace_secs } => self.stop(container, *grace_secs).await,
+            Action::StopContainer {
+                container,
+                grace_secs,
+            } => self.stop(container, *grace_secs).await,
             Action::SignalContainer { container, signal } => {
                 let id = self.id(container).await?;
                 self.engine.kill_container(&id, signal).await?;
                 Ok(Acted::default())
             }
-            Action::ConnectNetwork { container, endpoint } => self.connect(container, endpoint).await,
-            Action::DisconnectNetwork { container, network } => self.disconnect(container, network).await,
+            Action::ConnectNetwork {
+                container,
+                endpoint,
+            } => self.connect(container, endpoint).await,
+            Action::DisconnectNetwork { container, network } => {
+                self.disconnect(container, network).await
+            }
             Action::Await { .. } => Ok(Acted::default()),
         }
     }
@@ -105,9 +142,18 @@ impl Actor<'_> {
         match self.engine.create_network(&spec).await {
             Ok(id) => Ok(Acted::made(id.0)),
             Err(error @ EngineError::Conflict { .. }) => {
-                let named = self.engine.networks(&bowline_engine::Selector::name(spec.name.as_str())).await?;
-                match named.into_iter().find(|network| self.is_ours(&network.spec.labels)) {
-                    Some(network) => Ok(Acted { made: Some(network.id.0), already: true }),
+                let named = self
+                    .engine
+                    .networks(&bowline_engine::Selector::name(spec.name.as_str()))
+                    .await?;
+                match named
+                    .into_iter()
+                    .find(|network| self.is_ours(&network.spec.labels))
+                {
+                    Some(network) => Ok(Acted {
+                        made: Some(network.id.0),
+                        already: true,
+                    }),
                     None => Err(error.into()),
                 }
             }
@@ -119,10 +165,19 @@ impl Actor<'_> {
         let mut spec = spec.clone();
         self.labelled(&mut spec.labels);
         let created = self.engine.create_volume(&spec).await?;
-        Ok(Acted { made: Some(spec.name), already: !created.ours })
+        Ok(Acted {
+            made: Some(spec.name),
+            already: !created.ours,
+        })
     }
 
-    async fn create_container(&self, name: &str, spec: &ContainerSpec, shares: &[(Share, ContainerRef)], files: &[FileToCopy]) -> Result<Acted, ExecuteError> {
+    async fn create_container(
+        &self,
+        name: &str,
+        spec: &ContainerSpec,
+        shares: &[(Share, ContainerRef)],
+        files: &[FileToCopy],
+    ) -> Result<Acted, ExecuteError> {
         let mut spec = spec.clone();
         self.labelled(&mut spec.labels);
         for (share, container) in shares {
@@ -143,42 +198,73 @@ impl Actor<'_> {
             let files: Vec<FileToPut> = files.iter().map(to_put).collect();
             self.engine.put_files(&id, &files).await?;
         }
-        Ok(Acted { made: Some(id.0), already })
+        Ok(Acted {
+            made: Some(id.0),
+            already,
+        })
     }
 
     /// Takes out of a spec the endpoints that this engine cannot make together with the container.
     fn endpoints_for_later(&self, spec: &mut ContainerSpec) -> Vec<EndpointSpec> {
-        if self.engine.about().api.has(Capability::MultipleEndpoints) || spec.network.endpoints.len() < 2 {
+        if self.engine.about().api.has(Capability::MultipleEndpoints)
+            || spec.network.endpoints.len() < 2
+        {
             return Vec::new();
         }
         spec.network.endpoints.split_off(1)
     }
 
     /// The container that has a name already: one of this operation, made before a crash, or somebody else's.
-    async fn holder(&self, name: &str, holder: Option<ContainerId>) -> Result<ContainerId, ExecuteError> {
+    async fn holder(
+        &self,
+        name: &str,
+        holder: Option<ContainerId>,
+    ) -> Result<ContainerId, ExecuteError> {
         let deadline = tokio::time::Instant::now() + MAKING_LIMIT;
         loop {
             if let Some(found) = self.engine.find_container(name).await? {
                 return if self.is_ours(found.labels()) {
                     Ok(found.id)
                 } else {
-                    Err(ExecuteError::NotOurs { kind: ObjectKind::Container, name: name.to_owned(), holder: Some(found.id.short().to_owned()) })
+                    Err(ExecuteError::NotOurs {
+                        kind: ObjectKind::Container,
+                        name: name.to_owned(),
+                        holder: Some(found.id.short().to_owned()),
+                    })
                 };
             }
             if tokio::time::Instant::now() >= deadline {
-                return Err(ExecuteError::NotOurs { kind: ObjectKind::Container, name: name.to_owned(), holder: holder.map(|id| id.short().to_owned()) });
+                return Err(ExecuteError::NotOurs {
+                    kind: ObjectKind::Container,
+                    name: name.to_owned(),
+                    holder: holder.map(|id| id.short().to_owned()),
+                });
             }
             tokio::time::sleep(MAKING_POLL).await;
         }
     }
 
-    async fn remove_network(&self, id: Option<&bowline_model::NetworkId>, name: &str, made_by: Option<&OperationId>) -> Result<Acted, ExecuteError> {
+    async fn remove_network(
+        &self,
+        id: Option<&bowline_model::NetworkId>,
+        name: &str,
+        made_by: Option<&OperationId>,
+    ) -> Result<Acted, ExecuteError> {
         let id = match (id, made_by) {
             (Some(id), _) => id.clone(),
             (None, made_by) => {
-                let named = self.engine.networks(&bowline_engine::Selector::name(name)).await?;
-                let wanted = |labels: &Labels| made_by.is_none_or(|operation| labels.get(label::OPERATION) == Some(&operation.0));
-                match named.into_iter().find(|network| wanted(&network.spec.labels)) {
+                let named = self
+                    .engine
+                    .networks(&bowline_engine::Selector::name(name))
+                    .await?;
+                let wanted = |labels: &Labels| {
+                    made_by
+                        .is_none_or(|operation| labels.get(label::OPERATION) == Some(&operation.0))
+                };
+                match named
+                    .into_iter()
+                    .find(|network| wanted(&network.spec.labels))
+                {
                     Some(network) => network.id,
                     None => return Ok(Acted::now_or(true)),
                 }
@@ -201,32 +287,69 @@ impl Actor<'_> {
         Ok(Acted::default())
     }
 
-    async fn remove_container(&self, container: &ContainerRef, anonymous_volumes: bool, made_by: Option<&OperationId>) -> Result<Acted, ExecuteError> {
-        let Some(found) = self.find(container).await? else { return Ok(Acted::now_or(true)) };
-        if made_by.is_some_and(|operation| found.labels().get(label::OPERATION) != Some(&operation.0)) {
-            return Err(ExecuteError::NotOurs { kind: ObjectKind::Container, name: container.name.clone(), holder: Some(found.id.short().to_owned()) });
+    async fn remove_container(
+        &self,
+        container: &ContainerRef,
+        anonymous_volumes: bool,
+        made_by: Option<&OperationId>,
+    ) -> Result<Acted, ExecuteError> {
+        let Some(found) = self.find(container).await? else {
+            return Ok(Acted::now_or(true));
+        };
+        if made_by
+            .is_some_and(|operation| found.labels().get(label::OPERATION) != Some(&operation.0))
+        {
+            return Err(ExecuteError::NotOurs {
+                kind: ObjectKind::Container,
+                name: container.name.clone(),
+                holder: Some(found.id.short().to_owned()),
+            });
         }
-        let how = RemoveContainer { force: false, anonymous_volumes };
+        let how = RemoveContainer {
+            force: false,
+            anonymous_volumes,
+        };
         let removed = self.engine.remove_container(&found.id, how).await?;
         Ok(Acted::now_or(removed == Removed::Already))
     }
 
-    async fn stop(&self, container: &ContainerRef, grace_secs: Option<i64>) -> Result<Acted, ExecuteError> {
-        let Some(found) = self.find(container).await? else { return Ok(Acted::now_or(true)) };
-        let secs = grace_secs.or(found.spec.stop_timeout_secs).and_then(|secs| u64::try_from(secs).ok());
-        let stopped = self.engine.stop_container(&found.id, Duration::from_secs(secs.unwrap_or(GRACE_SECS))).await?;
+    async fn stop(
+        &self,
+        container: &ContainerRef,
+        grace_secs: Option<i64>,
+    ) -> Result<Acted, ExecuteError> {
+        let Some(found) = self.find(container).await? else {
+            return Ok(Acted::now_or(true));
+        };
+        let secs = grace_secs
+            .or(found.spec.stop_timeout_secs)
+            .and_then(|secs| u64::try_from(secs).ok());
+        let stopped = self
+            .engine
+            .stop_container(&found.id, Duration::from_secs(secs.unwrap_or(GRACE_SECS)))
+            .await?;
         Ok(Acted::now_or(stopped == Stopped::Already))
     }
 
-    async fn connect(&self, container: &ContainerRef, endpoint: &EndpointSpec) -> Result<Acted, ExecuteError> {
+    async fn connect(
+        &self,
+        container: &ContainerRef,
+        endpoint: &EndpointSpec,
+    ) -> Result<Acted, ExecuteError> {
         let id = self.id(container).await?;
         let network = self.network(&endpoint.network).await?;
         self.engine.connect(&network, &id, endpoint).await?;
         Ok(Acted::default())
     }
 
-    async fn disconnect(&self, container: &ContainerRef, network: &str) -> Result<Acted, ExecuteError> {
-        let Some(found) = self.find(container).await? else { return Ok(Acted::now_or(true)) };
+    async fn disconnect(
+        &self,
+        container: &ContainerRef,
+        network: &str,
+    ) -> Result<Acted, ExecuteError> {
+        let Some(found) = self.find(container).await? else {
+            return Ok(Acted::now_or(true));
+        };
         let network = self.network(network).await?;
         self.engine.disconnect(&network, &found.id).await?;
         Ok(Acted::default())
@@ -234,13 +357,25 @@ impl Actor<'_> {
 
     /// The network of a name.
     async fn network(&self, name: &str) -> Result<bowline_model::NetworkId, ExecuteError> {
-        let named = self.engine.networks(&bowline_engine::Selector::name(name)).await?;
+        let named = self
+            .engine
+            .networks(&bowline_engine::Selector::name(name))
+            .await?;
         let found = named.into_iter().next().map(|network| network.id);
-        found.ok_or_else(|| EngineError::NotFound { kind: ObjectKind::Network, name: name.to_owned() }.into())
+        found.ok_or_else(|| {
+            EngineError::NotFound {
+                kind: ObjectKind::Network,
+                name: name.to_owned(),
+            }
+            .into()
+        })
     }
 
     /// The container that a plan means: that of the id where it is still there, else that of the name.
-    pub(super) async fn find(&self, container: &ContainerRef) -> Result<Option<ObservedContainer>, EngineError> {
+    pub(super) async fn find(
+        &self,
+        container: &ContainerRef,
+    ) -> Result<Option<ObservedContainer>, EngineError> {
         if let Some(id) = &container.id {
             match self.engine.inspect_container(id).await {
                 Ok(found) => return Ok(Some(found)),
@@ -258,7 +393,10 @@ impl Actor<'_> {
         }
         match self.engine.find_container(&container.name).await? {
             Some(found) => Ok(found.id),
-            None => Err(EngineError::NotFound { kind: ObjectKind::Container, name: container.name.clone() }),
+            None => Err(EngineError::NotFound {
+                kind: ObjectKind::Container,
+                name: container.name.clone(),
+            }),
         }
     }
 }

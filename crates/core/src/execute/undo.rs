@@ -13,7 +13,8 @@
 
 use bowline_engine::{Engine, EngineError};
 use bowline_model::{
-    Action, ContainerRef, ContainerSpec, ImageId, MountSource, MountSpec, ObservedContainer, Undo, VolumeMountSpec,
+    Action, ContainerRef, ContainerSpec, ImageId, MountSource, MountSpec, ObservedContainer, Undo,
+    VolumeMountSpec,
 };
 
 use super::act::Actor;
@@ -23,44 +24,96 @@ use super::act::Actor;
 /// No wildcard arm: a new action does not compile before it has an undo.
 pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, EngineError> {
     Ok(match action {
-        Action::Await { .. } | Action::SignalContainer { .. } | Action::CreateVolume { .. } => Undo::Nothing,
-        Action::PullImage { reference, .. } | Action::BuildImage { reference, .. } | Action::TagImage { reference, .. } => retag(actor.engine, reference).await?,
-        Action::CreateNetwork { spec } => Undo::Run(vec![Action::RemoveNetwork { id: None, name: spec.name.clone(), made_by: Some(actor.operation.clone()) }]),
-        Action::RemoveNetwork { id: Some(id), .. } => match actor.engine.inspect_network(id).await {
-            Ok(network) => Undo::Run(vec![Action::CreateNetwork { spec: network.spec }]),
-            Err(error) if error.is_not_found() => Undo::Nothing,
-            Err(error) => return Err(error),
-        },
+        Action::Await { .. } | Action::SignalContainer { .. } | Action::CreateVolume { .. } => {
+            Undo::Nothing
+        }
+        Action::PullImage { reference, .. }
+        | Action::BuildImage { reference, .. }
+        | Action::TagImage { reference, .. } => retag(actor.engine, reference).await?,
+        Action::CreateNetwork { spec } => Undo::Run(vec![Action::RemoveNetwork {
+            id: None,
+            name: spec.name.clone(),
+            made_by: Some(actor.operation.clone()),
+        }]),
+        Action::RemoveNetwork { id: Some(id), .. } => {
+            match actor.engine.inspect_network(id).await {
+                Ok(network) => Undo::Run(vec![Action::CreateNetwork { spec: network.spec }]),
+                Err(error) if error.is_not_found() => Undo::Nothing,
+                Err(error) => return Err(error),
+            }
+        }
         Action::RemoveNetwork { id: None, .. } => Undo::Nothing,
-        Action::RemoveVolume { name } => Undo::Impossible { because: format!("volume `{name}` was removed with its data") },
+        Action::RemoveVolume { name } => Undo::Impossible {
+            because: format!("volume `{name}` was removed with its data"),
+        },
         Action::CreateContainer { name, .. } => Undo::Run(vec![Action::RemoveContainer {
-            container: ContainerRef { name: name.clone(), id: None },
+            container: ContainerRef {
+                name: name.clone(),
+                id: None,
+            },
             anonymous_volumes: false,
             made_by: Some(actor.operation.clone()),
         }]),
         Action::RenameContainer { container, from } => Undo::Run(vec![Action::RenameContainer {
-            container: ContainerRef { name: from.clone(), id: container.id.clone() },
+            container: ContainerRef {
+                name: from.clone(),
+                id: container.id.clone(),
+            },
             from: container.name.clone(),
         }]),
         Action::StartContainer { container } => match actor.find(container).await? {
             Some(found) if found.state.is_running() => Undo::Nothing,
-            _ => Undo::Run(vec![Action::StopContainer { container: container.clone(), grace_secs: None }]),
+            _ => Undo::Run(vec![Action::StopContainer {
+                container: container.clone(),
+                grace_secs: None,
+            }]),
         },
         Action::StopContainer { container, .. } => match actor.find(container).await? {
-            Some(found) if found.state.is_running() => Undo::Run(vec![Action::StartContainer { container: container.clone() }]),
+            Some(found) if found.state.is_running() => Undo::Run(vec![Action::StartContainer {
+                container: container.clone(),
+            }]),
             _ => Undo::Nothing,
         },
-        Action::RemoveContainer { container, anonymous_volumes, .. } => match actor.find(container).await? {
+        Action::RemoveContainer {
+            container,
+            anonymous_volumes,
+            ..
+        } => match actor.find(container).await? {
             None => Undo::Nothing,
-            Some(found) if *anonymous_volumes && found.mounts.iter().any(bowline_model::EffectiveMount::is_anonymous_volume) => {
-                Undo::Impossible { because: format!("the anonymous volumes of container `{container}` were removed with their data") }
+            Some(found)
+                if *anonymous_volumes
+                    && found
+                        .mounts
+                        .iter()
+                        .any(bowline_model::EffectiveMount::is_anonymous_volume) =>
+            {
+                Undo::Impossible {
+                    because: format!(
+                        "the anonymous volumes of container `{container}` were removed with their data"
+                    ),
+                }
             }
             Some(found) => Undo::Run(vec![recreation(&found)]),
         },
-        Action::ConnectNetwork { container, endpoint } => Undo::Run(vec![Action::DisconnectNetwork { container: container.clone(), network: endpoint.network.clone() }]),
+        Action::ConnectNetwork {
+            container,
+            endpoint,
+        } => Undo::Run(vec![Action::DisconnectNetwork {
+            container: container.clone(),
+            network: endpoint.network.clone(),
+        }]),
         Action::DisconnectNetwork { container, network } => match actor.find(container).await? {
-            Some(found) => match found.spec.network.endpoints.into_iter().find(|endpoint| endpoint.network == *network) {
-                Some(endpoint) => Undo::Run(vec![Action::ConnectNetwork { container: container.clone(), endpoint }]),
+            Some(found) => match found
+                .spec
+                .network
+                .endpoints
+                .into_iter()
+                .find(|endpoint| endpoint.network == *network)
+            {
+                Some(endpoint) => Undo::Run(vec![Action::ConnectNetwork {
+                    container: container.clone(),
+                    endpoint,
+                }]),
                 None => Undo::Nothing,
             },
             None => Undo::Nothing,
@@ -71,7 +124,10 @@ pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, 
 /// Lets a reference point again to what it points to now; nothing where it points nowhere.
 async fn retag(engine: &dyn Engine, reference: &str) -> Result<Undo, EngineError> {
     match engine.inspect_image(reference).await {
-        Ok(image) => Ok(Undo::Run(vec![Action::TagImage { image: image.id, reference: reference.to_owned() }])),
+        Ok(image) => Ok(Undo::Run(vec![Action::TagImage {
+            image: image.id,
+            reference: reference.to_owned(),
+        }])),
         Err(error) if error.is_not_found() => Ok(Undo::Nothing),
         Err(error) => Err(error),
     }
@@ -82,9 +138,20 @@ fn recreation(container: &ObservedContainer) -> Action {
     let mut spec: ContainerSpec = container.spec.clone();
     let ImageId(image) = &container.image_id;
     spec.image.clone_from(image);
-    for mount in container.mounts.iter().filter(|mount| mount.is_anonymous_volume()) {
-        let volume = VolumeMountSpec { name: mount.volume.clone(), ..VolumeMountSpec::default() };
-        match spec.mounts.iter_mut().find(|wanted| wanted.target == mount.target) {
+    for mount in container
+        .mounts
+        .iter()
+        .filter(|mount| mount.is_anonymous_volume())
+    {
+        let volume = VolumeMountSpec {
+            name: mount.volume.clone(),
+            ..VolumeMountSpec::default()
+        };
+        match spec
+            .mounts
+            .iter_mut()
+            .find(|wanted| wanted.target == mount.target)
+        {
             Some(wanted) => wanted.source = MountSource::Volume(volume),
             None => spec.mounts.push(MountSpec {
                 target: mount.target.clone(),
@@ -94,5 +161,11 @@ fn recreation(container: &ObservedContainer) -> Action {
             }),
         }
     }
-    Action::CreateContainer { name: container.name.clone(), spec: Box::new(spec), shares: Vec::new(), files: Vec::new() }
+    Action::CreateContainer {
+        name: container.name.clone(),
+        spec: Box::new(spec),
+        shares: Vec::new(),
+        files: Vec::new(),
+        contents: std::collections::BTreeMap::new(),
+    }
 }

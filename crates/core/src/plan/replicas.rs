@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bowline_model::{
     Cause, ContainerSpec, ContainerStatus, EffectiveMount, MountSource, MountSpec, Observed,
-    ObservedContainer, VolumeMountSpec, WantedService, label,
+    ObservedContainer, VolumeMountSpec, Wanted, WantedService,
 };
 
 use super::Memory;
 use crate::compare::{Comparison, compare};
+use crate::wanted::{Instance, container_name, instance};
 
 /// One container that is wanted, and the one that is there for it.
 #[derive(Debug)]
@@ -50,11 +51,12 @@ impl Current<'_> {
 
 /// Sorts the containers of a service into those that stand for a replica and those that are too many.
 pub(super) fn assign<'a>(
+    wanted: &Wanted,
     name: &str,
-    service: &WantedService,
     observed: &'a Observed,
     memory: &Memory,
 ) -> (Vec<Replica<'a>>, Vec<&'a ObservedContainer>) {
+    let service = &wanted.services[name];
     let there: Vec<&ObservedContainer> = observed
         .containers
         .iter()
@@ -63,7 +65,7 @@ pub(super) fn assign<'a>(
     let mut by_number: BTreeMap<u32, Vec<Current<'a>>> = BTreeMap::new();
     let mut extra = Vec::new();
     for container in there {
-        let spec = spec_for(service, container.number(), observed);
+        let (_, spec) = instance_of(wanted, service, container.number(), observed);
         let comparison = compare_with(service, &spec, container, observed, memory);
         by_number
             .entry(container.number())
@@ -75,7 +77,7 @@ pub(super) fn assign<'a>(
     }
     let mut chosen: Vec<(u32, Current<'a>)> = Vec::new();
     for (number, mut candidates) in by_number {
-        let wanted_name = replica_name(service, number);
+        let wanted_name = container_name(service, number);
         candidates.sort_by_key(|current| {
             let container = current.container;
             let usable = !matches!(
@@ -114,13 +116,13 @@ pub(super) fn assign<'a>(
     );
     let mut replicas: Vec<Replica<'a>> = chosen
         .into_iter()
-        .map(|(number, current)| replica(service, number, observed, Some(current)))
+        .map(|(number, current)| replica(wanted, service, number, observed, Some(current)))
         .collect();
     let mut number = 0;
     while replicas.len() < service.replicas as usize {
         number += 1;
         if replicas.iter().all(|replica| replica.number != number) {
-            replicas.push(replica(service, number, observed, None));
+            replicas.push(replica(wanted, service, number, observed, None));
         }
     }
     replicas.sort_by_key(|replica| replica.number);
@@ -128,12 +130,13 @@ pub(super) fn assign<'a>(
 }
 
 fn replica<'a>(
+    wanted: &Wanted,
     service: &WantedService,
     number: u32,
     observed: &Observed,
     current: Option<Current<'a>>,
 ) -> Replica<'a> {
-    let mut spec = spec_for(service, number, observed);
+    let (name, mut spec) = instance_of(wanted, service, number, observed);
     if let Some(current) = &current {
         let image = observed.images.get(&service.image.reference);
         let declared = image
@@ -143,36 +146,38 @@ fn replica<'a>(
     }
     Replica {
         number,
-        name: replica_name(service, number),
+        name,
         spec,
         current,
     }
 }
 
-/// The name of a replica.
-pub(super) fn replica_name(service: &WantedService, number: u32) -> String {
-    service
-        .container_name
-        .clone()
-        .unwrap_or_else(|| format!("{}{number}", service.name_prefix))
-}
-
-/// What a replica is created with, complete but for the operation.
-fn spec_for(service: &WantedService, number: u32, observed: &Observed) -> ContainerSpec {
-    let mut spec = service.spec.clone();
-    spec.labels
-        .insert(label::NUMBER.to_owned(), number.to_string());
-    if let Some(image) = observed.images.get(&service.image.reference) {
-        spec.labels
-            .insert(label::IMAGE.to_owned(), image.id.0.clone());
-    }
-    let name = replica_name(service, number);
-    for endpoint in &mut spec.network.endpoints {
-        if !endpoint.aliases.contains(&name) {
-            endpoint.aliases.insert(0, name.clone());
-        }
-    }
-    spec
+/// What a replica is created with, complete but for the operation; all of its endpoints are in it.
+fn instance_of(
+    wanted: &Wanted,
+    service: &WantedService,
+    number: u32,
+    observed: &Observed,
+) -> (String, ContainerSpec) {
+    let image = observed
+        .images
+        .get(&service.image.reference)
+        .map(|image| &image.id);
+    let names_of = |name: &str| {
+        let numbers = |service: &WantedService| {
+            (1..=service.replicas)
+                .map(|number| container_name(service, number))
+                .collect()
+        };
+        wanted.services.get(name).map(numbers).unwrap_or_default()
+    };
+    let Instance {
+        name,
+        mut spec,
+        connect,
+    } = instance(service, number, image, observed.api, &names_of);
+    spec.network.endpoints.extend(connect);
+    (name, spec)
 }
 
 fn compare_with(

@@ -184,7 +184,7 @@ impl Subject<'_> {
 
 impl<'a> Up<'a> {
     fn service(&mut self, draft: &mut Draft<'_>, name: &'a str, service: &'a WantedService) {
-        let (replicas, extra) = assign(name, service, draft.observed, draft.memory);
+        let (replicas, extra) = assign(self.wanted, name, draft.observed, draft.memory);
         let before = self.dependencies(draft, name, service);
         let is_job = self.is_job(name);
         let subject = Subject {
@@ -275,6 +275,7 @@ impl<'a> Up<'a> {
                 .filter_map(|share| Some((share.clone(), first(&share.service)?)))
                 .collect(),
             files: subject.service.files.clone(),
+            contents: subject.service.contents.clone(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a step does, how strong it is, and how it is taken back.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,8 @@ pub enum Action {
         shares: Vec<(Share, ContainerRef)>,
         /// Contents copied into it.
         files: Vec<FileToCopy>,
+        /// Digests of contents that no engine shows, by name, to be remembered with it.
+        contents: BTreeMap<String, String>,
     },
     /// Gives a container another name.
     RenameContainer {
