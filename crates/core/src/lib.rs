@@ -18,10 +18,13 @@ mod wanted;
 
 pub use clock::{Clock, SystemClock};
 pub use compare::{Baseline, Comparison, compare};
-pub use execute::{ExecuteError, Outside};
+pub use execute::{
+    ExecuteError, Execution, Halt, Ledger, LedgerError, Outside, Report, StepError, Watch, execute,
+};
 pub use files::{FileError, FileProblem};
 pub use observe::{Names, observe};
 pub use plan::{Memory, PlanError, plan, plan_images};
+pub use ready::{Failed, NotReady, Probe, Ready};
 pub use seal::{KeyError, SealError, Sealer, Spot};
 pub use state_home::{HomeHints, StackHome, StateHome, StateHomeError};
 pub use wanted::{

@@ -2,11 +2,14 @@
 //! business; when an operation begins, who holds the lock and what is shown is that of the caller.
 
 mod act;
+mod run;
 mod undo;
 
 use async_trait::async_trait;
 use bowline_engine::{Engine, EngineError};
 use bowline_model::{Build, ImageId, ObjectKind};
+
+pub use run::{Execution, Halt, Ledger, LedgerError, Report, StepError, Watch, execute};
 
 /// What an executor needs from outside of the engine: files, logins, and somebody to tell about progress.
 #[async_trait]
