@@ -22,8 +22,12 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
-/// The first pause between probes; it doubles up to the healthcheck's interval.
+/// The shortest pause between looks and between probes.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Probes pause for this part of the time that has gone since the run began, up to the healthcheck's interval.
+const PAUSE_PART: u32 = 4;
+/// The pause between looks at the listeners of a container that cannot be reached yet.
+const LISTEN_LOOK: Duration = Duration::from_millis(100);
 /// The longest pause between looks at a container.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// How long a success has to hold before it counts.
@@ -146,7 +150,9 @@ pub async fn wait(
         condition,
         run: None,
         pause: FIRST_PAUSE,
+        probe_at: Instant::now(),
         success: None,
+        listening: Vec::new(),
         hanging: None,
         probe: None,
         restarts: None,
@@ -166,8 +172,13 @@ struct Wait<'a> {
     condition: Condition,
     /// The run that is being waited for, and when it was first seen.
     run: Option<(Timestamp, Instant)>,
+    /// The pause before the next look, or the next probe.
     pause: Duration,
+    /// When the next probe may begin. Looks go on in between: the engine's verdict counts at once.
+    probe_at: Instant,
     success: Option<Success>,
+    /// What listened at the last look; a change is worth a probe.
+    listening: Vec<Listener>,
     /// A probe of ours that did not end in time and still runs.
     hanging: Option<ExecId>,
     probe: Option<Probe>,
@@ -250,6 +261,7 @@ impl Wait<'_> {
         if self.run.is_none_or(|(run, _)| run != started) {
             self.run = Some((started, Instant::now()));
             self.pause = FIRST_PAUSE;
+            self.probe_at = Instant::now();
             self.success = None;
             self.hanging = None;
         }
@@ -335,10 +347,22 @@ impl Wait<'_> {
         if self.waiting.readiness == Readiness::Engine || self.still_hangs().await? {
             return Ok(self.again());
         }
-        if let Some(success) = &self.success
-            && success.at.elapsed() < SETTLE
-        {
-            return Ok(Look::Again(success.at + SETTLE));
+        let now = Instant::now();
+        if !container.spec.exposed.is_empty() {
+            let listeners = self.reachable(container);
+            let Some(listeners) = listeners else {
+                // Nobody outside could reach it, so no success would count: looking is cheaper than probing.
+                self.success = None;
+                self.listening.clear();
+                return Ok(Look::Again(now + LISTEN_LOOK));
+            };
+            if self.listening != listeners {
+                self.listening = listeners;
+                self.probe_at = now;
+            }
+        }
+        if now < self.probe_at {
+            return Ok(Look::Again(self.probe_at.min(now + LONGEST_LOOK)));
         }
         self.probe_once(container, check).await
     }
@@ -401,15 +425,21 @@ impl Wait<'_> {
         });
         if exit_code != Some(0) {
             self.success = None;
-            let at = Instant::now() + self.pause.min(check.interval);
-            self.pause = (self.pause * 2).min(check.interval.max(FIRST_PAUSE));
-            return Ok(Look::Again(at));
+            return Ok(self.probe_again(check.interval));
         }
-        self.weigh(container).await
+        self.weigh(container, check).await
+    }
+
+    /// The next probe comes after a pause that grows with the time that has gone by.
+    fn probe_again(&mut self, interval: Duration) -> Look {
+        let run = self.run.map_or(Duration::ZERO, |(_, seen)| seen.elapsed());
+        let pause = (run / PAUSE_PART).clamp(FIRST_PAUSE, interval.max(FIRST_PAUSE));
+        self.probe_at = Instant::now() + pause;
+        Look::Again(Instant::now() + pause.min(LONGEST_LOOK))
     }
 
     /// Decides what a success is worth: it counts when a second one sees the same.
-    async fn weigh(&mut self, before: &ObservedContainer) -> Result<Look, NotReady> {
+    async fn weigh(&mut self, before: &ObservedContainer, check: &Check) -> Result<Look, NotReady> {
         let container = self.inspect().await?;
         if container.state.started != before.state.started
             || container.state.status != ContainerStatus::Running
@@ -420,7 +450,7 @@ impl Wait<'_> {
         let Some(listeners) = self.reachable(&container) else {
             // It succeeds, but nobody outside could reach it: a database that sets itself up, perhaps.
             self.success = None;
-            return Ok(self.again());
+            return Ok(self.probe_again(check.interval));
         };
         let pid = container.state.pid;
         if let Some(first) = &self.success
@@ -432,7 +462,8 @@ impl Wait<'_> {
         }
         let at = Instant::now();
         self.success = Some(Success { at, pid, listeners });
-        Ok(Look::Again(at + SETTLE))
+        self.probe_at = at + SETTLE;
+        Ok(Look::Again(self.probe_at))
     }
 
     /// The listeners of a container, where an own success may count; `None` where it may not.
@@ -505,3 +536,6 @@ fn healthcheck(container: &ObservedContainer) -> Option<Check> {
         retries: check.retries.filter(|retries| *retries > 0).unwrap_or(3),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! Waits on the scripted engine, with time that passes as fast as the test likes.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Mutex;
+
+use bowline_engine::fake::{FakeEngine, Run};
+use bowline_engine::{Engine as _, Tap};
+use bowline_model::{ContainerSpec, ImageConfig, PortKey, Protocol};
+
+use super::*;
+
+/// A container that was just started, and what its listeners are, second by second.
+struct Stage {
+    tap: Tap,
+    container: ContainerRef,
+    began: Instant,
+    listening: Mutex<BTreeMap<u64, Vec<Listener>>>,
+}
+
+impl Stage {
+    async fn new(run: Run, spec: ContainerSpec) -> Self {
+        let engine = FakeEngine::new();
+        engine.add_image("app:1", ImageConfig::default());
+        engine.script_image(
+            "app:1",
+            [
+                run.clone(),
+                run.clone(),
+                run.clone(),
+                run.clone(),
+                run.clone(),
+                run.clone(),
+                run,
+            ],
+        );
+        let spec = ContainerSpec {
+            image: "app:1".to_owned(),
+            ..spec
+        };
+        let made = engine
+            .create_container("app", &spec)
+            .await
+            .expect("it is created");
+        let _ = engine.start_container(&made.id).await;
+        Self {
+            tap: Tap::new(std::sync::Arc::new(engine)),
+            container: ContainerRef {
+                name: "app".to_owned(),
+                id: Some(made.id),
+            },
+            began: Instant::now(),
+            listening: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// From this second on these addresses listen on port 80.
+    fn listens(self, from_secs: u64, addresses: &[Ipv4Addr]) -> Self {
+        let listeners = addresses.iter().map(|address| Listener {
+            address: IpAddr::V4(*address),
+            port: 80,
+            protocol: Protocol::Tcp,
+        });
+        self.listening
+            .lock()
+            .expect("nobody panics")
+            .insert(from_secs, listeners.collect());
+        self
+    }
+
+    async fn wait(&self, condition: Condition) -> (Result<Ready, Failed>, f64) {
+        self.wait_with(condition, Readiness::Own).await
+    }
+
+    async fn wait_with(
+        &self,
+        condition: Condition,
+        readiness: Readiness,
+    ) -> (Result<Ready, Failed>, f64) {
+        let probes = Semaphore::new(2);
+        let look = |_: &ContainerId, _: u32| {
+            let listening = self.listening.lock().expect("nobody panics");
+            listening
+                .range(..=self.began.elapsed().as_secs())
+                .next_back()
+                .map(|(_, listeners)| listeners.clone())
+        };
+        let waiting = Waiting {
+            engine: &self.tap,
+            probes: &probes,
+            listeners: &look,
+            readiness,
+        };
+        let result = wait(&waiting, &self.container, condition).await;
+        (result, self.began.elapsed().as_secs_f64())
+    }
+}
+
+fn checked() -> ContainerSpec {
+    ContainerSpec {
+        healthcheck: Some(HealthcheckSpec {
+            test: Some(HealthTest::Exec(["check"].into())),
+            interval: Some(Duration::from_secs(30)),
+            timeout: Some(Duration::from_secs(5)),
+            retries: Some(3),
+            ..HealthcheckSpec::default()
+        }),
+        ..ContainerSpec::default()
+    }
+}
+
+fn exposed() -> ContainerSpec {
+    ContainerSpec {
+        exposed: [PortKey::new(80, Protocol::Tcp)].into(),
+        ..checked()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_success_counts_after_a_second_one_and_long_before_the_engines_interval() {
+    let stage = Stage::new(Run::new(), checked()).await;
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    assert!(
+        result.is_ok() && (0.25..1.0).contains(&secs),
+        "{result:?} after {secs}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_own_probing_the_engines_verdict_is_waited_for() {
+    let stage = Stage::new(Run::new(), checked()).await;
+    let (result, secs) = stage.wait_with(Condition::Healthy, Readiness::Engine).await;
+    assert!(
+        result.is_ok() && (30.0..32.0).contains(&secs),
+        "{result:?} after {secs}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_while_nothing_outside_could_reach_it_does_not_count() {
+    let stage = Stage::new(Run::new(), exposed())
+        .await
+        .listens(0, &[Ipv4Addr::LOCALHOST])
+        .listens(10, &[Ipv4Addr::UNSPECIFIED]);
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    assert!(
+        result.is_ok() && (10.0..11.5).contains(&secs),
+        "{result:?} after {secs}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_exposed_ports_cannot_be_looked_at_the_engine_decides() {
+    let stage = Stage::new(Run::new(), exposed()).await;
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    assert!(result.is_ok() && secs >= 30.0, "{result:?} after {secs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_failures_never_fail_a_wait() {
+    let stage = Stage::new(Run::new().ready_after(Duration::from_secs(20)), checked()).await;
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    assert!(
+        result.is_ok() && (20.0..32.0).contains(&secs),
+        "{result:?} after {secs}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_engines_unhealthy_fails_a_wait_and_shows_the_probe() {
+    let stage = Stage::new(Run::new().never_ready(), checked()).await;
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    let failed = result.expect_err("it never gets ready");
+    assert!(
+        matches!(failed.reason, NotReady::Unhealthy { failures: 3 }),
+        "{failed:?}"
+    );
+    assert!(failed.probe.is_some_and(|probe| probe.exit_code != Some(0)));
+    assert!((90.0..95.0).contains(&secs), "{secs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_probe_hangs_no_second_one_is_started() {
+    let stage = Stage::new(Run::new().probes_hang(), checked()).await;
+    let (result, _) = stage.wait(Condition::Healthy).await;
+    assert!(result.is_err());
+    let opened = stage
+        .tap
+        .calls()
+        .into_iter()
+        .filter(|call| call.method == "exec_open")
+        .count();
+    assert_eq!(opened, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_healthcheck_it_has_to_run_still_on_a_second_look() {
+    let stage = Stage::new(Run::new(), ContainerSpec::default()).await;
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    assert!(
+        result.is_ok() && (0.5..0.7).contains(&secs),
+        "{result:?} after {secs}"
+    );
+
+    let stage = Stage::new(
+        Run::new().ends_after(Duration::from_millis(100), 3),
+        ContainerSpec::default(),
+    )
+    .await;
+    let (result, _) = stage.wait(Condition::Healthy).await;
+    assert_eq!(
+        result.expect_err("it ended").reason,
+        NotReady::Ended {
+            end: ContainerEnd::Exited { code: 3 }
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ends_with_0_is_done_and_with_anything_else_has_failed() {
+    let stage = Stage::new(
+        Run::new().ends_after(Duration::from_secs(90), 0),
+        ContainerSpec::default(),
+    )
+    .await;
+    let (result, secs) = stage.wait(Condition::Completed).await;
+    assert!(
+        result.is_ok() && (90.0..91.0).contains(&secs),
+        "{result:?} after {secs}"
+    );
+
+    let stage = Stage::new(
+        Run::new().ends_after(Duration::from_secs(1), 4),
+        ContainerSpec::default(),
+    )
+    .await;
+    let (result, _) = stage.wait(Condition::Completed).await;
+    assert_eq!(
+        result.expect_err("it failed").reason,
+        NotReady::Ended {
+            end: ContainerEnd::Exited { code: 4 }
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_again_and_again_is_told_from_what_is_slow() {
+    let spec = ContainerSpec {
+        restart: RestartSpec::Always,
+        ..checked()
+    };
+    let stage = Stage::new(
+        Run::new()
+            .never_ready()
+            .ends_after(Duration::from_millis(200), 1),
+        spec,
+    )
+    .await;
+    let (result, _) = stage.wait(Condition::Healthy).await;
+    assert!(
+        matches!(
+            result,
+            Err(Failed {
+                reason: NotReady::KeepsEnding { .. },
+                ..
+            })
+        ),
+        "{result:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_failed_says_why() {
+    let stage = Stage::new(Run::new().fails_to_start(127, "no such program"), checked()).await;
+    let (result, _) = stage.wait(Condition::Healthy).await;
+    let failed = result.expect_err("it did not start");
+    assert_eq!(
+        failed.reason.to_string(),
+        "could not be started: no such program"
+    );
+}
