@@ -130,9 +130,9 @@ pub(crate) const LIBRARIES: &[Library] = &[
     // Each in its room.
     library!("granit-parser"     in ["bowline-compose"]),
     library!("base64"            in ["bowline-engine"]),
-    library!("http-body-util"    in ["bowline-engine"]),
-    library!("hyper"             in ["bowline-engine"]),
-    library!("hyper-util"        in ["bowline-engine"]),
+    library!("http-body-util"    in ["bowline-engine", "orders"]),
+    library!("hyper"             in ["bowline-engine", "orders"]),
+    library!("hyper-util"        in ["bowline-engine", "orders"]),
     library!("rustix"            in ["bowline-engine"]),
     library!("tar"               in ["bowline-engine"]),
     library!("rusqlite"          in ["bowline-core"]),
@@ -151,6 +151,9 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("annotate-snippets" in ["bowline", "bowline-compose"]),
     library!("tracing-subscriber" in ["bowline"]),
     library!("libfuzzer-sys"     in ["bowline-fuzz"]),
+    // The example stack's databases; bowline itself talks to none.
+    library!("redis"             in ["orders"]),
+    library!("tokio-postgres"    in ["orders"]),
 
     // Development only: errors as text, snapshots, properties, throw-away folders.
     library!("anyhow"            in ["xtask", "orders"], or tests),
