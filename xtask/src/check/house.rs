@@ -133,7 +133,8 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("http-body-util"    in ["bowline-engine", "orders"]),
     library!("hyper"             in ["bowline-engine", "orders"]),
     library!("hyper-util"        in ["bowline-engine", "orders"]),
-    library!("rustix"            in ["bowline-engine"]),
+    // In the binary: raw mode and the size of the terminal.
+    library!("rustix"            in ["bowline-engine", "bowline"]),
     library!("tar"               in ["bowline-engine"]),
     library!("rusqlite"          in ["bowline-core"]),
     library!("chacha20poly1305"  in ["bowline-core"]),
