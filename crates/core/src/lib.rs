@@ -8,6 +8,7 @@ mod clock;
 mod compare;
 mod execute;
 mod files;
+mod journal;
 mod observe;
 mod plan;
 mod ready;
@@ -22,6 +23,10 @@ pub use execute::{
     ExecuteError, Execution, Halt, Ledger, LedgerError, Outside, Report, StepError, Watch, execute,
 };
 pub use files::{FileError, FileProblem};
+pub use journal::{
+    Gap, Intended, Journal, JournalError, NewOperation, OperationRecord, Passed, Remembered,
+    StepRecord, StepToken, StorageProblem, Touched, new_operation_id,
+};
 pub use observe::{Names, observe};
 pub use plan::{Memory, PlanError, plan, plan_images};
 pub use ready::{Failed, NotReady, Probe, Ready};

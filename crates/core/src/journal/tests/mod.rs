@@ -1,0 +1,5 @@
+//! What the journal promises, on real files.
+
+mod bad_days;
+mod records;
+mod stage;
