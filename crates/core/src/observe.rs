@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_engine::{Engine, EngineError, Selector};
 use bowline_model::{Observed, ObservedImage, ObservedNetwork, ObservedVolume, Wanted, label};
-use futures_util::TryFutureExt as _;
 use futures_util::future::try_join_all;
 use tokio::try_join;
 
@@ -149,18 +148,18 @@ async fn images(
     engine: &dyn Engine,
     references: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, ObservedImage>, EngineError> {
-    let found = try_join_all(references.iter().map(|reference| {
-        engine
-            .inspect_image(reference)
-            .map_ok(|image| Some((reference.clone(), image)))
-            .or_else(async |error| {
-                if error.is_not_found() {
-                    Ok(None)
-                } else {
-                    Err(error)
-                }
-            })
-    }))
-    .await?;
+    let found = try_join_all(references.iter().map(|reference| image(engine, reference))).await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// An image with its reference; nothing where there is none.
+async fn image(
+    engine: &dyn Engine,
+    reference: &str,
+) -> Result<Option<(String, ObservedImage)>, EngineError> {
+    match engine.inspect_image(reference).await {
+        Ok(image) => Ok(Some((reference.to_owned(), image))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }

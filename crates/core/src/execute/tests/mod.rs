@@ -1,5 +1,7 @@
 //! Plans carried out on the scripted engine, one step after the other, as text before and empty afterwards.
 
+mod crash;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
