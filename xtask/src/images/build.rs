@@ -1,8 +1,8 @@
 //! Builds the file system of an image as an archive in the cache.
 //!
 //! A fresh Debian comes from debootstrap, everything else from a copy of the archive below it, with
-//! packages installed inside. No container and no network in one are needed, so it works the same with
-//! every engine. Needs root, as packages do.
+//! packages installed inside; a program of this workspace may stand alone. No container and no network in
+//! one are needed, so it works the same with every engine. Needs root, as packages do.
 
 use std::path::{Path, PathBuf};
 
@@ -55,9 +55,35 @@ pub(crate) fn build(image: &Loaded, below: Option<&Path>) -> Result<()> {
 }
 
 fn populate(image: &Loaded, below: Option<&Path>, work: &Path, log: &Path) -> Result<()> {
-    let debian = Debian::find(log)?;
     let rootfs = work.join("rootfs");
+    if image.recipe.from == From::Nothing {
+        as_root("mkdir").arg(&rootfs).run()?;
+    } else {
+        populate_with_packages(image, below, work, &rootfs, log)?;
+    }
+    let (Some(name), binary) = (&image.recipe.program, &image.binary) else {
+        return Ok(());
+    };
+    let binary = binary
+        .as_ref()
+        .with_context(|| format!("the program `{name}` is not built"))?;
+    as_root("install")
+        .args(["-D", "--mode=755", "--owner=root", "--group=root"])
+        .arg(binary)
+        .arg(rootfs.join("usr/local/bin").join(name))
+        .run()
+}
+
+fn populate_with_packages(
+    image: &Loaded,
+    below: Option<&Path>,
+    work: &Path,
+    rootfs: &Path,
+    log: &Path,
+) -> Result<()> {
+    let debian = Debian::find(log)?;
     match (&image.recipe.from, below) {
+        (From::Nothing, _) => anyhow::bail!("packages need a system to be installed in"),
         (From::Debian(suite), _) => {
             as_root("debootstrap")
                 .args([
@@ -67,7 +93,7 @@ fn populate(image: &Loaded, below: Option<&Path>, work: &Path, log: &Path) -> Re
                 ])
                 .arg(format!("--keyring={}", debian.keyring.display()))
                 .arg(suite)
-                .arg(&rootfs)
+                .arg(rootfs)
                 .arg(&debian.mirror)
                 .run_into(log)?;
         }
@@ -80,12 +106,12 @@ fn populate(image: &Loaded, below: Option<&Path>, work: &Path, log: &Path) -> Re
                 .arg(work)
                 .arg(LAYER)
                 .run()?;
-            as_root("mkdir").arg(&rootfs).run()?;
+            as_root("mkdir").arg(rootfs).run()?;
             as_root("tar")
                 .args(["--extract", "--numeric-owner", "--gzip", "--file"])
                 .arg(work.join(LAYER))
                 .arg("--directory")
-                .arg(&rootfs)
+                .arg(rootfs)
                 .run_into(log)?;
             drop(std::fs::remove_file(work.join(LAYER)));
         }
@@ -106,12 +132,28 @@ fn populate(image: &Loaded, below: Option<&Path>, work: &Path, log: &Path) -> Re
     as_root("unshare")
         .args(["--mount", "--propagation", "private", "sh"])
         .arg(&script)
-        .arg(&rootfs)
+        .arg(rootfs)
         .arg(&image.folder)
         .arg(&sources)
         .arg(&settings)
         .args(&image.recipe.packages)
         .run_into(log)
+}
+
+/// Builds the crate `name` so that its binary runs on any system, and returns where it is.
+///
+/// Static, because the machine's own C library may be newer than an image's. Without optimisation, because
+/// what it stands on is then shared with the tests' builds.
+pub(crate) fn build_program(root: &Path, name: &str) -> Result<PathBuf> {
+    println!("building the program {name}");
+    program(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+        .args(["rustc", "--quiet", "--package", name, "--bin", name])
+        .args(["--", "-Ctarget-feature=+crt-static", "-Cstrip=symbols"])
+        .folder(root)
+        .run()?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), |folder| root.join(folder));
+    Ok(target.join("debug").join(name))
 }
 
 /// Writes the archive that engines load: one layer, its configuration, and the name.

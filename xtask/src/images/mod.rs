@@ -1,4 +1,4 @@
-//! `cargo xtask images`: the images that tests use, built from Debian's packages.
+//! `cargo xtask images`: the images that tests use, built from Debian's packages and programs of ours.
 //!
 //! Recipes are in `images/<name>/`. An image is called `bowline-test/<name>:1`. Nothing is pulled from
 //! a registry of images. What is built already, for the same recipe, is not built again; what the
@@ -19,7 +19,7 @@ use recipe::{From, Loaded};
 
 /// Makes sure that the engine has the images `names`, or all of them if none is named.
 pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Result<()> {
-    let recipes = load_all(&root.join("images"))?;
+    let mut recipes = load_all(&root.join("images"))?;
     if let Some(unknown) = names.iter().find(|name| !recipes.contains_key(*name)) {
         let known: Vec<&str> = recipes.keys().map(String::as_str).collect();
         bail!(
@@ -27,8 +27,14 @@ pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Resul
             known.join(", ")
         );
     }
+    let wanted = |image: &Loaded| names.is_empty() || names.contains(&image.name);
+    for image in recipes.values_mut().filter(|image| wanted(image)) {
+        if let Some(program) = image.recipe.program.clone() {
+            image.add_program(build::build_program(root, &program)?)?;
+        }
+    }
     for image in recipes.values() {
-        if names.is_empty() || names.contains(&image.name) {
+        if wanted(image) {
             load_into(engine, image, &recipes)?;
         }
     }
@@ -77,7 +83,7 @@ fn ensure_built(image: &Loaded, recipes: &BTreeMap<String, Loaded>) -> Result<()
         return Ok(());
     }
     let below = match &image.recipe.from {
-        From::Debian(_) => None,
+        From::Debian(_) | From::Nothing => None,
         From::Image(below) => {
             let below = recipes.get(below).with_context(|| {
                 format!("`{}` stands on `{below}`, which is no recipe", image.name)

@@ -22,18 +22,22 @@ pub(crate) struct Recipe {
     pub(crate) from: From,
     #[serde(default)]
     pub(crate) packages: Vec<String>,
+    /// A crate of this workspace whose binary of the same name is put into `/usr/local/bin`.
+    pub(crate) program: Option<String>,
     #[serde(default)]
     pub(crate) config: Config,
 }
 
 /// What the recipe's system grows out of.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum From {
     /// A fresh Debian of this suite.
     Debian(String),
     /// The system of another recipe.
     Image(String),
+    /// Nothing at all: for a program that needs nothing but a kernel.
+    Nothing,
 }
 
 /// The image's configuration.
@@ -57,12 +61,26 @@ pub(crate) struct Loaded {
     pub(crate) folder: PathBuf,
     pub(crate) recipe: Recipe,
     pub(crate) digest: String,
+    /// The file of the recipe's program, once it is built.
+    pub(crate) binary: Option<PathBuf>,
 }
 
 impl Loaded {
     /// Returns the image's name as users of it write it.
     pub(crate) fn tag(&self) -> String {
         format!("bowline-test/{}:1", self.name)
+    }
+
+    /// Takes the built program in: from now on the digest tells its versions apart.
+    pub(crate) fn add_program(&mut self, binary: PathBuf) -> Result<()> {
+        let bytes = std::fs::read(&binary)
+            .with_context(|| format!("cannot read `{}`", binary.display()))?;
+        let mut hash = Sha256::new();
+        hash.update(&self.digest);
+        hash.update(bytes);
+        self.digest = shown(hash);
+        self.binary = Some(binary);
+        Ok(())
     }
 }
 
@@ -88,17 +106,20 @@ pub(crate) fn load(
         hash.update(parent(below)?);
     }
     add_folder(&folder, &folder, &mut hash)?;
-    let digest = hash
-        .finalize()
-        .iter()
-        .take(10)
-        .fold(String::new(), |digest, byte| format!("{digest}{byte:02x}"));
     Ok(Loaded {
         name: name.to_owned(),
         folder,
         recipe,
-        digest,
+        digest: shown(hash),
+        binary: None,
     })
+}
+
+fn shown(hash: Sha256) -> String {
+    hash.finalize()
+        .iter()
+        .take(10)
+        .fold(String::new(), |digest, byte| format!("{digest}{byte:02x}"))
 }
 
 fn add_folder(root: &Path, folder: &Path, hash: &mut Sha256) -> Result<()> {
@@ -180,6 +201,30 @@ mod tests {
             (&Value::Null, &json!(["run", "it"]))
         );
         assert_eq!(config["Labels"], json!({"made-by": "test"}));
+    }
+
+    #[test]
+    fn an_image_is_another_one_when_its_program_is() {
+        let loaded = || {
+            let text = "about = \"x\"\nfrom = \"nothing\"\nprogram = \"x\"\n";
+            Loaded {
+                name: "x".to_owned(),
+                folder: PathBuf::new(),
+                recipe: toml::from_str(text).unwrap(),
+                digest: "0".to_owned(),
+                binary: None,
+            }
+        };
+        let own_program = std::env::current_exe().unwrap();
+        let (mut one, mut same, mut other) = (loaded(), loaded(), loaded());
+        one.add_program(own_program.clone()).unwrap();
+        same.add_program(own_program).unwrap();
+        other
+            .add_program(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into())
+            .unwrap();
+        assert_eq!(one.digest, same.digest);
+        assert_ne!(one.digest, other.digest);
+        assert_ne!(one.digest, "0");
     }
 
     #[test]
