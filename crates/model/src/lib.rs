@@ -13,6 +13,7 @@ mod file_copy;
 mod image;
 pub mod label;
 mod mount;
+mod nearest;
 mod network;
 mod observed;
 mod place;
@@ -37,6 +38,7 @@ pub use mount::{
     BindRecursive, BindSpec, EffectiveMount, ImageMountSpec, MountSource, MountSpec, SelinuxLabel,
     TmpfsSpec, VolumeMountSpec,
 };
+pub use nearest::nearest;
 pub use network::{IpamPool, IpamSpec, NetworkId, NetworkSpec, ObservedNetwork};
 pub use observed::{
     BoundPort, ContainerEnd, ContainerState, ContainerStatus, ContainerSummary, Health,

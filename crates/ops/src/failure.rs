@@ -1,6 +1,7 @@
 //! How a verb can fail, and the exit code by which scripts tell it.
 
 use bowline_compose::LoadError;
+use bowline_engine::{ConnectError, EndpointError, EngineError};
 
 /// Exit codes of every front end. They are a contract: a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,28 @@ pub enum Failure {
     /// The project cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Nobody says where the engine is, or in a way that is not supported.
+    #[error(transparent)]
+    EngineEndpoint(#[from] EndpointError),
+    /// The engine cannot be connected to.
+    #[error("{error}")]
+    EngineConnect {
+        /// Why.
+        error: ConnectError,
+        /// What to do about it.
+        hints: Vec<String>,
+    },
+    /// The engine did not do what was asked of it, or has gone.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// What is there does not allow it.
+    #[error("{message}")]
+    State {
+        /// What is there.
+        message: String,
+        /// What to do next, a sentence each.
+        hints: Vec<String>,
+    },
     /// A request that contradicts itself or asks for what does not exist.
     #[error("{message}")]
     Usage {
@@ -50,6 +73,9 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Load(_) => ExitCode::InvalidConfiguration,
+            Self::EngineEndpoint(_) | Self::EngineConnect { .. } => ExitCode::EngineUnreachable,
+            Self::Engine(error) if error.is_unreachable() => ExitCode::EngineUnreachable,
+            Self::Engine(_) | Self::State { .. } => ExitCode::Failed,
             Self::Usage { .. } => ExitCode::Usage,
         }
     }
@@ -59,6 +85,9 @@ impl Failure {
         match self {
             // A load error carries its hints beside the mistakes that they belong to.
             Self::Load(_) => Vec::new(),
+            Self::EngineEndpoint(error) => error.hints(),
+            Self::EngineConnect { hints, .. } | Self::State { hints, .. } => hints.clone(),
+            Self::Engine(error) => error.hints(),
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
         }
     }

@@ -5,6 +5,7 @@
 //! front end.
 
 mod config;
+mod connect;
 mod failure;
 mod stack;
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bowline_compose::Request;
-use bowline_model::Secret;
+use bowline_compose::{LoadError, Mistake, Request, load};
+use bowline_model::{Project, Secret};
 use serde::{Deserialize, Serialize};
+
+use crate::Failure;
 
 /// What surrounds a request: what a process knows and a library must not ask for itself.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +41,58 @@ pub struct StackOptions {
     pub compatibility: bool,
 }
 
+impl Surroundings {
+    /// A variable that is set and not empty.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let value = self.environment.get(name)?.reveal();
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+/// A stack as far as a request names it.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// Its name.
+    pub(crate) name: String,
+    /// What its files say; `None` where only its name was given.
+    pub(crate) project: Option<Project>,
+    /// Warnings of the loader, rendered.
+    pub(crate) warnings: String,
+}
+
 impl StackOptions {
+    /// Finds out which stack is meant, for verbs that can do without its files: `-p` alone names it, and so does
+    /// `COMPOSE_PROJECT_NAME` where there are no files.
+    pub(crate) fn named(&self, surroundings: &Surroundings) -> Result<Named, Failure> {
+        let only = |name: &str| Named {
+            name: name.to_lowercase(),
+            project: None,
+            warnings: String::new(),
+        };
+        let given = self.project_name.as_deref().filter(|name| !name.is_empty());
+        if let (Some(name), []) = (given, self.files.as_slice()) {
+            return Ok(only(name));
+        }
+        let request = Request {
+            no_env_resolution: true,
+            ..self.load_request(surroundings, &[])
+        };
+        let loaded = match load(&request) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                return match surroundings.variable("COMPOSE_PROJECT_NAME") {
+                    Some(name) if finds_no_file(&error) => Ok(only(name)),
+                    _ => Err(error.into()),
+                };
+            }
+        };
+        Ok(Named {
+            name: loaded.project.name.clone(),
+            warnings: loaded.warnings.render(surroundings.color),
+            project: Some(loaded.project),
+        })
+    }
+
     /// The request by which the loader finds this stack's project.
     pub(crate) fn load_request(&self, surroundings: &Surroundings, services: &[String]) -> Request {
         Request {
@@ -56,4 +109,9 @@ impl StackOptions {
             ..Request::default()
         }
     }
+}
+
+fn finds_no_file(error: &LoadError) -> bool {
+    let mut problems = error.problems().iter();
+    problems.all(|problem| matches!(problem.what, Mistake::NoComposeFile { .. }))
 }
