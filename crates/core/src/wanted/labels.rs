@@ -20,10 +20,11 @@ pub(super) fn of_service(subject: &Subject<'_>) -> Labels {
         service,
     } = *subject;
     let hash = given.hashes.services.get(name);
-    // Compose writes these in a random order.
+    // Compose writes these in a random order, and without the services that are left out.
     let depends_on: Vec<String> = service
         .depends_on
         .iter()
+        .filter(|(other, _)| project.services.contains_key(*other))
         .map(|(other, on)| format!("{other}:{}:{}", on.condition, on.restart))
         .collect();
     let mut labels = values(&service.labels);

@@ -1,5 +1,7 @@
 //! Rights and confinement.
 
+use std::collections::BTreeSet;
+
 use bowline_model::{ContainerSpec, Project, SecuritySpec};
 use serde::de::IgnoredAny;
 
@@ -12,8 +14,8 @@ pub(super) fn fill(spec: &mut ContainerSpec, subject: &Subject<'_>, report: &mut
     let service = subject.service;
     spec.security = SecuritySpec {
         privileged: service.privileged,
-        cap_add: service.cap_add.clone(),
-        cap_drop: service.cap_drop.clone(),
+        cap_add: capabilities(&service.cap_add),
+        cap_drop: capabilities(&service.cap_drop),
         options: Vec::new(),
         system_paths_unconfined: false,
         read_only: service.read_only,
@@ -40,6 +42,22 @@ pub(super) fn fill(spec: &mut ContainerSpec, subject: &Subject<'_>, report: &mut
             spec.security.options.push(option.clone());
         }
     }
+}
+
+/// Capabilities in the spelling that Docker's client gives them: sorted, each once, with `CAP_` but for `ALL`.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let names: BTreeSet<String> = names
+        .iter()
+        .map(|name| name.to_uppercase())
+        .map(|name| {
+            if name == "ALL" || name.starts_with("CAP_") {
+                name
+            } else {
+                format!("CAP_{name}")
+            }
+        })
+        .collect();
+    names.into_iter().collect()
 }
 
 /// The content of a seccomp profile, as engines take it: without white space.
