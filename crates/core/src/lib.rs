@@ -20,7 +20,7 @@ mod wanted;
 pub use clock::{Clock, SystemClock};
 pub use compare::{Baseline, Comparison, compare};
 pub use execute::{
-    ExecuteError, Execution, Halt, Ledger, LedgerError, Outside, Report, StepError, Watch, execute,
+    Chapter, ExecuteError, Execution, Halt, Ledger, Outside, Report, StepError, Watch, execute,
 };
 pub use files::{FileError, FileProblem};
 pub use journal::{

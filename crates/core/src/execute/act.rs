@@ -13,6 +13,7 @@ use bowline_model::{
 use std::time::Duration;
 
 use super::{ExecuteError, Outside};
+use crate::journal::StepToken;
 use crate::shares;
 
 /// Seconds that a container has to stop where nothing is said.
@@ -55,9 +56,9 @@ pub(super) struct Actor<'a> {
 }
 
 impl Actor<'_> {
-    /// Does what an action says. Waiting is not done here.
-    pub(super) async fn act(&self, action: &Action) -> Result<Acted, ExecuteError> {
-        match action {
+    /// Does what was written down, and nothing else. Waiting is not done here.
+    pub(super) async fn act(&self, token: &StepToken) -> Result<Acted, ExecuteError> {
+        match token.action() {
             Action::PullImage {
                 reference,
                 platform,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bowline_engine::{Engine, EngineError};
 use bowline_model::{Build, ImageId, ObjectKind};
 
-pub use run::{Execution, Halt, Ledger, LedgerError, Report, StepError, Watch, execute};
+pub use run::{Chapter, Execution, Halt, Ledger, Report, StepError, Watch, execute};
 
 /// What an executor needs from outside of the engine: files, logins, and somebody to tell about progress.
 #[async_trait]

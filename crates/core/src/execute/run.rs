@@ -18,27 +18,53 @@ use super::act::Actor;
 use super::undo::undo_of;
 use super::{ExecuteError, Outside};
 use crate::compare::Baseline;
-use crate::ready::{self, Failed, Waiting};
+use crate::journal::{Journal, JournalError, StepToken};
+use crate::ready::{self, Failed, Ready, Waiting};
 
 /// Where steps are written down before they are done, and their outcomes behind them.
+///
+/// In the product this is an operation's part of the journal.
 #[async_trait::async_trait]
 pub trait Ledger: Send + Sync {
-    /// Writes down that a step is about to be done, and how it is taken back. Only then may it be done.
-    async fn intend(&self, step: &Step, undo: &Undo) -> Result<(), LedgerError>;
+    /// Writes down that a step is about to be done, and how it is taken back. The token is the right to do it.
+    async fn intend(&self, step: &Step, undo: &Undo) -> Result<StepToken, JournalError>;
     /// Writes down how a step ended.
-    async fn conclude(&self, step: StepId, outcome: &StepOutcome) -> Result<(), LedgerError>;
+    async fn conclude(&self, token: StepToken, outcome: &StepOutcome) -> Result<(), JournalError>;
     /// Remembers a container that was made.
-    async fn remember(&self, baseline: &Baseline) -> Result<(), LedgerError>;
+    async fn remember(&self, baseline: &Baseline) -> Result<(), JournalError>;
     /// Remembers that a container was ready in a run.
-    async fn remember_ready(&self, ready: &ready::Ready) -> Result<(), LedgerError>;
+    async fn remember_ready(&self, ready: &Ready) -> Result<(), JournalError>;
 }
 
-/// Why something could not be written down.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct LedgerError {
-    /// What, and why not.
-    pub text: String,
+/// An operation's part of the journal.
+#[derive(Clone, Debug)]
+pub struct Chapter {
+    /// The journal.
+    pub journal: Journal,
+    /// The operation, which has begun.
+    pub operation: OperationId,
+}
+
+#[async_trait::async_trait]
+impl Ledger for Chapter {
+    async fn intend(&self, step: &Step, undo: &Undo) -> Result<StepToken, JournalError> {
+        self.journal.intend(&self.operation, step, undo).await
+    }
+
+    async fn conclude(&self, token: StepToken, outcome: &StepOutcome) -> Result<(), JournalError> {
+        self.journal.conclude(token, outcome.clone()).await
+    }
+
+    async fn remember(&self, baseline: &Baseline) -> Result<(), JournalError> {
+        self.journal.set_baseline(&self.operation, baseline).await
+    }
+
+    async fn remember_ready(&self, ready: &Ready) -> Result<(), JournalError> {
+        match ready.run {
+            Some(run) => self.journal.set_ready(&ready.id, run).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// What the caller is told while a plan is carried out.
@@ -92,8 +118,8 @@ pub enum StepError {
     #[error("{}", .0.reason)]
     NotReady(Box<Failed>),
     /// It could not be written down, so it was not begun, or nobody knows how it ended.
-    #[error("cannot write to the journal: {0}")]
-    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The wait was given up.
     #[error("given up")]
     Halted,
@@ -266,26 +292,26 @@ async fn one(
     let undo = undo_of(&actor, &step.action)
         .await
         .map_err(ExecuteError::from)?;
-    execution.ledger.intend(step, &undo).await?;
+    let token = execution.ledger.intend(step, &undo).await?;
     execution.watch.began(step);
-    let result = act(&actor, &step.action, execution).await;
+    let result = act(&actor, &token, execution).await;
     let outcome = match &result {
         Ok(outcome) => outcome.clone(),
         Err(error) => StepOutcome::Failed {
             error: error.to_string(),
         },
     };
-    execution.ledger.conclude(step.id, &outcome).await?;
+    execution.ledger.conclude(token, &outcome).await?;
     result
 }
 
 async fn act(
     actor: &Actor<'_>,
-    action: &Action,
+    token: &StepToken,
     execution: &Execution<'_>,
 ) -> Result<StepOutcome, StepError> {
-    let acted = actor.act(action).await?;
-    if let (Action::CreateContainer { spec, contents, .. }, Some(id)) = (action, &acted.made) {
+    let acted = actor.act(token).await?;
+    if let (Action::CreateContainer { spec, contents, .. }, Some(id)) = (token.action(), &acted.made) {
         let observed = execution
             .engine
             .inspect_container(&ContainerId(id.clone()))

@@ -88,6 +88,16 @@ pub struct StepToken {
 }
 
 impl StepToken {
+    /// A token that no journal gave out, for tests of what needs one.
+    #[cfg(test)]
+    pub(crate) fn of_nobody(operation: &OperationId, step: &Step) -> Self {
+        Self {
+            operation: operation.clone(),
+            step: step.id,
+            action: step.action.clone(),
+        }
+    }
+
     /// The operation.
     pub fn operation(&self) -> &OperationId {
         &self.operation

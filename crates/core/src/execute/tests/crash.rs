@@ -10,8 +10,9 @@ use bowline_engine::{Fault, Tap};
 use bowline_model::{Outcome, Step, StepId, StepOutcome, Undo};
 use tokio::sync::{Notify, watch};
 
-use super::super::run::{Execution, Ledger, LedgerError, StepError, Watch, execute};
+use super::super::run::{Execution, Ledger, StepError, Watch, execute};
 use super::*;
+use crate::journal::{JournalError, StepToken};
 use crate::ready::Ready;
 
 /// Where the process dies.
@@ -26,9 +27,9 @@ enum Point {
 }
 
 /// A journal in memory, and the end of the process.
-#[derive(Default)]
 struct Book {
     memory: Mutex<Memory>,
+    operation: OperationId,
     intended: Mutex<Vec<StepId>>,
     concluded: Mutex<Vec<(StepId, StepOutcome)>>,
     dies_at: Option<Point>,
@@ -36,11 +37,14 @@ struct Book {
 }
 
 impl Book {
-    fn new(memory: Memory, dies_at: Option<Point>) -> Self {
+    fn new(operation: &OperationId, memory: Memory, dies_at: Option<Point>) -> Self {
         Self {
             memory: Mutex::new(memory),
+            operation: operation.clone(),
+            intended: Mutex::default(),
+            concluded: Mutex::default(),
             dies_at,
-            ..Self::default()
+            dead: Notify::new(),
         }
     }
 
@@ -53,7 +57,7 @@ impl Book {
 
 #[async_trait]
 impl Ledger for Book {
-    async fn intend(&self, step: &Step, _: &Undo) -> Result<(), LedgerError> {
+    async fn intend(&self, step: &Step, _: &Undo) -> Result<StepToken, JournalError> {
         let number = {
             let mut intended = self.intended.lock().expect("nobody panics");
             intended.push(step.id);
@@ -61,11 +65,11 @@ impl Ledger for Book {
         };
         match self.dies_at {
             Some(Point::Intend(at)) if at == number => self.die().await,
-            _ => Ok(()),
+            _ => Ok(StepToken::of_nobody(&self.operation, step)),
         }
     }
 
-    async fn conclude(&self, step: StepId, outcome: &StepOutcome) -> Result<(), LedgerError> {
+    async fn conclude(&self, token: StepToken, outcome: &StepOutcome) -> Result<(), JournalError> {
         let number = self.concluded.lock().expect("nobody panics").len();
         let dies = match self.dies_at {
             Some(Point::Conclude(at)) => at == number,
@@ -78,11 +82,11 @@ impl Ledger for Book {
         self.concluded
             .lock()
             .expect("nobody panics")
-            .push((step, outcome.clone()));
+            .push((token.step(), outcome.clone()));
         Ok(())
     }
 
-    async fn remember(&self, baseline: &Baseline) -> Result<(), LedgerError> {
+    async fn remember(&self, baseline: &Baseline) -> Result<(), JournalError> {
         let mut memory = self.memory.lock().expect("nobody panics");
         memory
             .baselines
@@ -90,7 +94,7 @@ impl Ledger for Book {
         Ok(())
     }
 
-    async fn remember_ready(&self, ready: &Ready) -> Result<(), LedgerError> {
+    async fn remember_ready(&self, ready: &Ready) -> Result<(), JournalError> {
         let mut memory = self.memory.lock().expect("nobody panics");
         memory
             .ready
@@ -138,7 +142,7 @@ impl World {
         if let Some(Point::Write(number, fault)) = dies_at {
             tap.fail_write(number, fault);
         }
-        let book = Book::new(self.memory.clone(), dies_at);
+        let book = Book::new(&operation, self.memory.clone(), dies_at);
         let (_keep, halt) = watch::channel(None);
         let execution = Execution {
             engine: &tap,

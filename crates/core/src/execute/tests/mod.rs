@@ -16,6 +16,7 @@ use bowline_model::{
 
 use super::act::Actor;
 use super::*;
+use crate::journal::StepToken;
 use crate::{Baseline, Memory, Names, PlanError, observe, plan};
 
 struct Nothing;
@@ -93,8 +94,9 @@ impl Stage {
             outside: &Nothing,
         };
         for step in &plan.steps {
+            let token = StepToken::of_nobody(&operation, step);
             let acted = actor
-                .act(&step.action)
+                .act(&token)
                 .await
                 .unwrap_or_else(|error| panic!("step {}: {error}", step.id));
             if let Action::CreateContainer {
