@@ -14,6 +14,7 @@ mod plan;
 mod ready;
 mod seal;
 mod shares;
+mod stack;
 mod state_home;
 mod wanted;
 
@@ -28,9 +29,10 @@ pub use journal::{
     StepRecord, StepToken, StorageProblem, Touched, new_operation_id,
 };
 pub use observe::{Names, observe};
-pub use plan::{Memory, PlanError, plan, plan_images};
+pub use plan::{Images, Memory, PlanError, plan, plan_images};
 pub use ready::{Failed, NotReady, Probe, Ready};
 pub use seal::{KeyError, SealError, Sealer, Spot};
+pub use stack::{How, Reached, Stack, StackError};
 pub use state_home::{HomeHints, StackHome, StateHome, StateHomeError};
 pub use wanted::{
     ConfigHashes, FileContent, Given, Instance, Unfit, WantedError, container_name, files_to_read,

@@ -389,10 +389,7 @@ impl Actor<'_> {
 
     /// The id of the container that a plan means.
     pub(super) async fn id(&self, container: &ContainerRef) -> Result<ContainerId, EngineError> {
-        if let Some(id) = &container.id {
-            return Ok(id.clone());
-        }
-        match self.engine.find_container(&container.name).await? {
+        match self.find(container).await? {
             Some(found) => Ok(found.id),
             None => Err(EngineError::NotFound {
                 kind: ObjectKind::Container,

@@ -101,7 +101,7 @@ pub struct Execution<'a> {
     /// How many probes may run at once.
     pub probes: usize,
     /// How readiness is found out, by service; own probing where nothing is said.
-    pub readiness: &'a BTreeMap<String, Readiness>,
+    pub readiness: BTreeMap<String, Readiness>,
     /// How the listeners of a container are looked at.
     pub listeners: &'a (dyn Fn(&ContainerId, u32) -> Option<Vec<Listener>> + Send + Sync),
     /// Becomes `Some` when nothing new may begin.
@@ -311,7 +311,9 @@ async fn act(
     execution: &Execution<'_>,
 ) -> Result<StepOutcome, StepError> {
     let acted = actor.act(token).await?;
-    if let (Action::CreateContainer { spec, contents, .. }, Some(id)) = (token.action(), &acted.made) {
+    if let (Action::CreateContainer { spec, contents, .. }, Some(id)) =
+        (token.action(), &acted.made)
+    {
         let observed = execution
             .engine
             .inspect_container(&ContainerId(id.clone()))

@@ -114,6 +114,15 @@ fn list(changes: &[Change]) -> String {
     words.join(", ")
 }
 
+/// Whether a plan brings images, or counts on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// It pulls and builds what has to be.
+    Bring,
+    /// That was done already.
+    Brought,
+}
+
 /// Plans towards a goal. An undo is planned from the journal instead, not here.
 ///
 /// # Errors
@@ -124,6 +133,7 @@ pub fn plan(
     goal: &Goal,
     observed: &Observed,
     memory: &Memory,
+    images: Images,
 ) -> Result<Plan, Vec<PlanError>> {
     let mut draft = draft::Draft::new(project, observed, memory);
     match goal {
@@ -140,6 +150,7 @@ pub fn plan(
                     recreate,
                     remove_orphans: *remove_orphans,
                     wait: *wait,
+                    images,
                     rerun: &[],
                 },
             );
@@ -152,6 +163,7 @@ pub fn plan(
                     recreate: &[],
                     remove_orphans: false,
                     wait: true,
+                    images,
                     rerun: jobs,
                 },
             );

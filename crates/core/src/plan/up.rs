@@ -7,16 +7,17 @@ use bowline_model::{
     OnContentChange, PullPolicy, RestartSpec, StepId, Wanted, WantedService, label,
 };
 
-use super::PlanError;
 use super::draft::{Draft, Known, Running, reference};
 use super::networks;
 use super::replicas::{Current, Replica, assign};
+use super::{Images, PlanError};
 
 /// What is asked for beside the wanted state.
 pub(super) struct Choices<'a> {
     pub(super) recreate: &'a [String],
     pub(super) remove_orphans: bool,
     pub(super) wait: bool,
+    pub(super) images: Images,
     /// Jobs that run once more although they are done.
     pub(super) rerun: &'a [String],
 }
@@ -66,7 +67,9 @@ pub(super) fn images(draft: &mut Draft<'_>, wanted: &Wanted) {
 
 /// Plans everything.
 pub(super) fn up(draft: &mut Draft<'_>, wanted: &Wanted, choices: &Choices<'_>) {
-    images(draft, wanted);
+    if choices.images == Images::Bring {
+        images(draft, wanted);
+    }
     let made = networks::prepare(draft, wanted);
     volumes(draft, wanted);
     let mut planner = Up {

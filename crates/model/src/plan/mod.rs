@@ -80,6 +80,19 @@ impl Plan {
             .unwrap_or(Effect::Read)
     }
 
+    /// The same plan with numbers that begin behind `last`, so that it can follow another one.
+    #[must_use]
+    pub fn following(mut self, last: u32) -> Self {
+        let shift = |id: StepId| StepId(id.0 + last);
+        for step in &mut self.steps {
+            step.id = shift(step.id);
+            step.after
+                .iter_mut()
+                .for_each(|before| *before = shift(*before));
+        }
+        self
+    }
+
     /// Adds a step behind those it comes after and returns its number.
     ///
     /// Steps are added in an order in which they can be done; one that comes after a later one would never be

@@ -130,7 +130,7 @@ impl World {
         let observed = observe(&*self.engine, "shop", &Names::of(&shop()))
             .await
             .expect("the fake answers");
-        plan("shop", goal, &observed, &self.memory).expect("there is a plan")
+        plan("shop", goal, &observed, &self.memory, Images::Bring).expect("there is a plan")
     }
 
     /// Carries out what leads to a goal. `None` where the process died on the way.
@@ -152,7 +152,7 @@ impl World {
             watch: &Silence,
             parallel: Some(3),
             probes: 2,
-            readiness: &BTreeMap::new(),
+            readiness: BTreeMap::new(),
             listeners: &|_, _| None,
             halt,
         };

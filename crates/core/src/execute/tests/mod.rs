@@ -17,7 +17,7 @@ use bowline_model::{
 use super::act::Actor;
 use super::*;
 use crate::journal::StepToken;
-use crate::{Baseline, Memory, Names, PlanError, observe, plan};
+use crate::{Baseline, Images, Memory, Names, PlanError, observe, plan};
 
 struct Nothing;
 
@@ -75,6 +75,7 @@ impl Stage {
             &up(wanted),
             &self.observed(wanted).await,
             &self.memory,
+            Images::Bring,
         )
     }
 
@@ -288,7 +289,7 @@ async fn looking_and_planning_only_reads() {
     let observed = observe(&tap, "shop", &Names::of(&shop()))
         .await
         .expect("the fake answers");
-    plan("shop", &up(&shop()), &observed, &memory).expect("there is a plan");
+    plan("shop", &up(&shop()), &observed, &memory, Images::Bring).expect("there is a plan");
     let writes: Vec<Call> = tap
         .calls()
         .into_iter()
@@ -404,7 +405,8 @@ async fn down_stops_dependents_first_and_leaves_volumes() {
         grace_secs: None,
     };
     let observed = stage.observed(&shop()).await;
-    let plan = plan("shop", &goal, &observed, &stage.memory).expect("there is a plan");
+    let plan =
+        plan("shop", &goal, &observed, &stage.memory, Images::Bring).expect("there is a plan");
     insta::assert_snapshot!(plan.to_string());
     stage.carry_out(&plan).await;
     let left = stage.observed(&shop()).await;
