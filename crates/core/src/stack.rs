@@ -476,3 +476,6 @@ fn execution<'a>(
         halt: how.halt.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

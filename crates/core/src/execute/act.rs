@@ -276,13 +276,14 @@ impl Actor<'_> {
     }
 
     async fn rename(&self, container: &ContainerRef, from: &str) -> Result<Acted, ExecuteError> {
-        let id = match &container.id {
-            Some(id) => id.clone(),
-            None => match self.engine.find_container(from).await? {
-                Some(found) => found.id,
-                // Under its new name already: done before a crash.
-                None => self.id(container).await?,
-            },
+        let under_its_old_name = ContainerRef {
+            name: from.to_owned(),
+            id: container.id.clone(),
+        };
+        let id = match self.find(&under_its_old_name).await? {
+            Some(found) => found.id,
+            // Under its new name: done before a crash.
+            None => self.id(container).await?,
         };
         self.engine.rename_container(&id, &container.name).await?;
         Ok(Acted::default())

@@ -57,4 +57,4 @@ pub enum ExecuteError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -93,7 +93,7 @@ pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, 
                     ),
                 }
             }
-            Some(found) => Undo::Run(vec![recreation(&found)]),
+            Some(found) => Undo::Run(vec![recreation(actor.engine, &found).await?]),
         },
         Action::ConnectNetwork {
             container,
@@ -134,10 +134,21 @@ async fn retag(engine: &dyn Engine, reference: &str) -> Result<Undo, EngineError
 }
 
 /// Makes a container again as it is: the same spec on the same image, with the volumes that it has.
-fn recreation(container: &ObservedContainer) -> Action {
+async fn recreation(
+    engine: &dyn Engine,
+    container: &ObservedContainer,
+) -> Result<Action, EngineError> {
     let mut spec: ContainerSpec = container.spec.clone();
-    let ImageId(image) = &container.image_id;
-    spec.image.clone_from(image);
+    // The reference may have moved on to another image since.
+    let still_means_it = match engine.inspect_image(&spec.image).await {
+        Ok(image) => image.id == container.image_id,
+        Err(error) if error.is_not_found() => false,
+        Err(error) => return Err(error),
+    };
+    if !still_means_it {
+        let ImageId(image) = &container.image_id;
+        spec.image.clone_from(image);
+    }
     for mount in container
         .mounts
         .iter()
@@ -161,11 +172,11 @@ fn recreation(container: &ObservedContainer) -> Action {
             }),
         }
     }
-    Action::CreateContainer {
+    Ok(Action::CreateContainer {
         name: container.name.clone(),
         spec: Box::new(spec),
         shares: Vec::new(),
         files: Vec::new(),
         contents: std::collections::BTreeMap::new(),
-    }
+    })
 }

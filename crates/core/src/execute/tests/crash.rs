@@ -183,7 +183,7 @@ impl World {
     }
 }
 
-fn changed() -> Wanted {
+pub(crate) fn changed() -> Wanted {
     let mut wanted = shop();
     wanted
         .services
@@ -197,7 +197,7 @@ fn changed() -> Wanted {
     wanted
 }
 
-fn down() -> Goal {
+pub(crate) fn down() -> Goal {
     Goal::Down {
         volumes: Vec::new(),
         remove_orphans: false,

@@ -2,6 +2,8 @@
 
 mod crash;
 
+pub(crate) use crash::{changed, down};
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use super::*;
 use crate::journal::StepToken;
 use crate::{Baseline, Images, Memory, Names, PlanError, observe, plan};
 
-struct Nothing;
+pub(crate) struct Nothing;
 
 #[async_trait]
 impl Outside for Nothing {
@@ -43,14 +45,14 @@ impl Outside for Nothing {
 }
 
 /// A stack on the scripted engine, with what the journal would remember.
-struct Stage {
-    engine: FakeEngine,
+pub(crate) struct Stage {
+    pub(crate) engine: FakeEngine,
     memory: Memory,
     operations: u32,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let engine = FakeEngine::new();
         for image in ["db:1", "web:1", "web:2", "job:1"] {
             engine.add_image(image, ImageConfig::default());
@@ -131,7 +133,7 @@ impl Stage {
     }
 }
 
-fn up(wanted: &Wanted) -> Goal {
+pub(crate) fn up(wanted: &Wanted) -> Goal {
     Goal::Up {
         wanted: Box::new(wanted.clone()),
         recreate: Vec::new(),
@@ -174,7 +176,7 @@ fn service(name: &str, image: &str) -> WantedService {
     }
 }
 
-fn shop() -> Wanted {
+pub(crate) fn shop() -> Wanted {
     let labels = |key: &str| {
         [
             (label::PROJECT, "shop"),

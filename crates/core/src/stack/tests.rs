@@ -1,0 +1,184 @@
+//! Whole operations on the scripted engine, with a real journal: forth and back again.
+
+use std::sync::Mutex;
+
+use bowline_engine::fake::FakeEngine;
+use bowline_model::{Step, StepOutcome};
+
+use super::*;
+use crate::SystemClock;
+use crate::execute::StepError;
+use crate::execute::tests::{Nothing, Stage, changed, down, shop, up};
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Watch for Notes {
+    fn began(&self, step: &Step) {
+        self.0
+            .lock()
+            .expect("nobody panics")
+            .push(step.action.to_string());
+    }
+    fn ended(&self, _: &Step, _: Result<&StepOutcome, &StepError>) {}
+}
+
+struct Scene {
+    engine: Arc<FakeEngine>,
+    stack: Stack,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("there is room");
+        let engine = Arc::new(Stage::new().engine);
+        let home = StateHome::at(
+            folder.path().join("state"),
+            folder.path().join("config"),
+            owner_of(&folder),
+        );
+        let stack = Stack {
+            engine: engine.clone(),
+            project: "shop".to_owned(),
+            sealer: Some(Sealer::of_key(&[7; 32])),
+            home,
+            clock: Arc::new(SystemClock),
+        };
+        Self {
+            engine,
+            stack,
+            _folder: folder,
+        }
+    }
+
+    async fn with<T>(&self, act: impl AsyncFnOnce(&Stack, &How<'_>) -> T) -> T {
+        let actor = Actor {
+            user: "ada".to_owned(),
+            host: "here".to_owned(),
+            pid: 1,
+        };
+        let (_keep, halt) = watch::channel(None);
+        let notes = Notes::default();
+        let how = How {
+            actor: &actor,
+            outside: &Nothing,
+            watch: &notes,
+            parallel: Some(4),
+            probes: 2,
+            listeners: &|_, _| None,
+            halt,
+        };
+        act(&self.stack, &how).await
+    }
+
+    async fn reach(&self, goal: &Goal) -> Reached {
+        let reached = self
+            .with(async |stack, how| stack.reach(goal, how).await)
+            .await
+            .expect("it is carried out");
+        assert_eq!(
+            reached.report.outcome(),
+            Outcome::Done,
+            "{:?}",
+            reached.report
+        );
+        reached
+    }
+
+    async fn undo(&self, id: Option<OperationId>) -> Reached {
+        let reached = self
+            .with(async |stack, how| stack.undo(id, how).await)
+            .await
+            .expect("it is taken back");
+        assert_eq!(
+            reached.report.outcome(),
+            Outcome::Done,
+            "{:?}",
+            reached.report
+        );
+        reached
+    }
+}
+
+/// The user of this process, to whom a test's folder belongs.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test asks whose its own folder is"
+)]
+fn owner_of(folder: &tempfile::TempDir) -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    folder.path().metadata().expect("the folder is there").uid()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_is_undone_leaves_what_was_there_before() {
+    let scene = Scene::new();
+    scene.reach(&up(&shop())).await;
+    let before = scene.engine.snapshot();
+
+    scene.reach(&up(&changed())).await;
+    let after = scene.engine.snapshot();
+    assert_ne!(before, after);
+
+    scene.undo(None).await;
+    assert_eq!(scene.engine.snapshot(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_undo_is_itself_undone() {
+    let scene = Scene::new();
+    scene.reach(&up(&shop())).await;
+    scene.reach(&up(&changed())).await;
+    let after = scene.engine.snapshot();
+    let undo = scene.undo(None).await;
+    scene.undo(undo.operation).await;
+    assert_eq!(scene.engine.snapshot(), after);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_down_that_is_undone_brings_the_stack_back_with_its_data() {
+    let scene = Scene::new();
+    scene.reach(&up(&shop())).await;
+    let before = scene.engine.snapshot();
+    scene.reach(&down()).await;
+    scene.undo(None).await;
+    // A job that was done is there again, and has not run again.
+    let before = before.replace("shop-migrate-1 exited", "shop-migrate-1 created");
+    assert_eq!(scene.engine.snapshot(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_operation_changed_is_not_undone() {
+    let scene = Scene::new();
+    let first = scene.reach(&up(&shop())).await;
+    scene.reach(&up(&changed())).await;
+    let id = first.operation.expect("it did something");
+    let refused = scene
+        .stack
+        .plan_undo(&id)
+        .await
+        .expect_err("a later operation changed it");
+    assert!(
+        refused.to_string().contains("cannot be undone: operation"),
+        "{refused}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_up_begins_no_operation() {
+    let scene = Scene::new();
+    scene.reach(&up(&shop())).await;
+    let second = scene.reach(&up(&shop())).await;
+    assert_eq!(second.operation, None);
+    assert_eq!(
+        scene
+            .stack
+            .history(10)
+            .await
+            .expect("the journal opens")
+            .len(),
+        1
+    );
+}
