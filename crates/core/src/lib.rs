@@ -9,6 +9,7 @@ mod compare;
 mod execute;
 mod files;
 mod journal;
+mod lock;
 mod observe;
 mod plan;
 mod ready;
@@ -27,6 +28,10 @@ pub use files::{FileError, FileProblem};
 pub use journal::{
     Gap, Intended, Journal, JournalError, NewOperation, OperationRecord, Passed, Remembered,
     StepRecord, StepToken, StorageProblem, Touched, new_operation_id,
+};
+pub use lock::{
+    HEARTBEAT, Holder, LOCK_IMAGE, Lock, LockError, LockGuard, LockLost, Owner, STALE_AFTER,
+    lock_name,
 };
 pub use observe::{Names, observe};
 pub use plan::{Images, Memory, PlanError, plan, plan_images};

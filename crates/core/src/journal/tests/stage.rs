@@ -29,7 +29,7 @@ impl Clock for Ticking {
 }
 
 pub(super) struct Stage {
-    pub(super) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     pub(super) home: StateHome,
     pub(super) clock: Arc<Ticking>,
     pub(super) sealer: Option<Sealer>,
@@ -47,7 +47,7 @@ impl Stage {
             user,
         );
         Self {
-            folder,
+            _folder: folder,
             home,
             clock: Arc::default(),
             sealer: Some(Sealer::of_key(&[7; 32])),
