@@ -83,6 +83,17 @@ impl One<'_, '_> {
             self.report.refuse(declared, Unfit::External { name });
             return true;
         }
+        for (field, there) in [
+            ("labels", !object.labels.0.is_empty()),
+            ("driver_opts", !object.driver_opts.is_empty()),
+        ] {
+            if there {
+                self.report.ignore(
+                    format!("{declared}.{field}"),
+                    "it is for Swarm, and means nothing to an engine by itself",
+                );
+            }
+        }
         for (field, value, what) in [
             (
                 "driver",

@@ -30,6 +30,9 @@ mod report;
 mod security;
 mod undone;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use bowline_model::{Project, Service, Wanted, WantedService};

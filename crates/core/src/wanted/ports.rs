@@ -1,4 +1,7 @@
 //! Ports: exposed and published.
+//!
+//! A port's `name` and `app_protocol` speak to people and to other platforms. Its `mode` tells Swarm whether to
+//! publish on every node; an engine by itself always publishes on the host.
 
 use bowline_model::{ContainerSpec, HostPort, Port, PortKey, PortSpec, Protocol};
 

@@ -38,11 +38,14 @@ impl<'a> Report<'a> {
 
     /// This cannot be done.
     pub(super) fn refuse(&mut self, path: String, mistake: Unfit) {
-        self.errors.push(WantedError {
+        let error = WantedError {
             place: self.origins.nearest(&path).cloned(),
             path,
             mistake,
-        });
+        };
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
     }
 
     /// This value makes no sense there.
@@ -56,13 +59,16 @@ impl<'a> Report<'a> {
         self.refuse(path, Unfit::Invalid { value, expected });
     }
 
-    /// This is left out, or does something else than it reads.
+    /// This is left out, or does something else than it reads. Said once, however many services use it.
     pub(super) fn ignore(&mut self, path: String, why: impl Into<String>) {
-        self.ignored.push(Ignored {
+        let ignored = Ignored {
             place: self.origins.nearest(&path).cloned(),
             path,
             why: why.into(),
-        });
+        };
+        if !self.ignored.contains(&ignored) {
+            self.ignored.push(ignored);
+        }
     }
 
     /// Tells whether the engine has it; where it has not, the field is named as left out.
