@@ -1,0 +1,80 @@
+//! For tests: a scripted engine with the containers of a stack, as Compose labels them.
+
+use std::sync::Arc;
+
+use bowline_engine::Engine as _;
+use bowline_engine::fake::{FakeEngine, Run};
+use bowline_model::{ContainerId, ContainerSpec, ImageConfig, label};
+
+use crate::stack::Named;
+
+/// The stack.
+pub(crate) const STACK: &str = "shop";
+
+/// The image of every container.
+pub(crate) const IMAGE: &str = "busy:1";
+
+/// A scripted engine.
+pub(crate) fn engine() -> Arc<FakeEngine> {
+    let engine = Arc::new(FakeEngine::new());
+    let config = ImageConfig {
+        command: Some(["idle"].into()),
+        ..ImageConfig::default()
+    };
+    engine.add_image(IMAGE, config);
+    engine
+}
+
+/// The stack, known by its name alone.
+pub(crate) fn by_name() -> Named {
+    Named {
+        name: STACK.to_owned(),
+        project: None,
+        warnings: String::new(),
+    }
+}
+
+/// What a container of a service is created with.
+pub(crate) fn spec(service: &str, number: u32) -> ContainerSpec {
+    let number = number.to_string();
+    ContainerSpec {
+        image: IMAGE.to_owned(),
+        labels: [
+            (label::PROJECT, STACK),
+            (label::SERVICE, service),
+            (label::NUMBER, number.as_str()),
+            (label::ONE_OFF, "False"),
+            (label::CONFIG_HASH, "0"),
+        ]
+        .into(),
+        ..ContainerSpec::default()
+    }
+}
+
+/// Creates and starts a container of a service.
+pub(crate) async fn started(
+    engine: &FakeEngine,
+    service: &str,
+    number: u32,
+    run: Run,
+) -> ContainerId {
+    started_with(engine, spec(service, number), run).await
+}
+
+/// Creates and starts a container with this spec, under the name that its labels say.
+pub(crate) async fn started_with(
+    engine: &FakeEngine,
+    spec: ContainerSpec,
+    run: Run,
+) -> ContainerId {
+    let name = format!(
+        "{STACK}-{}-{}",
+        spec.labels[label::SERVICE],
+        spec.labels[label::NUMBER]
+    );
+    engine.script_container(&name, [run]);
+    let created = engine.create_container(&name, &spec).await.unwrap();
+    // Some are meant to fail.
+    let _ = engine.start_container(&created.id).await;
+    created.id
+}
