@@ -40,7 +40,7 @@ const RESTART_LIMIT: u64 = 5;
 const OUTPUT_LIMIT: usize = 4096;
 
 /// What a wait needs to know and to use.
-pub struct Waiting<'a> {
+pub(crate) struct Waiting<'a> {
     /// The engine.
     pub engine: &'a dyn Engine,
     /// Shared by all waits: how many probes run at once.
@@ -139,7 +139,7 @@ fn ended(end: &ContainerEnd) -> String {
 ///
 /// Has no limit of its own for [`Condition::Completed`]; for [`Condition::Healthy`] the healthcheck's own time
 /// is the limit.
-pub async fn wait(
+pub(crate) async fn wait(
     waiting: &Waiting<'_>,
     container: &ContainerRef,
     condition: Condition,

@@ -1,6 +1,7 @@
 //! How a verb can fail, and the exit code by which scripts tell it.
 
 use bowline_compose::LoadError;
+use bowline_core::{PlanError, WantedError};
 use bowline_engine::{ConnectError, EndpointError, EngineError};
 
 /// Exit codes of every front end. They are a contract: a number never changes its meaning.
@@ -50,6 +51,12 @@ pub enum Failure {
     /// The engine did not do what was asked of it, or has gone.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The project cannot be carried out on an engine.
+    #[error("{}", join(.0))]
+    Unfit(Vec<WantedError>),
+    /// There is no plan that leads there.
+    #[error("{}", join(.0))]
+    NoPlan(Vec<PlanError>),
     /// What is there does not allow it.
     #[error("{message}")]
     State {
@@ -68,7 +75,20 @@ pub enum Failure {
     },
 }
 
+fn join<E: std::fmt::Display>(errors: &[E]) -> String {
+    let lines: Vec<String> = errors.iter().map(E::to_string).collect();
+    lines.join("\n")
+}
+
 impl Failure {
+    /// A failure for which only its words and what to do about it count.
+    pub(crate) fn state(error: &dyn std::error::Error, hints: Vec<String>) -> Self {
+        Self::State {
+            message: error.to_string(),
+            hints,
+        }
+    }
+
     /// The exit code of this failure.
     pub fn exit_code(&self) -> ExitCode {
         match self {
@@ -76,6 +96,11 @@ impl Failure {
             Self::EngineEndpoint(_) | Self::EngineConnect { .. } => ExitCode::EngineUnreachable,
             Self::Engine(error) if error.is_unreachable() => ExitCode::EngineUnreachable,
             Self::Engine(_) | Self::State { .. } => ExitCode::Failed,
+            Self::Unfit(_) => ExitCode::InvalidConfiguration,
+            Self::NoPlan(errors) if errors.iter().any(PlanError::protects_data) => {
+                ExitCode::DataProtected
+            }
+            Self::NoPlan(_) => ExitCode::Failed,
             Self::Usage { .. } => ExitCode::Usage,
         }
     }
@@ -88,6 +113,8 @@ impl Failure {
             Self::EngineEndpoint(error) => error.hints(),
             Self::EngineConnect { hints, .. } | Self::State { hints, .. } => hints.clone(),
             Self::Engine(error) => error.hints(),
+            Self::Unfit(_) => Vec::new(),
+            Self::NoPlan(errors) => errors.iter().flat_map(PlanError::hints).collect(),
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
         }
     }

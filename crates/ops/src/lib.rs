@@ -9,15 +9,28 @@ mod config;
 mod connect;
 mod containers;
 mod failure;
+mod inputs;
+mod operate;
+mod outside;
+mod problem;
+mod progress;
 mod ps;
+mod session;
 mod stack;
 #[cfg(test)]
 mod stage;
 
+pub use bowline_core::{Halt, StepError, Watch};
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use failure::{ExitCode, Failure};
+pub use operate::{
+    Done as OperationDone, DownRequest, ServicesRequest, Turn, UpRequest, down, history, plan,
+    rerun, resume, turn, undo, up,
+};
+pub use problem::Problem;
+pub use progress::Progress;
 pub use ps::{Done, PsAnswer, PsContainer, PsRequest, PsScope, Publisher, ps};
-pub use stack::{StackOptions, Surroundings};
+pub use stack::{StackOptions, Surroundings, Who};
 
 /// What a verb answers, with what it has to say besides.
 #[derive(Debug)]

@@ -19,6 +19,21 @@ pub struct Surroundings {
     pub stdin: Vec<u8>,
     /// Whether rendered text may carry colours.
     pub color: bool,
+    /// Who asks.
+    pub who: Who,
+}
+
+/// Who asks, and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// Name of the user.
+    pub user: String,
+    /// Effective user by number; 0 is root.
+    pub euid: u32,
+    /// Name of the machine.
+    pub host: String,
+    /// Number of the process.
+    pub pid: u32,
 }
 
 /// The options by which every verb finds its stack, named as Compose names them.

@@ -1,0 +1,30 @@
+//! Files whose contents count for a stack: behind secrets, configs and seccomp profiles.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one module of this crate that reads the user's files"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+
+use bowline_core::FileContent;
+
+/// Reads files. What cannot be read is told apart, not refused: it depends on the use whether that matters.
+pub(crate) fn read(paths: BTreeSet<String>) -> BTreeMap<String, FileContent> {
+    let content = |path: &str| match std::fs::read(path) {
+        Ok(bytes) => FileContent::Bytes(bytes),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => FileContent::Absent,
+            ErrorKind::IsADirectory => FileContent::Folder,
+            _ => FileContent::Unreadable,
+        },
+    };
+    paths
+        .into_iter()
+        .map(|path| {
+            let content = content(&path);
+            (path, content)
+        })
+        .collect()
+}

@@ -1,0 +1,349 @@
+//! The verbs that change a stack: each fills a goal and lets the stack reach it.
+
+use std::collections::BTreeMap;
+
+use bowline_core::{Halt, How, Reached, StackError};
+use bowline_engine::listeners;
+use bowline_model::{Goal, Operation, OperationId, Plan};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::outside::Workshop;
+use crate::problem::{Problem, problems};
+use crate::progress::Progress;
+use crate::session::{self, Selection, Session};
+use crate::stack::{StackOptions, Surroundings};
+use crate::{Answer, Failure};
+
+/// What `up` and `plan` are asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own in Compose"
+)]
+pub struct UpRequest {
+    /// Which stack.
+    pub stack: StackOptions,
+    /// Services, with what they depend on; none: all.
+    pub services: Vec<String>,
+    /// Without what they depend on.
+    pub no_deps: bool,
+    /// Number of containers by service.
+    pub scale: BTreeMap<String, u32>,
+    /// Make containers again although nothing changed.
+    pub force_recreate: bool,
+    /// Remove containers of services that are no longer declared.
+    pub remove_orphans: bool,
+    /// Return when everything is started.
+    pub no_wait: bool,
+    /// How many steps may be under way at once.
+    pub parallel: Option<usize>,
+}
+
+/// What `down` is asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DownRequest {
+    /// Which stack.
+    pub stack: StackOptions,
+    /// Volumes to remove with everything in them, by name.
+    pub destroy_volumes: Vec<String>,
+    /// Seconds until a container is killed.
+    pub grace_secs: Option<i64>,
+    /// How many steps may be under way at once.
+    pub parallel: Option<usize>,
+}
+
+/// What `start`, `stop` and `restart` are asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServicesRequest {
+    /// Which stack.
+    pub stack: StackOptions,
+    /// Services; none: all.
+    pub services: Vec<String>,
+    /// Seconds until a container is killed.
+    pub grace_secs: Option<i64>,
+}
+
+/// Which of the three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Start what is stopped.
+    Start,
+    /// Stop what runs.
+    Stop,
+    /// Stop and start.
+    Restart,
+}
+
+/// What became of an operation.
+#[derive(Debug)]
+pub struct Done {
+    /// The operation; `None` where there was nothing to do.
+    pub operation: Option<OperationId>,
+    /// What was done, or would be.
+    pub plan: Plan,
+    /// What did not work, each with everything that is known about it.
+    pub problems: Vec<Problem>,
+    /// Whether it was cut short.
+    pub halted: Option<Halt>,
+}
+
+/// Brings a stack up.
+///
+/// # Errors
+///
+/// Where nothing was begun. What fails on the way is in the answer.
+pub async fn up(
+    surroundings: &Surroundings,
+    request: &UpRequest,
+    progress: &dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> Result<Answer<Done>, Failure> {
+    let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
+    let goal = goal(request, loaded.wanted.clone());
+    let done = reach(
+        surroundings,
+        &loaded.session,
+        &goal,
+        request.parallel,
+        progress,
+        halt,
+    )
+    .await?;
+    Ok(Answer {
+        value: done,
+        warnings: loaded.warnings,
+    })
+}
+
+/// Shows what `up` would do, and changes nothing.
+pub async fn plan(
+    surroundings: &Surroundings,
+    request: &UpRequest,
+) -> Result<Answer<Plan>, Failure> {
+    let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
+    let goal = goal(request, loaded.wanted);
+    let plan = loaded.session.stack.plan(&goal).await?;
+    Ok(Answer {
+        value: plan,
+        warnings: loaded.warnings,
+    })
+}
+
+fn selection(request: &UpRequest) -> Selection<'_> {
+    Selection {
+        services: &request.services,
+        no_deps: request.no_deps,
+        scale: &request.scale,
+    }
+}
+
+fn goal(request: &UpRequest, wanted: bowline_model::Wanted) -> Goal {
+    let recreate = if !request.force_recreate {
+        Vec::new()
+    } else if request.services.is_empty() {
+        wanted.services.keys().cloned().collect()
+    } else {
+        request.services.clone()
+    };
+    Goal::Up {
+        wanted: Box::new(wanted),
+        recreate,
+        remove_orphans: request.remove_orphans,
+        wait: !request.no_wait,
+    }
+}
+
+/// Takes a stack down. Volumes stay unless they are named.
+pub async fn down(
+    surroundings: &Surroundings,
+    request: &DownRequest,
+    progress: &dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> Result<Answer<Done>, Failure> {
+    let session = session::by_name(surroundings, &request.stack).await?;
+    let goal = Goal::Down {
+        volumes: request.destroy_volumes.clone(),
+        remove_orphans: true,
+        grace_secs: request.grace_secs,
+    };
+    let done = reach(
+        surroundings,
+        &session,
+        &goal,
+        request.parallel,
+        progress,
+        halt,
+    )
+    .await?;
+    Ok(Answer {
+        value: done,
+        warnings: String::new(),
+    })
+}
+
+/// Starts, stops or restarts services as they are.
+pub async fn turn(
+    surroundings: &Surroundings,
+    request: &ServicesRequest,
+    turn: Turn,
+    progress: &dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> Result<Answer<Done>, Failure> {
+    let session = session::by_name(surroundings, &request.stack).await?;
+    let (services, grace_secs) = (request.services.clone(), request.grace_secs);
+    let goal = match turn {
+        Turn::Start => Goal::Start { services },
+        Turn::Stop => Goal::Stop {
+            services,
+            grace_secs,
+        },
+        Turn::Restart => Goal::Restart {
+            services,
+            grace_secs,
+        },
+    };
+    let done = reach(surroundings, &session, &goal, None, progress, halt).await?;
+    Ok(Answer {
+        value: done,
+        warnings: String::new(),
+    })
+}
+
+/// Runs done jobs once more.
+pub async fn rerun(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+    jobs: &[String],
+    progress: &dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> Result<Answer<Done>, Failure> {
+    let scale = BTreeMap::new();
+    let selection = Selection {
+        services: jobs,
+        no_deps: false,
+        scale: &scale,
+    };
+    let loaded = session::with_project(surroundings, stack, selection).await?;
+    let goal = Goal::Rerun {
+        wanted: Box::new(loaded.wanted),
+        jobs: jobs.to_vec(),
+    };
+    let done = reach(surroundings, &loaded.session, &goal, None, progress, halt).await?;
+    Ok(Answer {
+        value: done,
+        warnings: loaded.warnings,
+    })
+}
+
+/// Takes an operation back; the last one where none is named.
+pub async fn undo(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+    operation: Option<OperationId>,
+    progress: &dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> Result<Answer<Done>, Failure> {
+    let session = session::by_name(surroundings, stack).await?;
+    let workshop = Workshop::new(surroundings, progress)?;
+    let how = how(&session, &workshop, None, progress, halt);
+    let reached = session.stack.undo(operation, &how).await?;
+    Ok(Answer {
+        value: finish(&session, reached).await,
+        warnings: String::new(),
+    })
+}
+
+/// Goes on towards the goal of the last operation, where that one did not get there.
+pub async fn resume(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+    progress: &dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> Result<Answer<Done>, Failure> {
+    let session = session::by_name(surroundings, stack).await?;
+    let (_, goal) = session.stack.unfinished().await?;
+    let done = match goal {
+        Goal::Undo { operation } => {
+            let workshop = Workshop::new(surroundings, progress)?;
+            let how = how(&session, &workshop, None, progress, halt);
+            finish(&session, session.stack.undo(Some(operation), &how).await?).await
+        }
+        goal => reach(surroundings, &session, &goal, None, progress, halt).await?,
+    };
+    Ok(Answer {
+        value: done,
+        warnings: String::new(),
+    })
+}
+
+/// The operations of a stack, newest first.
+pub async fn history(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+    limit: u32,
+) -> Result<Vec<Operation>, Failure> {
+    let session = session::by_name(surroundings, stack).await?;
+    Ok(session.stack.history(limit).await?)
+}
+
+async fn reach(
+    surroundings: &Surroundings,
+    session: &Session,
+    goal: &Goal,
+    parallel: Option<usize>,
+    progress: &dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> Result<Done, Failure> {
+    let workshop = Workshop::new(surroundings, progress)?;
+    let how = how(session, &workshop, parallel, progress, halt);
+    let reached = session.stack.reach(goal, &how).await?;
+    Ok(finish(session, reached).await)
+}
+
+fn how<'a>(
+    session: &'a Session,
+    workshop: &'a Workshop<'a>,
+    parallel: Option<usize>,
+    progress: &'a dyn Progress,
+    halt: watch::Receiver<Option<Halt>>,
+) -> How<'a> {
+    How {
+        actor: &session.actor,
+        outside: workshop,
+        watch: progress,
+        parallel,
+        probes: std::thread::available_parallelism().map_or(2, usize::from),
+        listeners: &|container, pid| listeners(container, pid),
+        halt,
+    }
+}
+
+async fn finish(session: &Session, reached: Reached) -> Done {
+    let problems = problems(&*session.stack.engine, &reached).await;
+    let Reached {
+        operation,
+        plan,
+        report,
+    } = reached;
+    Done {
+        operation,
+        plan,
+        problems,
+        halted: report.halted,
+    }
+}
+
+impl From<StackError> for Failure {
+    fn from(error: StackError) -> Self {
+        match error {
+            StackError::Engine(error) => Self::Engine(error),
+            StackError::Plan(errors) => Self::NoPlan(errors),
+            StackError::Journal(error) => Self::state(&error, error.hints()),
+            other => Self::state(&other, Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What did not work, with everything that is known about it: for one screen that says why.
+
+use std::collections::BTreeSet;
+
+use bowline_core::{NotReady, Probe, Reached, StepError};
+use bowline_engine::{Engine, EngineError, LogOptions, Selector};
+use bowline_model::{
+    Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Step, StepId,
+};
+use futures_util::TryStreamExt as _;
+
+/// How many of a container's last lines are kept.
+const LAST_LINES: u64 = 10;
+
+/// One thing that did not work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// The service, if it is one's.
+    pub service: Option<String>,
+    /// The container, if it is about one.
+    pub container: Option<String>,
+    /// What was to be done or waited for.
+    pub wanted: String,
+    /// Why it did not come.
+    pub reason: String,
+    /// The last probe of its healthcheck.
+    pub probe: Option<Probe>,
+    /// What the container does now.
+    pub state: Option<String>,
+    /// The last lines of its output.
+    pub last_lines: Vec<String>,
+    /// Services that were not started because of it.
+    pub blocks: Vec<String>,
+    /// What to do next, a sentence each.
+    pub hints: Vec<String>,
+    /// Whether it is a service that did not become ready, rather than a step that was not done.
+    pub is_gate: bool,
+}
+
+/// Gathers everything about the steps that failed. What cannot be read is left out.
+pub(crate) async fn problems(engine: &dyn Engine, reached: &Reached) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (id, error) in &reached.report.failed {
+        let Some(step) = reached.plan.steps.iter().find(|step| step.id == *id) else {
+            continue;
+        };
+        if *error == StepError::Halted {
+            continue;
+        }
+        found.push(problem(engine, reached, step, error).await);
+    }
+    found
+}
+
+async fn problem(
+    engine: &dyn Engine,
+    reached: &Reached,
+    step: &Step,
+    error: &StepError,
+) -> Problem {
+    let container = match step.action.container() {
+        Some(container) => look(engine, container).await,
+        None => None,
+    };
+    let last_lines = match &container {
+        Some(container) => last_lines(engine, container).await,
+        None => Vec::new(),
+    };
+    let mut problem = Problem {
+        service: step.service.clone(),
+        container: step.action.container().map(ToString::to_string),
+        wanted: wanted(&step.action),
+        reason: error.to_string(),
+        probe: None,
+        state: container.as_ref().map(state),
+        last_lines,
+        blocks: blocked(reached, step),
+        hints: Vec::new(),
+        is_gate: false,
+    };
+    match error {
+        StepError::NotReady(failed) => {
+            problem.is_gate = true;
+            problem.probe.clone_from(&failed.probe);
+            problem.hints = gate_hints(step, &failed.reason);
+        }
+        StepError::Execute(bowline_core::ExecuteError::Engine(error)) => {
+            problem.hints = error.hints();
+            if let EngineError::PortTaken { port, .. } = error {
+                problem.hints.extend(holder(engine, *port).await);
+            }
+        }
+        StepError::Journal(error) => problem.hints = error.hints(),
+        _ => {}
+    }
+    problem
+}
+
+fn wanted(action: &Action) -> String {
+    match action {
+        Action::Await {
+            condition: Condition::Healthy,
+            ..
+        } => "to become ready".to_owned(),
+        Action::Await {
+            condition: Condition::Completed,
+            ..
+        } => "to end with 0".to_owned(),
+        Action::Await {
+            condition: Condition::Started,
+            ..
+        } => "to be started".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+async fn look(engine: &dyn Engine, container: &ContainerRef) -> Option<ObservedContainer> {
+    match &container.id {
+        Some(id) => engine.inspect_container(id).await.ok(),
+        None => engine.find_container(&container.name).await.ok().flatten(),
+    }
+}
+
+async fn last_lines(engine: &dyn Engine, container: &ObservedContainer) -> Vec<String> {
+    let options = LogOptions {
+        tail: Some(LAST_LINES),
+        ..LogOptions::default()
+    };
+    let Ok(stream) = engine.logs(&container.id, &options).await else {
+        return Vec::new();
+    };
+    let entries: Vec<_> = stream.try_collect().await.unwrap_or_default();
+    entries
+        .iter()
+        .map(|entry: &bowline_engine::LogEntry| printable(&entry.text()))
+        .collect()
+}
+
+/// Text of a container, without what could steer a terminal, and not longer than a line.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .take(400)
+        .collect()
+}
+
+fn state(container: &ObservedContainer) -> String {
+    let state = &container.state;
+    let mut text = state.status.to_string();
+    match state.end() {
+        Some(ContainerEnd::Exited { code }) => text += &format!(" with code {code}"),
+        Some(ContainerEnd::Signalled { signal }) => text += &format!(" by signal {signal}"),
+        Some(ContainerEnd::OutOfMemory { .. }) => text += ", killed because its memory was used up",
+        Some(ContainerEnd::FailedToStart { error, .. }) => {
+            text += &format!(", could not be started: {error}")
+        }
+        None => {}
+    }
+    if container.restart_count > 0 {
+        text += &format!(", restarted {} times", container.restart_count);
+    }
+    text
+}
+
+/// The services of which nothing was started because of this step.
+fn blocked(reached: &Reached, step: &Step) -> Vec<String> {
+    let mut behind: BTreeSet<StepId> = BTreeSet::from([step.id]);
+    for other in &reached.plan.steps {
+        if other.after.iter().any(|before| behind.contains(before)) {
+            behind.insert(other.id);
+        }
+    }
+    let starts = reached.plan.steps.iter().filter(|other| {
+        behind.contains(&other.id) && matches!(other.action, Action::StartContainer { .. })
+    });
+    let services: BTreeSet<&String> = starts
+        .filter_map(|other| other.service.as_ref())
+        .filter(|service| step.service.as_ref() != Some(service))
+        .collect();
+    services.into_iter().cloned().collect()
+}
+
+fn gate_hints(step: &Step, reason: &NotReady) -> Vec<String> {
+    let service = step.service.as_deref().unwrap_or_default();
+    let mut hints = Vec::new();
+    match reason {
+        NotReady::Unhealthy { .. } | NotReady::TimedOut { .. } => {
+            hints.push(format!("read what it says: `bowline logs {service}`"))
+        }
+        NotReady::Ended {
+            end: ContainerEnd::OutOfMemory { .. },
+        } => hints.push(
+            "give it more memory: `mem_limit`, or `deploy.resources.limits.memory`".to_owned(),
+        ),
+        NotReady::Paused => hints.push("let it go on: `docker unpause`".to_owned()),
+        _ => hints.push(format!("read all of its output: `bowline logs {service}`")),
+    }
+    hints.push(
+        "everything that is fine stays as it is; mend this and run `bowline up` again".to_owned(),
+    );
+    hints
+}
+
+/// Which container holds a port of the host.
+async fn holder(engine: &dyn Engine, port: u16) -> Option<String> {
+    let listed = engine.containers(&Selector::all()).await.ok()?;
+    let ids: Vec<_> = listed
+        .iter()
+        .map(|container| container.id.clone())
+        .collect();
+    let containers = engine.inspect_containers(&ids).await.ok()?;
+    let holder = containers
+        .iter()
+        .find(|container| container.ports.iter().any(|bound| bound.host_port == port));
+    Some(match holder {
+        Some(holder) => format!(
+            "port {port} is published by container `{}`; stop that one, or publish another port",
+            holder.name
+        ),
+        None => format!(
+            "no container holds port {port}, so a process of the host does: `ss -ltnp 'sport = :{port}'` names it"
+        ),
+    })
+}

@@ -1,0 +1,159 @@
+//! From a request to a stack on its engine: the project loaded, the engine connected, the state found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bowline_compose::{load, network_hash, service_hash, volume_hash};
+use bowline_core::{
+    ConfigHashes, Given, HomeHints, Sealer, Stack, StateHome, SystemClock, files_to_read, wanted,
+};
+use bowline_engine::Engine;
+use bowline_model::{Actor, Project, Wanted};
+
+use crate::connect::connect;
+use crate::stack::{StackOptions, Surroundings};
+use crate::{Failure, inputs};
+
+/// A stack on its engine, ready for goals.
+pub(crate) struct Session {
+    pub(crate) stack: Stack,
+    pub(crate) actor: Actor,
+}
+
+/// A stack whose project was loaded.
+pub(crate) struct LoadedSession {
+    pub(crate) session: Session,
+    pub(crate) wanted: Wanted,
+    /// Warnings about the files, rendered.
+    pub(crate) warnings: String,
+}
+
+/// Which services a request is about, and how many of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection<'a> {
+    pub(crate) services: &'a [String],
+    pub(crate) no_deps: bool,
+    pub(crate) scale: &'a BTreeMap<String, u32>,
+}
+
+/// Loads the project, connects to its engine, and turns the one into what is wanted of the other.
+pub(crate) async fn with_project(
+    surroundings: &Surroundings,
+    options: &StackOptions,
+    selection: Selection<'_>,
+) -> Result<LoadedSession, Failure> {
+    let loaded = load(&options.load_request(surroundings, selection.services))?;
+    let engine = connect(surroundings).await?;
+    let session = open(surroundings, engine, loaded.project.name.clone())?;
+    let mut wanted = wanted_of(surroundings, options, &session, &loaded.project, &selection)?;
+    if selection.no_deps && !selection.services.is_empty() {
+        leave_out_dependencies(&mut wanted, selection.services);
+    }
+    Ok(LoadedSession {
+        session,
+        wanted,
+        warnings: loaded.warnings.render(surroundings.color),
+    })
+}
+
+/// Connects to the engine of a stack that is known by its name alone, or by its files.
+pub(crate) async fn by_name(
+    surroundings: &Surroundings,
+    options: &StackOptions,
+) -> Result<Session, Failure> {
+    let name = match &options.project_name {
+        Some(name) if options.files.is_empty() => name.clone(),
+        _ => load(&options.load_request(surroundings, &[]))?.project.name,
+    };
+    let engine = connect(surroundings).await?;
+    open(surroundings, engine, name)
+}
+
+fn open(
+    surroundings: &Surroundings,
+    engine: Arc<dyn Engine>,
+    project: String,
+) -> Result<Session, Failure> {
+    let environment = surroundings
+        .environment
+        .iter()
+        .map(|(key, value)| (key.clone(), value.reveal().to_owned()));
+    let hints = HomeHints {
+        euid: surroundings.who.euid,
+        env: environment.collect(),
+    };
+    let home = StateHome::choose(&hints).map_err(|error| Failure::state(&error, error.hints()))?;
+    let sealer = Sealer::of_host(&home).map_err(|error| Failure::state(&error, error.hints()))?;
+    let stack = Stack {
+        engine,
+        project,
+        home,
+        sealer: Some(sealer),
+        clock: Arc::new(SystemClock),
+    };
+    let who = &surroundings.who;
+    Ok(Session {
+        stack,
+        actor: Actor {
+            user: who.user.clone(),
+            host: who.host.clone(),
+            pid: who.pid,
+        },
+    })
+}
+
+fn wanted_of(
+    surroundings: &Surroundings,
+    options: &StackOptions,
+    session: &Session,
+    project: &Project,
+    selection: &Selection<'_>,
+) -> Result<Wanted, Failure> {
+    let sealer = session.stack.sealer.clone();
+    let digest = |bytes: &[u8]| {
+        sealer
+            .as_ref()
+            .map(|sealer| sealer.digest("content", bytes))
+            .unwrap_or_default()
+    };
+    let mut given = Given::new(session.stack.engine.about().api, &digest);
+    given.hashes = ConfigHashes {
+        services: project
+            .services
+            .iter()
+            .map(|(name, service)| (name.clone(), service_hash(service)))
+            .collect(),
+        networks: project
+            .networks
+            .iter()
+            .map(|(key, network)| (key.clone(), network_hash(network)))
+            .collect(),
+        volumes: project
+            .volumes
+            .iter()
+            .map(|(key, volume)| (key.clone(), volume_hash(volume)))
+            .collect(),
+    };
+    given.files = inputs::read(files_to_read(project));
+    given.separator = if options.compatibility { '_' } else { '-' };
+    given.env_files.clone_from(&options.env_files);
+    given.scale.clone_from(selection.scale);
+    given.default_platform = surroundings
+        .variable("DOCKER_DEFAULT_PLATFORM")
+        .map(str::to_owned);
+    wanted(project, &given).map_err(Failure::Unfit)
+}
+
+/// Keeps the named services and nothing that they depend on.
+fn leave_out_dependencies(wanted: &mut Wanted, services: &[String]) {
+    let out: Vec<String> = wanted
+        .services
+        .keys()
+        .filter(|name| !services.contains(name))
+        .cloned()
+        .collect();
+    for name in out {
+        wanted.services.remove(&name);
+        wanted.left_out.push(name);
+    }
+}
