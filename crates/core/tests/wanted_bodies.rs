@@ -47,7 +47,7 @@ async fn everything_that_is_asked_of_an_engine_is_what_compose_asks() {
         let ours = same::objects(&case.name, case.api(), &ours);
         same::compare(&case.name, &theirs, &ours, &mut problems);
     }
-    assert!(compared >= 190, "only {compared} objects");
+    assert!(compared >= 217, "only {compared} objects");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
