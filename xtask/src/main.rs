@@ -14,6 +14,7 @@
 mod audit;
 mod cache;
 mod check;
+mod demo;
 mod distribution;
 mod engine;
 mod images;
@@ -33,7 +34,7 @@ usage: cargo xtask COMMAND
   audit   advisories and licences by cargo-deny
   images  build the test images and load them into an engine; `images --list` for what there is
   engine  an engine for tests: up, down, status, run
-  demo    bring up an example stack
+  demo    see bowline at work on an example stack; `demo --help` for its options
 ";
 
 fn main() -> ExitCode {
@@ -61,6 +62,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         .is_some_and(|word| word == "--help" || word == "-h");
     match command.as_str() {
         "test" if asks_for_help => print!("{}", test::USAGE),
+        "demo" if asks_for_help => print!("{}", demo::USAGE),
         "engine" if asks_for_help => print!("{}", engine::USAGE),
         "test" => return test::run(&root, rest),
         "check" => check::run(&root)?,
@@ -68,9 +70,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "images" if rest == ["--list"] => images::list(&root)?,
         "images" => images::prepare(&root, &engine::find()?, rest)?,
         "engine" => engine::run(&root, rest)?,
-        "demo" => bail!(
-            "there is no stack to show yet; `cargo xtask test` shows that what there is works"
-        ),
+        "demo" => demo::run(&root, rest)?,
         "help" | "--help" | "-h" => print!("{USAGE}"),
         other => bail!("there is no command `{other}`\n\n{USAGE}"),
     }

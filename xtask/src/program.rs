@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -30,6 +30,22 @@ pub(crate) fn as_root(name: impl AsRef<OsStr>) -> Program {
     } else {
         program("sudo").arg("--").arg(name)
     }
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo_program() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+/// Prepares cargo in the workspace.
+pub(crate) fn cargo(root: &Path) -> Program {
+    program(cargo_program()).folder(root)
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    // Joining an absolute path gives that path.
+    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// Says whether whoever called is root.

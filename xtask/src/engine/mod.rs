@@ -77,12 +77,17 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Returns where the user's own commands look for an engine, and whether `DOCKER_HOST` says so.
+pub(crate) fn named() -> Result<(Endpoint, bool)> {
+    Ok(match std::env::var("DOCKER_HOST") {
+        Ok(host) if !host.is_empty() => (Endpoint::parse(&host)?, true),
+        _ => (Endpoint::at("/var/run/docker.sock"), false),
+    })
+}
+
 /// Finds the engine that the user's own commands would use.
 pub(crate) fn find() -> Result<Endpoint> {
-    let endpoint = match std::env::var("DOCKER_HOST") {
-        Ok(host) if !host.is_empty() => Endpoint::parse(&host)?,
-        _ => Endpoint::at("/var/run/docker.sock"),
-    };
+    let (endpoint, _) = named()?;
     if !endpoint.answers() {
         bail!(
             "no engine answers at `{}`; `cargo xtask engine up` starts one for tests",

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::recipe::{From, Loaded};
 use crate::cache;
 use crate::distribution::{Debian, fetch_settings};
-use crate::program::{as_root, program};
+use crate::program::{as_root, cargo, program, target};
 
 /// The script that installs packages and files; part of every recipe's digest.
 pub(crate) const POPULATE: &str = include_str!("populate.sh");
@@ -146,14 +146,11 @@ fn populate_with_packages(
 /// what it stands on is then shared with the tests' builds.
 pub(crate) fn build_program(root: &Path, name: &str) -> Result<PathBuf> {
     println!("building the program {name}");
-    program(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+    cargo(root)
         .args(["rustc", "--quiet", "--package", name, "--bin", name])
         .args(["--", "-Ctarget-feature=+crt-static", "-Cstrip=symbols"])
-        .folder(root)
         .run()?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root.join("target"), |folder| root.join(folder));
-    Ok(target.join("debug").join(name))
+    Ok(target(root).join("debug").join(name))
 }
 
 /// Writes the archive that engines load: one layer, its configuration, and the name.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::engine::http::{Body, Endpoint};
+pub(crate) use recipe::tag;
 use recipe::{From, Loaded};
 
 /// Makes sure that the engine has the images `names`, or all of them if none is named.

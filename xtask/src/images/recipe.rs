@@ -68,7 +68,7 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// Returns the image's name as users of it write it.
     pub(crate) fn tag(&self) -> String {
-        format!("bowline-test/{}:1", self.name)
+        tag(&self.name)
     }
 
     /// Takes the built program in: from now on the digest tells its versions apart.
@@ -82,6 +82,11 @@ impl Loaded {
         self.binary = Some(binary);
         Ok(())
     }
+}
+
+/// Returns the name of the image that the recipe `name` leads to.
+pub(crate) fn tag(name: &str) -> String {
+    format!("bowline-test/{name}:1")
 }
 
 /// Reads the recipe `name` under `images`; `parent` gives the digest of the recipe it stands on.

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::engine::http::Endpoint;
 use crate::engine::own::{Kind, Own};
-use crate::program::{Program, program};
+use crate::program::{Program, cargo, cargo_program};
 use crate::{check, images};
 use libtest::Count;
 use report::{End, Part, Report};
@@ -333,14 +333,6 @@ impl std::fmt::Display for NoTest {
 
 impl std::error::Error for NoTest {}
 
-fn cargo_program() -> String {
-    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
-}
-
-fn cargo(root: &Path) -> Program {
-    program(cargo_program()).folder(root)
-}
-
 fn test_arguments(targets: &Targets) -> Vec<String> {
     let mut arguments: Vec<String> = ["test", "--workspace", "--no-fail-fast"]
         .map(str::to_owned)
@@ -385,6 +377,7 @@ fn counted(command: Program) -> Result<Count> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::program;
 
     fn parse(words: &[&str]) -> Result<Options> {
         Options::parse(
