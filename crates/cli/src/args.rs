@@ -3,6 +3,7 @@
 use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::ps::PsArgs;
 use crate::surroundings::variable;
 
 /// Operates multi-service container stacks from their Compose files.
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Check the Compose files and print what they mean
     Config(ConfigArgs),
+    /// List containers
+    Ps(PsArgs),
     /// Print the version
     Version(VersionArgs),
 }

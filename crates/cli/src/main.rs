@@ -3,6 +3,8 @@
 //! It decides nothing. Data goes to standard output, everything else to standard error.
 
 mod args;
+mod ps;
+mod runtime;
 mod surroundings;
 mod terminal;
 mod verbs;

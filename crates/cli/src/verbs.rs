@@ -3,13 +3,14 @@
 use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 
 use crate::args::{Arguments, ConfigArgs, GlobalArgs, Verb, VersionArgs};
-use crate::surroundings;
 use crate::terminal::Terminal;
+use crate::{ps, surroundings};
 
 /// Runs one verb and returns the exit code of the process.
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> ExitCode {
     let done = match &arguments.verb {
         Verb::Config(args) => run_config(arguments.global(), args, terminal),
+        Verb::Ps(args) => ps::run(arguments.global(), args, terminal),
         Verb::Version(args) => {
             version(args, terminal);
             Ok(())
