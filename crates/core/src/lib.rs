@@ -13,6 +13,7 @@ mod lock;
 mod observe;
 mod plan;
 mod ready;
+mod recorder;
 mod seal;
 mod shares;
 mod stack;
@@ -36,6 +37,7 @@ pub use lock::{
 pub use observe::{Names, observe};
 pub use plan::{Images, Memory, PlanError, plan, plan_images};
 pub use ready::{Failed, NotReady, Probe, Ready};
+pub use recorder::{Recorded, Recorder, Scope};
 pub use seal::{KeyError, SealError, Sealer, Spot};
 pub use stack::{How, Reached, Stack, StackError};
 pub use state_home::{HomeHints, StackHome, StateHome, StateHomeError};

@@ -6,7 +6,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bowline_core::{
     HEARTBEAT, Lock, LockError, LockGuard, LockLost, Owner, STALE_AFTER, Sealer, StateHome,
@@ -86,9 +86,7 @@ impl User {
 async fn a_lock_is_a_container_that_never_runs_and_goes_without_a_trace() {
     let engine = engine().await;
     let (ann, ben) = (User::new("ann", "plain"), User::new("ben", "plain"));
-    let began = Instant::now();
     let guard = ann.acquire(&engine).await.unwrap();
-    let taken = began.elapsed();
     let seen = engine.inspect_container(guard.id()).await.unwrap();
     assert_eq!(seen.state.status, ContainerStatus::Created);
     assert!(
@@ -105,9 +103,7 @@ async fn a_lock_is_a_container_that_never_runs_and_goes_without_a_trace() {
     assert_eq!(holder.owner, ann.owner);
     assert!(holder.quiet < HEARTBEAT, "{:?}", holder.quiet);
     guard.confirm().await.unwrap();
-    let began = Instant::now();
     guard.release().await.unwrap();
-    println!("taken in {taken:?}, let go in {:?}", began.elapsed());
     assert_eq!(
         Lock::holder(Arc::clone(&engine), &ann.project)
             .await

@@ -112,6 +112,13 @@ fn take_over(connection: &Connection, now: Timestamp, new: &NewOperation) -> Res
     let Some(id) = &new.undoes else {
         return Ok(());
     };
+    if new.supersedes.contains(id) {
+        return Err(JournalError::Illegal {
+            operation: id.clone(),
+            from: "superseded",
+            to: "undone",
+        });
+    }
     let number = rows::number_of(connection, id)?;
     let mut from = outcome(connection, number)?;
     if from == Outcome::Open {

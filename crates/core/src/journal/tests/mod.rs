@@ -1,5 +1,6 @@
 //! What the journal promises, on real files.
 
+mod any_order;
 mod bad_days;
 mod records;
 mod stage;
