@@ -216,6 +216,7 @@ impl Held {
 async fn beat_on(held: Arc<Held>) {
     let mut pause = HEARTBEAT;
     while held.known().is_ok() {
+        // sleeps because: a heartbeat is a matter of time
         tokio::time::sleep(pause).await;
         pause = match held.beat().await {
             Ok(()) => HEARTBEAT,
