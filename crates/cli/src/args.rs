@@ -3,6 +3,9 @@
 use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::operate::{
+    DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
+};
 use crate::ps::PsArgs;
 use crate::surroundings::variable;
 
@@ -29,8 +32,28 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Check the Compose files and print what they mean
     Config(ConfigArgs),
+    /// Show what `up` would do, and why
+    Plan(PlanArgs),
+    /// Bring the stack up and return when everything is ready or has failed
+    Up(UpArgs),
+    /// Take the stack down; volumes stay unless they are named
+    Down(DownArgs),
     /// List containers
     Ps(PsArgs),
+    /// Start services that are stopped, as they are
+    Start(StartArgs),
+    /// Stop services and keep their containers
+    Stop(StopArgs),
+    /// Stop and start services, as they are
+    Restart(StopArgs),
+    /// Run done jobs once more
+    Rerun(RerunArgs),
+    /// List the operations of the stack
+    History(HistoryArgs),
+    /// Take an operation back
+    Undo(UndoArgs),
+    /// Go on with the last operation where it did not get to its end
+    Resume,
     /// Print the version
     Version(VersionArgs),
 }
@@ -102,7 +125,7 @@ impl GlobalArgs {
     }
 
     /// How many engine calls may run at once; `None` is no limit.
-    fn parallel(&self) -> Result<Option<usize>, Failure> {
+    pub(crate) fn parallel(&self) -> Result<Option<usize>, Failure> {
         let wanted = match (self.parallel, variable("COMPOSE_PARALLEL_LIMIT")) {
             (Some(wanted), _) => wanted,
             (None, None) => -1,

@@ -3,6 +3,7 @@
 //! It decides nothing. Data goes to standard output, everything else to standard error.
 
 mod args;
+mod operate;
 mod ps;
 mod runtime;
 mod surroundings;
@@ -24,9 +25,9 @@ fn main() -> ExitCode {
     };
     let code = match Terminal::new(arguments.global()) {
         Ok(terminal) => verbs::run(&arguments, &terminal),
-        Err(failure) => Terminal::plain().failure(&failure),
+        Err(failure) => Terminal::plain().failure(&failure) as u8,
     };
-    ExitCode::from(code as u8)
+    ExitCode::from(code)
 }
 
 /// Help and versions are answers; everything else the parser says is a mistake on the command line.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use bowline_model::Secret;
-use bowline_ops::{Failure, StackOptions, Surroundings};
+use bowline_ops::{Failure, StackOptions, Surroundings, Who};
 
 /// Reads what surrounds the process, as far as a request for this stack can need it.
 pub(crate) fn read(stack: &StackOptions, color: bool) -> Result<Surroundings, Failure> {
@@ -39,8 +39,20 @@ pub(crate) fn read(stack: &StackOptions, color: bool) -> Result<Surroundings, Fa
         environment,
         stdin,
         color,
-        ..Surroundings::default()
+        who: who(),
     })
+}
+
+fn who() -> Who {
+    let euid = rustix::process::geteuid().as_raw();
+    let user = variable("USER").or_else(|| variable("LOGNAME"));
+    let system = rustix::system::uname();
+    Who {
+        user: user.unwrap_or_else(|| euid.to_string()),
+        euid,
+        host: system.nodename().to_string_lossy().into_owned(),
+        pid: std::process::id(),
+    }
 }
 
 /// A variable that decides how the binary shows things.

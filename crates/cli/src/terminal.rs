@@ -8,7 +8,7 @@ use crate::args::{Ansi, GlobalArgs};
 use crate::surroundings::variable;
 
 /// The two streams of the process, and whether they may carry colours.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Terminal {
     color: bool,
 }
@@ -74,7 +74,8 @@ impl Terminal {
         failure.exit_code()
     }
 
-    fn paint(&self, code: &str, text: &str) -> String {
+    /// Text in a colour, where colours may be.
+    pub(crate) fn paint(&self, code: &str, text: &str) -> String {
         if self.color {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
         } else {

@@ -4,10 +4,14 @@ use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 
 use crate::args::{Arguments, ConfigArgs, GlobalArgs, Verb, VersionArgs};
 use crate::terminal::Terminal;
-use crate::{ps, surroundings};
+use crate::{operate, ps, surroundings};
 
 /// Runs one verb and returns the exit code of the process.
-pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> ExitCode {
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
+    let global = arguments.global();
+    if let Some(done) = operate::run(global, &arguments.verb, terminal) {
+        return done.unwrap_or_else(|failure| terminal.failure(&failure) as u8);
+    }
     let done = match &arguments.verb {
         Verb::Config(args) => run_config(arguments.global(), args, terminal),
         Verb::Ps(args) => ps::run(arguments.global(), args, terminal),
@@ -15,10 +19,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> ExitCode {
             version(args, terminal);
             Ok(())
         }
+        _ => Ok(()),
     };
     match done {
-        Ok(()) => ExitCode::Done,
-        Err(failure) => terminal.failure(&failure),
+        Ok(()) => ExitCode::Done as u8,
+        Err(failure) => terminal.failure(&failure) as u8,
     }
 }
 

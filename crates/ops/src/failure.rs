@@ -65,6 +65,17 @@ pub enum Failure {
         /// What to do next, a sentence each.
         hints: Vec<String>,
     },
+    /// Volumes would be destroyed, and nobody said that they may.
+    #[error("project `{project}` keeps data in {}: nothing was changed", list(.volumes))]
+    DataAtStake {
+        /// The project.
+        project: String,
+        /// The volumes.
+        volumes: Vec<String>,
+    },
+    /// The user was asked and did not agree.
+    #[error("not confirmed: nothing was changed")]
+    Declined,
     /// A request that contradicts itself or asks for what does not exist.
     #[error("{message}")]
     Usage {
@@ -78,6 +89,11 @@ pub enum Failure {
 fn join<E: std::fmt::Display>(errors: &[E]) -> String {
     let lines: Vec<String> = errors.iter().map(E::to_string).collect();
     lines.join("\n")
+}
+
+fn list(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }
 
 impl Failure {
@@ -101,6 +117,7 @@ impl Failure {
                 ExitCode::DataProtected
             }
             Self::NoPlan(_) => ExitCode::Failed,
+            Self::DataAtStake { .. } | Self::Declined => ExitCode::DataProtected,
             Self::Usage { .. } => ExitCode::Usage,
         }
     }
@@ -115,6 +132,14 @@ impl Failure {
             Self::Engine(error) => error.hints(),
             Self::Unfit(_) => Vec::new(),
             Self::NoPlan(errors) => errors.iter().flat_map(PlanError::hints).collect(),
+            Self::DataAtStake { volumes, .. } => vec![
+                format!(
+                    "to destroy them without a question: `bowline down --destroy-volumes {}`",
+                    volumes.join(",")
+                ),
+                "to keep them: `bowline down`".to_owned(),
+            ],
+            Self::Declined => Vec::new(),
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
         }
     }

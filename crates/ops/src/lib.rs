@@ -24,8 +24,8 @@ pub use bowline_core::{Halt, StepError, Watch};
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use failure::{ExitCode, Failure};
 pub use operate::{
-    Done as OperationDone, DownRequest, ServicesRequest, Turn, UpRequest, down, history, plan,
-    rerun, resume, turn, undo, up,
+    AtStake, Done as OperationDone, DownRequest, PullRule, ServicesRequest, Turn, UpRequest,
+    VolumeAtStake, at_stake, down, history, plan, rerun, resume, turn, undo, up,
 };
 pub use problem::Problem;
 pub use progress::Progress;

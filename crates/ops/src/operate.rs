@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bowline_core::{Halt, How, Reached, StackError};
-use bowline_engine::listeners;
-use bowline_model::{Goal, Operation, OperationId, Plan};
+use bowline_engine::{Selector, listeners};
+use bowline_model::{Goal, Operation, OperationId, Plan, PullPolicy, Wanted, label};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use crate::problem::{Problem, problems};
 use crate::progress::Progress;
 use crate::session::{self, Selection, Session};
 use crate::stack::{StackOptions, Surroundings};
-use crate::{Answer, Failure};
+use crate::{Answer, ExitCode, Failure};
 
 /// What `up` and `plan` are asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -35,10 +35,24 @@ pub struct UpRequest {
     pub force_recreate: bool,
     /// Remove containers of services that are no longer declared.
     pub remove_orphans: bool,
+    /// When images are pulled, whatever the files say.
+    pub pull: Option<PullRule>,
     /// Return when everything is started.
     pub no_wait: bool,
     /// How many steps may be under way at once.
     pub parallel: Option<usize>,
+}
+
+/// When images are pulled, whatever the files say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PullRule {
+    /// Every time.
+    Always,
+    /// Where they are not there.
+    Missing,
+    /// Never.
+    Never,
 }
 
 /// What `down` is asked for.
@@ -91,6 +105,81 @@ pub struct Done {
     pub halted: Option<Halt>,
 }
 
+impl Done {
+    /// The exit code that says how it went.
+    pub fn exit_code(&self) -> ExitCode {
+        match &self.halted {
+            Some(Halt::Interrupted) => return ExitCode::Interrupted,
+            Some(Halt::LockLost) => return ExitCode::Locked,
+            Some(Halt::OutOfTime) | None => {}
+        }
+        if self.problems.iter().any(|problem| problem.is_gate) {
+            ExitCode::HealthGate
+        } else if !self.problems.is_empty() || self.halted.is_some() {
+            ExitCode::Failed
+        } else {
+            ExitCode::Done
+        }
+    }
+}
+
+/// What a stack would lose with its volumes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtStake {
+    /// Name of the project.
+    pub project: String,
+    /// Its volumes.
+    pub volumes: Vec<VolumeAtStake>,
+    /// The files say that nothing in them is worth a question.
+    pub disposable: bool,
+}
+
+/// A volume and how much is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeAtStake {
+    /// Its name.
+    pub name: String,
+    /// Bytes, where the engine can say.
+    pub bytes: Option<u64>,
+}
+
+/// The volumes that a stack made, with their sizes. Reads only.
+pub async fn at_stake(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+) -> Result<AtStake, Failure> {
+    let scale = BTreeMap::new();
+    let selection = Selection {
+        services: &[],
+        no_deps: false,
+        scale: &scale,
+    };
+    let by_name_alone = stack.project_name.is_some() && stack.files.is_empty();
+    let (session, disposable) = if by_name_alone {
+        (session::by_name(surroundings, stack).await?, false)
+    } else {
+        let loaded = session::with_project(surroundings, stack, selection).await?;
+        (loaded.session, loaded.wanted.disposable_data)
+    };
+    let engine = &session.stack.engine;
+    let which = Selector::label(label::PROJECT, &session.stack.project);
+    let volumes = engine.volumes(&which).await?;
+    let sizes = engine.volume_sizes().await.unwrap_or_default();
+    let mut volumes: Vec<VolumeAtStake> = volumes
+        .into_iter()
+        .map(|volume| VolumeAtStake {
+            bytes: sizes.get(&volume.spec.name).copied(),
+            name: volume.spec.name,
+        })
+        .collect();
+    volumes.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(AtStake {
+        project: session.stack.project,
+        volumes,
+        disposable,
+    })
+}
+
 /// Brings a stack up.
 ///
 /// # Errors
@@ -141,7 +230,17 @@ fn selection(request: &UpRequest) -> Selection<'_> {
     }
 }
 
-fn goal(request: &UpRequest, wanted: bowline_model::Wanted) -> Goal {
+fn goal(request: &UpRequest, mut wanted: Wanted) -> Goal {
+    let policy = request.pull.map(|rule| match rule {
+        PullRule::Always => PullPolicy::Always,
+        PullRule::Missing => PullPolicy::Missing,
+        PullRule::Never => PullPolicy::Never,
+    });
+    if let Some(policy) = policy {
+        for service in wanted.services.values_mut() {
+            service.image.pull = policy;
+        }
+    }
     let recreate = if !request.force_recreate {
         Vec::new()
     } else if request.services.is_empty() {

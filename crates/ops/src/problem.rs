@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bowline_core::{NotReady, Probe, Reached, StepError};
+use bowline_core::{Halt, NotReady, Probe, Reached, StepError};
 use bowline_engine::{Engine, EngineError, LogOptions, Selector};
 use bowline_model::{
     Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Step, StepId,
@@ -44,7 +44,8 @@ pub(crate) async fn problems(engine: &dyn Engine, reached: &Reached) -> Vec<Prob
         let Some(step) = reached.plan.steps.iter().find(|step| step.id == *id) else {
             continue;
         };
-        if *error == StepError::Halted {
+        let out_of_time = reached.report.halted == Some(Halt::OutOfTime);
+        if *error == StepError::Halted && !out_of_time {
             continue;
         }
         found.push(problem(engine, reached, step, error).await);
@@ -91,9 +92,23 @@ async fn problem(
             }
         }
         StepError::Journal(error) => problem.hints = error.hints(),
-        _ => {}
+        StepError::Halted => {
+            problem.is_gate = true;
+            "it was not there when the time given was over".clone_into(&mut problem.reason);
+        }
+        StepError::Execute(_) => {}
     }
     problem
+}
+
+impl Problem {
+    /// The container and what was waited for, as one phrase.
+    pub fn subject(&self) -> String {
+        match &self.container {
+            Some(container) => format!("container {container} {}", self.wanted),
+            None => self.wanted.clone(),
+        }
+    }
 }
 
 fn wanted(action: &Action) -> String {

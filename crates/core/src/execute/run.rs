@@ -80,6 +80,8 @@ pub trait Watch: Send + Sync {
 pub enum Halt {
     /// The user wants it.
     Interrupted,
+    /// The time that the user gave is over.
+    OutOfTime,
     /// Another operation holds the stack's lock.
     LockLost,
 }
