@@ -137,6 +137,12 @@ fn start(log: &Path) -> Result<()> {
     if Path::new("/run/systemd/system").is_dir() {
         return as_root("systemctl").args(["start", "docker"]).run();
     }
+    if let Some(pid) = engine_beside() {
+        bail!(
+            "dockerd runs here already (process {pid}) but not at the usual socket, and a second one in the same \
+             network would tear down its packet filter; set DOCKER_HOST to the socket that it has"
+        );
+    }
     println!("starting dockerd; its log is {}", log.display());
     let group = program("id").arg("-gn").output()?;
     let output =
@@ -151,6 +157,25 @@ fn start(log: &Path) -> Result<()> {
         .spawn()
         .context("cannot start dockerd")?;
     Ok(())
+}
+
+/// Finds an engine in this network namespace, wherever it listens.
+fn engine_beside() -> Option<u32> {
+    let network = |process: &str| {
+        as_root("readlink")
+            .arg(format!("/proc/{process}/ns/net"))
+            .output()
+            .ok()
+    };
+    let own = network("self")?;
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            std::fs::read_to_string(format!("/proc/{pid}/comm"))
+                .is_ok_and(|name| name.trim() == "dockerd")
+        })
+        .find(|pid| network(&pid.to_string()).as_ref() == Some(&own))
 }
 
 fn wait(endpoint: &Endpoint, log: &Path) -> Result<()> {
