@@ -1,11 +1,11 @@
 //! Short forms into long ones, so that everything behind this point sees one form of each value.
 
 use crate::context::Context;
-use crate::merge;
+use crate::merge::{self, Bare};
 use crate::port;
 use crate::problem::{Caution, Mistake};
 use crate::source::Span;
-use crate::tree::{At, Entry, Map, Node, Value};
+use crate::tree::{At, Entry, Map, Node, Size, Value};
 use crate::volume;
 
 /// Whether a value that cannot be read is a mistake, or is left as it stands because it may still hold
@@ -18,13 +18,8 @@ pub(crate) enum Strictness {
 
 /// Brings all short forms of a tree into their long ones.
 pub(crate) fn canonical(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
-    let steps = at.steps();
-    match steps.as_slice() {
-        ["services", _, rest @ ..] => {
-            if service_field(ctx, node, at, rest, strictness) {
-                return;
-            }
-        }
+    match at.steps().as_slice() {
+        ["services", _, rest @ ..] if service_field(ctx, node, at, rest, strictness) => return,
         ["networks" | "volumes" | "secrets" | "configs", _] => external(ctx, node, at),
         _ => {}
     }
@@ -51,112 +46,47 @@ fn service_field(
     steps: &[&str],
     strictness: Strictness,
 ) -> bool {
-    let span = node.span;
     match steps {
         ["build"] => {
-            if node.as_str().is_some() {
-                wrap(node, "context");
-            }
-            false
+            wrap_text(node, "context");
+            return false;
         }
-        ["extends"] => {
-            if node.as_str().is_some() {
-                wrap(node, "service");
-            }
-            true
-        }
-        ["depends_on"] => {
-            depends_on(node);
-            true
-        }
-        ["networks" | "models"] => {
-            if let Value::List(items) = &node.value {
-                let map = items.iter().filter_map(|item| {
-                    Some((
-                        item.as_str()?.to_owned(),
-                        entry(item.span, Node::new(Value::Null, item.span)),
-                    ))
-                });
-                node.value = Value::Map(map.collect());
-            }
-            true
-        }
-        ["env_file"] => {
-            one_or_more(node);
-            for_each_text(node, |text, span| {
-                let mut file = Node::map(span);
-                file.set("path", Node::text(text, span));
-                file
-            });
-            for item in items_mut(node) {
-                item.set_default("required", Value::Bool(true));
-            }
-            true
-        }
-        ["label_file" | "dns"] | ["develop", "watch", "[]", "ignore" | "include"] => {
-            one_or_more(node);
-            if steps == ["dns"] {
-                if let Value::List(items) = &mut node.value {
-                    items.retain(|item| !item.is_null() && item.as_str() != Some(""));
-                }
-            }
-            true
-        }
-        ["gpus"] => {
-            if node.as_str().is_some() {
-                let mut all = Node::map(span);
-                all.set("count", Node::text("all", span));
-                node.value = Value::List(vec![all]);
-            }
-            true
-        }
-        ["volumes", "[]"] => {
-            mount(ctx, node, at, strictness);
-            true
-        }
-        ["devices", "[]"] => {
-            device(ctx, node, at, strictness);
-            true
-        }
-        ["secrets" | "configs", "[]"] | ["build", "secrets", "[]"] => {
-            if node.as_str().is_some() {
-                wrap(node, "source");
-            }
-            true
-        }
-        ["ports"] => {
-            ports(ctx, node, at, strictness);
-            true
-        }
-        ["build", "ssh"] => {
-            ssh(ctx, node, at);
-            true
-        }
+        ["extends"] => wrap_text(node, "service"),
+        ["depends_on"] => depends_on(node),
+        ["networks" | "models"] => merge::names(node, Bare::Nothing),
+        ["env_file"] => env_files(node),
+        ["label_file"] | ["develop", "watch", "[]", "ignore" | "include"] => one_or_more(node),
+        ["dns"] => addresses(node),
+        ["gpus"] => gpus(node),
+        ["volumes", "[]"] => mount(ctx, node, at, strictness),
+        ["devices", "[]"] => device(ctx, node, at, strictness),
+        ["secrets" | "configs", "[]"] | ["build", "secrets", "[]"] => wrap_text(node, "source"),
+        ["ports"] => ports(ctx, node, at, strictness),
+        ["build", "ssh"] => ssh(ctx, node, at),
         ["build", "provenance" | "sbom"] => {
             if let Some(text) = node.value.scalar_text() {
                 node.value = Value::Str(text);
             }
-            true
         }
-        ["build", "additional_contexts"] => {
-            contexts(ctx, node, at, strictness);
-            true
-        }
-        _ => false,
+        ["build", "additional_contexts"] => contexts(ctx, node, at, strictness),
+        _ => return false,
     }
+    true
 }
 
 fn entry(key: Span, node: Node) -> Entry {
     Entry { key, node }
 }
 
-/// `value` becomes `{key: value}`.
-fn wrap(node: &mut Node, key: &str) {
-    let inner = std::mem::replace(node, Node::map(node.span));
-    node.set(key, inner);
+/// `text` becomes `{key: text}`.
+fn wrap_text(node: &mut Node, key: &str) {
+    if node.as_str().is_some() {
+        let inner = std::mem::replace(node, Node::map(node.span));
+        node.set(key, inner);
+    }
 }
 
-/// `value` becomes `[value]`.
+/// `text` becomes `[text]`.
 fn one_or_more(node: &mut Node) {
     if node.as_str().is_some() {
         let inner = node.clone();
@@ -164,41 +94,39 @@ fn one_or_more(node: &mut Node) {
     }
 }
 
-fn items_mut(node: &mut Node) -> impl Iterator<Item = &mut Node> {
-    match &mut node.value {
-        Value::List(items) => items.iter_mut(),
-        _ => [].iter_mut(),
+fn addresses(node: &mut Node) {
+    one_or_more(node);
+    if let Value::List(items) = &mut node.value {
+        items.retain(|item| !item.is_null() && item.as_str() != Some(""));
     }
 }
 
-fn for_each_text(node: &mut Node, make: impl Fn(&str, Span) -> Node) {
-    for item in items_mut(node) {
-        if let Some(text) = item.as_str() {
-            *item = make(text, item.span);
+fn env_files(node: &mut Node) {
+    one_or_more(node);
+    if let Value::List(items) = &mut node.value {
+        for item in items {
+            wrap_text(item, "path");
+            item.set_default("required", Value::Bool(true));
         }
+    }
+}
+
+/// `all` becomes `[{count: all}]`.
+fn gpus(node: &mut Node) {
+    wrap_text(node, "count");
+    if node.as_map().is_some() {
+        node.value = Value::List(vec![node.clone()]);
     }
 }
 
 fn depends_on(node: &mut Node) {
-    match &mut node.value {
-        Value::List(items) => {
-            let map = items.iter().filter_map(|item| {
-                Some((
-                    item.as_str()?.to_owned(),
-                    entry(item.span, merge::started(item.span)),
-                ))
-            });
-            node.value = Value::Map(map.collect());
+    merge::names(node, Bare::Dependency);
+    if let Value::Map(map) = &mut node.value {
+        for dependency in map.values_mut() {
+            let dependency = &mut dependency.node;
+            dependency.set_default("condition", Value::Str("service_started".to_owned()));
+            dependency.set_default("required", Value::Bool(true));
         }
-        Value::Map(map) => {
-            for dependency in map.values_mut() {
-                dependency
-                    .node
-                    .set_default("condition", Value::Str("service_started".to_owned()));
-                dependency.node.set_default("required", Value::Bool(true));
-            }
-        }
-        _ => {}
     }
 }
 
@@ -264,6 +192,9 @@ fn device(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictnes
     *node = device;
 }
 
+/// How many nodes the long form of a port has.
+const NODES_OF_A_PORT: usize = 5;
+
 fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
     let Value::List(items) = &mut node.value else {
         return;
@@ -289,19 +220,28 @@ fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
             }
             value => value.scalar_text().unwrap_or_default(),
         };
-        match port::parse(&spec) {
-            Ok(parsed) => ports.extend(parsed.into_iter().map(|port| port.into_node(item.span))),
+        let parsed = match port::parse(&spec) {
+            Ok(parsed) => parsed,
             // One value that cannot be read leaves the whole list as it stands, as Compose does.
             Err(_) if strictness == Strictness::Leave => return,
-            Err(reason) => ctx.fail(
-                item.span,
-                &at,
-                Mistake::BadPort {
+            Err(reason) => {
+                let mistake = Mistake::BadPort {
+                    reason: if ctx.is_secret(item.span) {
+                        "the secret in it does not belong there".to_owned()
+                    } else {
+                        reason
+                    },
                     spec: ctx.shown(item.span, &at, &spec),
-                    reason,
-                },
-            ),
+                };
+                ctx.fail(item.span, &at, mistake);
+                continue;
+            }
+        };
+        // A range of ports is a few characters and up to 65536 mappings.
+        if !ctx.spend(Size::of_nodes(parsed.len() * NODES_OF_A_PORT), item.span) {
+            return;
         }
+        ports.extend(parsed.into_iter().map(|port| port.into_node(item.span)));
     }
     *items = ports;
 }
@@ -321,7 +261,9 @@ fn ssh(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
                 map.insert(text, entry(item.span, Node::new(Value::Null, item.span)))
             }
             None => {
-                ctx.fail(item.span, &at.item(index), Mistake::BadSshKey { key: text });
+                let at = at.item(index);
+                let key = ctx.shown(item.span, &at, &text);
+                ctx.fail(item.span, &at, Mistake::BadSshKey { key });
                 None
             }
         };
@@ -343,11 +285,9 @@ fn contexts(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictn
             ),
             None if strictness == Strictness::Leave => return,
             None => {
-                ctx.fail(
-                    item.span,
-                    &at.item(index),
-                    Mistake::NotKeyValue { entry: text },
-                );
+                let at = at.item(index);
+                let entry = ctx.shown(item.span, &at, &text);
+                ctx.fail(item.span, &at, Mistake::NotKeyValue { entry });
                 None
             }
         };

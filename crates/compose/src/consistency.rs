@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bowline_model::{Project, Service};
+use bowline_model::{Deploy, Project, Service};
 
 use crate::context::Context;
 use crate::problem::{Mistake, nearest};
@@ -69,13 +69,15 @@ impl Checker<'_> {
         self.name.to_owned()
     }
 
-    fn undefined(&mut self, field: &str, kind: &'static str, name: &str, known: Vec<&String>) {
-        let nearest = nearest(name, known.into_iter().map(String::as_str));
+    fn undefined(&mut self, field: &str, kind: &'static str, name: &str) {
+        if self.ctx.is_full() {
+            return;
+        }
         let mistake = Mistake::Undefined {
             service: self.service(),
             kind,
             name: name.to_owned(),
-            nearest,
+            nearest: nearest(name, self.known(kind)),
         };
         self.fail(field, mistake);
     }
@@ -83,12 +85,12 @@ impl Checker<'_> {
     fn image_and_build(&mut self, service: &Service) {
         let Some(build) = &service.build else {
             if service.image.is_empty() && service.provider.is_none() {
-                self.fail(
-                    "",
-                    Mistake::NoImage {
-                        service: self.service(),
-                    },
-                );
+                // An image that a variable left empty is the place to look at.
+                let image = format!("{}.image", self.path);
+                let is_written = (self.locate)(&image) != (self.locate)(&self.path);
+                let service = self.service();
+                let field = if is_written { "image" } else { "" };
+                self.fail(field, Mistake::NoImage { service });
             }
             return;
         };
@@ -108,12 +110,7 @@ impl Checker<'_> {
             };
             let field = format!("build.additional_contexts.{context}");
             match self.project.services.get(name) {
-                None => self.undefined(
-                    &field,
-                    "service",
-                    name,
-                    self.project.services.keys().collect(),
-                ),
+                None => self.undefined(&field, "service", name),
                 Some(other) if other.build.is_none() => self.fail(
                     &field,
                     Mistake::NotBuildable {
@@ -139,93 +136,46 @@ impl Checker<'_> {
     }
 
     fn references(&mut self, service: &Service) {
-        let project = self.project;
         if !service.network_mode.is_empty() && !service.networks.is_empty() {
-            self.fail(
-                "network_mode",
-                Mistake::Exclusive {
-                    service: self.service(),
-                    one: "network_mode",
-                    other: "networks",
-                },
-            );
+            let mistake = Mistake::Exclusive {
+                service: self.service(),
+                one: "network_mode",
+                other: "networks",
+            };
+            self.fail("network_mode", mistake);
         }
-        for name in service
-            .networks
-            .keys()
-            .filter(|name| !project.networks.contains_key(*name))
-        {
-            self.undefined(
-                &format!("networks.{name}"),
-                "network",
-                name,
-                project.networks.keys().collect(),
-            );
-        }
-        for (index, volume) in service.volumes.iter().enumerate() {
-            if volume.kind == "volume"
-                && !volume.source.is_empty()
-                && !project.volumes.contains_key(&volume.source)
-            {
-                self.undefined(
-                    &format!("volumes[{index}]"),
-                    "volume",
-                    &volume.source,
-                    project.volumes.keys().collect(),
-                );
+        for (field, kind, name) in references(service) {
+            if !self.is_known(kind, name) {
+                self.undefined(&field, kind, name);
             }
         }
-        for (index, secret) in service
-            .secrets
-            .iter()
-            .enumerate()
-            .filter(|(_, secret)| !project.secrets.contains_key(&secret.source))
-        {
-            self.undefined(
-                &format!("secrets[{index}]"),
-                "secret",
-                &secret.source,
-                project.secrets.keys().collect(),
-            );
+    }
+
+    fn is_known(&self, kind: &str, name: &str) -> bool {
+        let project = self.project;
+        match kind {
+            "network" => project.networks.contains_key(name),
+            "volume" => project.volumes.contains_key(name),
+            "secret" => project.secrets.contains_key(name),
+            "config" => project.configs.contains_key(name),
+            "model" => project.models.contains_key(name),
+            _ => project.services.contains_key(name),
         }
-        for (index, secret) in service
-            .build
-            .iter()
-            .flat_map(|build| &build.secrets)
-            .enumerate()
-            .filter(|(_, secret)| !project.secrets.contains_key(&secret.source))
-        {
-            self.undefined(
-                &format!("build.secrets[{index}]"),
-                "secret",
-                &secret.source,
-                project.secrets.keys().collect(),
-            );
+    }
+
+    /// The names that may be referred to as this kind of thing.
+    fn known(&self, kind: &str) -> Vec<&str> {
+        fn keys<T>(section: &BTreeMap<String, T>) -> Vec<&str> {
+            section.keys().map(String::as_str).collect()
         }
-        for (index, config) in service
-            .configs
-            .iter()
-            .enumerate()
-            .filter(|(_, config)| !project.configs.contains_key(&config.source))
-        {
-            self.undefined(
-                &format!("configs[{index}]"),
-                "config",
-                &config.source,
-                project.configs.keys().collect(),
-            );
-        }
-        for name in service
-            .models
-            .keys()
-            .filter(|name| !project.models.contains_key(*name))
-        {
-            self.undefined(
-                &format!("models.{name}"),
-                "model",
-                name,
-                project.models.keys().collect(),
-            );
+        let project = self.project;
+        match kind {
+            "network" => keys(&project.networks),
+            "volume" => keys(&project.volumes),
+            "secret" => keys(&project.secrets),
+            "config" => keys(&project.configs),
+            "model" => keys(&project.models),
+            _ => [keys(&project.services), keys(&project.disabled_services)].concat(),
         }
     }
 
@@ -259,81 +209,42 @@ impl Checker<'_> {
                     };
                     self.fail(&field, mistake);
                 }
-                None => self.undefined(
-                    &field,
-                    "service",
-                    name,
-                    project
-                        .services
-                        .keys()
-                        .chain(project.disabled_services.keys())
-                        .collect(),
-                ),
+                None => self.undefined(&field, "service", name),
             }
         }
     }
 
     fn amounts(&mut self, service: &Service) {
-        let distinct = |one, other| Mistake::Distinct {
-            service: self.name.to_owned(),
-            one,
-            other,
-        };
-        let mut found: Vec<(&str, Mistake)> = Vec::new();
+        let mut found = Vec::new();
         if let Some(deploy) = &service.deploy {
-            if service.scale.is_some()
-                && deploy.replicas.is_some()
-                && service.scale != deploy.replicas
-            {
-                found.push(("scale", distinct("scale", "deploy.replicas")));
-            }
+            found.extend(distinct(service, deploy).into_iter().map(|(one, other)| {
+                let service = self.service();
+                (
+                    one,
+                    Mistake::Distinct {
+                        service,
+                        one,
+                        other,
+                    },
+                )
+            }));
             if deploy.replicas.is_some_and(|replicas| replicas < 0) {
                 found.push(("deploy.replicas", Mistake::TooSmall { least: 0 }));
-            }
-            if let Some(limits) = &deploy.resources.0.limits {
-                if service.cpus.0 != 0.0 && limits.cpus != service.cpus {
-                    found.push(("cpus", distinct("cpus", "deploy.resources.limits.cpus")));
-                }
-                if service.mem_limit.0 != 0 && limits.memory != service.mem_limit {
-                    found.push((
-                        "mem_limit",
-                        distinct("mem_limit", "deploy.resources.limits.memory"),
-                    ));
-                }
-                if service.pids_limit != 0 && limits.pids != service.pids_limit {
-                    found.push((
-                        "pids_limit",
-                        distinct("pids_limit", "deploy.resources.limits.pids"),
-                    ));
-                }
-            }
-            if let Some(reservations) = &deploy.resources.0.reservations
-                && service.mem_reservation.0 != 0
-                && reservations.memory != service.mem_reservation
-            {
-                found.push((
-                    "mem_reservation",
-                    distinct("mem_reservation", "deploy.resources.reservations.memory"),
-                ));
             }
         }
         if service.scale.is_some_and(|scale| scale < 0) {
             found.push(("scale", Mistake::TooSmall { least: 0 }));
         }
         if service.replicas() > 1 && !service.container_name.is_empty() {
-            let field = if service.scale.is_some() {
-                "scale"
-            } else {
-                "deploy.replicas"
-            };
-            found.push((
-                "container_name",
-                Mistake::NameAndScale {
-                    service: self.service(),
-                    field,
-                    replicas: service.replicas(),
+            let mistake = Mistake::NameAndScale {
+                service: self.service(),
+                field: match service.scale {
+                    Some(_) => "scale",
+                    None => "deploy.replicas",
                 },
-            ));
+                replicas: service.replicas(),
+            };
+            found.push(("container_name", mistake));
         }
         for (field, mistake) in found {
             self.fail(field, mistake);
@@ -400,6 +311,61 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Everything of another section that a service refers to: the field, the kind of thing, its name.
+fn references(service: &Service) -> impl Iterator<Item = (String, &'static str, &str)> {
+    let networks = service.networks.keys().map(|name| ("network", name));
+    let models = service.models.keys().map(|name| ("model", name));
+    let by_name = networks
+        .chain(models)
+        .map(|(kind, name)| (format!("{kind}s.{name}"), kind, name.as_str()));
+    let volumes = service.volumes.iter().enumerate();
+    let volumes = volumes
+        .filter(|(_, volume)| volume.kind == "volume" && !volume.source.is_empty())
+        .map(|(index, volume)| {
+            (
+                format!("volumes[{index}]"),
+                "volume",
+                volume.source.as_str(),
+            )
+        });
+    let build = service.build.iter().flat_map(|build| &build.secrets);
+    let files = [
+        ("secrets", "secret", service.secrets.iter().collect()),
+        ("build.secrets", "secret", build.collect::<Vec<_>>()),
+        ("configs", "config", service.configs.iter().collect()),
+    ];
+    let files = files.into_iter().flat_map(|(field, kind, files)| {
+        let files = files.into_iter().enumerate();
+        files.map(move |(index, file)| (format!("{field}[{index}]"), kind, file.source.as_str()))
+    });
+    by_name.chain(volumes).chain(files)
+}
+
+/// The amounts that a service says twice, differently: by itself, and under `deploy`.
+fn distinct(service: &Service, deploy: &Deploy) -> Vec<(&'static str, &'static str)> {
+    let scales = (service.scale, deploy.replicas);
+    let differ = matches!(scales, (Some(one), Some(other)) if one != other);
+    let mut said = vec![("scale", "deploy.replicas", differ)];
+    if let Some(limits) = &deploy.resources.0.limits {
+        let cpus = service.cpus.0 != 0.0 && limits.cpus != service.cpus;
+        let memory = service.mem_limit.0 != 0 && limits.memory != service.mem_limit;
+        let pids = service.pids_limit != 0 && limits.pids != service.pids_limit;
+        said.extend([
+            ("cpus", "deploy.resources.limits.cpus", cpus),
+            ("mem_limit", "deploy.resources.limits.memory", memory),
+            ("pids_limit", "deploy.resources.limits.pids", pids),
+        ]);
+    }
+    if let Some(reservations) = &deploy.resources.0.reservations {
+        let one = service.mem_reservation;
+        let memory = one.0 != 0 && reservations.memory != one;
+        let other = "deploy.resources.reservations.memory";
+        said.push(("mem_reservation", other, memory));
+    }
+    let differing = said.into_iter().filter(|(.., differ)| *differ);
+    differing.map(|(one, other, _)| (one, other)).collect()
 }
 
 fn container_names(ctx: &mut Context, project: &Project, locate: Locate<'_>) {

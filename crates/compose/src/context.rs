@@ -35,7 +35,7 @@ const WARNING_LIMIT: usize = 1000;
 const NODE_LIMIT: usize = 1_000_000;
 
 /// Bytes of text that may be copied while a project is put together.
-const TEXT_LIMIT: usize = 64 << 20;
+const TEXT_LIMIT: usize = 16 << 20;
 
 /// Files that may take part, repetitions counted.
 const FILE_LIMIT: usize = 1000;

@@ -42,7 +42,7 @@ pub(crate) fn defaults(node: &mut Node, at: &At<'_>) {
                 node.set_default("count", Value::Str("all".to_owned()));
             }
         }
-        _ => for_each_child(node, at, |child, at| defaults(child, at)),
+        _ => for_each_child(node, at, defaults),
     }
 }
 

@@ -50,7 +50,7 @@ impl Loader<'_> {
         let first = paths.first()?;
         let mut including = self.including.clone();
         including.push(path.to_owned());
-        if let Some(mistake) = endless(&including, &paths) {
+        if let Some(mistake) = endless(self.ctx, &including, &paths) {
             self.ctx.fail_at(wanted.span, field.to_owned(), mistake);
             return None;
         }
@@ -133,12 +133,12 @@ impl Loader<'_> {
 }
 
 /// Says why files cannot be included into these, if they cannot.
-fn endless(including: &[String], paths: &[String]) -> Option<Mistake> {
+fn endless(ctx: &Context, including: &[String], paths: &[String]) -> Option<Mistake> {
     if let Some(again) = paths.iter().find(|path| including.contains(path)) {
         let chain = including
             .iter()
             .chain([again])
-            .map(|file| format!("`{file}`"))
+            .map(|file| format!("`{}`", ctx.sources.shown_name(file)))
             .collect();
         return Some(Mistake::IncludeCycle { chain });
     }

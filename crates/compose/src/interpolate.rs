@@ -54,7 +54,8 @@ impl TemplateError {
             } => Mistake::RequiredVariable {
                 name,
                 state: if is_set { "is empty" } else { "is not set" },
-                message: shown(&message),
+                // Written to be read; what is secret in it was masked when it was put together.
+                message: mask_text(&message),
             },
             Self::TooLong => Mistake::TooMuchText { limit: TEXT_LIMIT },
         }
@@ -104,9 +105,12 @@ pub struct VariableUse {
 impl fmt::Debug for VariableUse {
     /// Masks what stands in for a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |text: &str| match is_secret_key(&self.name) && !text.is_empty() {
-            true => MASK.to_owned(),
-            false => mask_text(text),
+        let shown = |text: &str| {
+            if is_secret_key(&self.name) && !text.is_empty() {
+                MASK.to_owned()
+            } else {
+                mask_text(text)
+            }
         };
         f.debug_struct("VariableUse")
             .field("name", &self.name)
@@ -292,9 +296,9 @@ fn expand_braced(
     match operator {
         Operator::Require { or_empty } if !is_there(or_empty) => {
             // The message is for showing, so the secrets in it are not for using.
-            let masked = |name: &str| match is_secret_key(name) {
-                true => Some(MASK),
-                false => lookup(name),
+            let masked = |name: &str| {
+                let value = lookup(name);
+                value.map(|value| if is_secret_key(name) { MASK } else { value })
             };
             let mut message = Substituted::default();
             expand(operand, &masked, &mut message, depth + 1)?;

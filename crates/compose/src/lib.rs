@@ -1,9 +1,10 @@
 //! Loads Compose files as Docker Compose 2.40 does, and says more about what is wrong with them.
 //!
 //! [`load`] takes a [`Request`] (which files, which variables, which profiles: nothing is read from the
-//! process) and answers with a [`Project`] in which every default is filled in, every path is absolute and
-//! every value remembers its file, line and column. [`load_model`] answers with the merged tree instead,
-//! before variables are replaced. What cannot be loaded is answered with all independent mistakes at once.
+//! process) and answers with a [`Project`](bowline_model::Project) in which every default is filled in, every
+//! path is absolute and every value remembers its file, line and column. [`load_model`] answers with the
+//! merged tree instead, before variables are replaced. What cannot be loaded is answered with all independent
+//! mistakes at once.
 //!
 //! Files are read through one module, YAML is parsed in one module, and the fields of Compose stand in one
 //! table. Start reading at `load.rs`, which is the load order; `schema/table.rs` is what Compose files may say.

@@ -64,15 +64,12 @@ pub(crate) fn parse(ctx: &mut Context, path: &str, text: String) -> Option<File>
     let before = ctx.problems.len();
     let source = ctx.sources.add(path, text);
     let documents = yaml::parse(ctx, source);
-    for document in &documents {
+    let is_parsed = ctx.problems.len() == before;
+    for document in documents.iter().filter(|_| is_parsed) {
         if document.root.as_map().is_none() {
-            ctx.fail_at(
-                document.root.span,
-                String::new(),
-                Mistake::NotAMapping {
-                    found: document.root.value.kind(),
-                },
-            );
+            let found = document.root.value.kind();
+            let mistake = Mistake::NotAMapping { found };
+            ctx.fail_at(document.root.span, String::new(), mistake);
         }
     }
     (ctx.problems.len() == before).then(|| File {

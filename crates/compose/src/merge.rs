@@ -3,12 +3,14 @@
 //! [`merge`] puts an override onto a base; [`unique`] then keeps the last of entries that mean the same.
 //! Both act on values in any of their written forms; they know paths, not types.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use crate::context::Context;
 use crate::problem::Mistake;
 use crate::source::Span;
-use crate::tree::{At, Entry, Map, Node, Value};
+use crate::tree::{At, Entry, Map, Node, Size, Value};
 use crate::volume;
 
 /// How values at a path are put together.
@@ -34,7 +36,7 @@ enum Rule {
 
 /// What a bare name in a list stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bare {
+pub(crate) enum Bare {
     Nothing,
     Dependency,
 }
@@ -70,21 +72,18 @@ pub(crate) fn merge(ctx: &mut Context, base: Node, over: Node, at: &At<'_>) -> N
         Rule::Replace => over,
         Rule::Sequence => append(sequence(base), sequence(over)),
         Rule::Hosts => hosts(base, over),
-        Rule::Names(bare) => {
-            let (base, over) = (names(base, bare), names(over, bare));
+        Rule::Names(meaning) => {
+            let (base, over) = (named(base, meaning), named(over, meaning));
             entries(ctx, base, over, at)
         }
         Rule::Build => {
             let (base, over) = (build(base), build(over));
             entries(ctx, base, over, at)
         }
-        Rule::Logging => {
-            let drivers = (base.get("driver"), over.get("driver"));
-            match drivers {
-                (Some(one), Some(other)) if one != other => over,
-                _ => entries(ctx, base, over, at),
-            }
-        }
+        Rule::Logging => match (base.get("driver"), over.get("driver")) {
+            (Some(one), Some(other)) if one != other => over,
+            _ => entries(ctx, base, over, at),
+        },
         Rule::Pools => pools(ctx, base, over, at),
     }
 }
@@ -194,34 +193,29 @@ fn sequence(node: Node) -> Node {
 
 fn hosts(base: Node, over: Node) -> Node {
     let (base, over) = (sequence(base), sequence(over));
-    let known = into_items(base.clone());
-    let added = into_items(over)
-        .into_iter()
-        .filter(|item| !known.contains(item))
-        .collect();
+    let mut known: HashSet<Option<String>> = HashSet::new();
+    let items = base.as_list().into_iter().flatten();
+    known.extend(items.map(|item| item.value.scalar_text()));
     let span = base.span;
+    let mut added = into_items(over);
+    added.retain(|item| !known.contains(&item.value.scalar_text()));
     append(base, Node::new(Value::List(added), span))
 }
 
-/// The mapping form of a list of names.
-fn names(node: Node, bare: Bare) -> Node {
-    let span = node.span;
-    let Value::List(items) = node.value else {
-        return node;
-    };
-    let map = items
-        .into_iter()
-        .filter_map(|item| {
-            Some((
-                item.as_str()?.to_owned(),
-                Entry {
-                    key: item.span,
-                    node: bare_value(bare, item.span),
-                },
-            ))
-        })
-        .collect();
-    Node::new(Value::Map(map), span)
+fn named(mut node: Node, bare: Bare) -> Node {
+    names(&mut node, bare);
+    node
+}
+
+/// Brings a list of names into the form of a mapping.
+pub(crate) fn names(node: &mut Node, bare: Bare) {
+    if let Value::List(items) = &node.value {
+        let entries = items.iter().filter_map(|item| {
+            let (key, node) = (item.span, bare_value(bare, item.span));
+            Some((item.as_str()?.to_owned(), Entry { key, node }))
+        });
+        node.value = Value::Map(entries.collect());
+    }
 }
 
 fn bare_value(bare: Bare, span: Span) -> Node {
@@ -259,9 +253,15 @@ fn pools(ctx: &mut Context, base: Node, over: Node, at: &At<'_>) -> Node {
         return deep(ctx, base, over, at);
     }
     let subnet = |node: &Node| node.get("subnet").cloned();
-    let over = into_items(over);
+    let (base, over) = (into_items(base), into_items(over));
+    // Each is held against each, and against what came of it.
+    let pairs = base.len().saturating_mul(over.len());
+    let effort = pairs.saturating_mul(base.len() + over.len());
+    if !ctx.spend(Size::of_nodes(effort), span) {
+        return Node::new(Value::List(base), span);
+    }
     let mut merged: Vec<Node> = Vec::new();
-    for mut base in into_items(base) {
+    for mut base in base {
         for over in &over {
             let position = merged.iter().position(|pool| subnet(pool) == subnet(over));
             if subnet(&base) != subnet(over) && position.is_none() {
@@ -348,85 +348,65 @@ pub(crate) fn unique(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
 }
 
 fn identify(ctx: &mut Context, identity: Identity, item: &Node, at: &At<'_>) -> Option<String> {
-    let wrong = |ctx: &mut Context, wanted: &str| {
-        ctx.fail(
-            item.span,
-            at,
-            Mistake::WrongType {
-                wanted: wanted.to_owned(),
-                found: item.value.kind(),
-            },
-        );
-        None
-    };
-    let missing = |ctx: &mut Context, key: &'static str| {
-        ctx.fail(item.span, at, Mistake::MissingField { key });
-        None
-    };
-    match (identity, &item.value) {
-        (Identity::Key, Value::Str(text)) => Some(
-            text.split_once('=')
-                .map_or(text.as_str(), |(key, _)| key)
-                .to_owned(),
-        ),
-        (Identity::Key, _) => wrong(ctx, "a string"),
-        (Identity::Target | Identity::Device, Value::Map(_)) => match item.str_at("target") {
-            Some(target) => Some(target.to_owned()),
-            None => missing(ctx, "target"),
-        },
+    let key = match (identity, &item.value) {
+        (Identity::Key, Value::Str(text)) => Ok(text.split('=').next().unwrap_or(text).to_owned()),
+        (Identity::Key, _) => Err(wrong_type(item, "a string")),
+        (Identity::Target | Identity::Device, Value::Map(_)) => part(item, "target"),
         (Identity::Target, Value::Str(text)) => match volume::parse(text) {
-            Ok(volume) => Some(volume.target),
+            Ok(volume) => Ok(volume.target),
             Err(reason) => {
-                ctx.fail(
-                    item.span,
-                    at,
-                    Mistake::BadVolume {
-                        spec: ctx.shown_node(item, at),
-                        reason,
-                    },
-                );
-                None
+                let spec = ctx.shown_node(item, at);
+                Err(Mistake::BadVolume { spec, reason })
             }
         },
         (Identity::Device, Value::Str(text)) => {
-            text.split(':').nth(1).or(Some(text)).map(str::to_owned)
+            Ok(text.split(':').nth(1).unwrap_or(text).to_owned())
         }
-        (Identity::Expose, Value::Str(_) | Value::Int(_)) => item.value.scalar_text(),
-        (Identity::Expose, _) => wrong(ctx, "a port"),
-        (Identity::File(folder), Value::Str(text)) => Some(format!("{folder}/{text}")),
+        (Identity::Expose, Value::Str(_) | Value::Int(_)) => return item.value.scalar_text(),
+        (Identity::Expose, _) => Err(wrong_type(item, "a port")),
+        (Identity::File(folder), Value::Str(text)) => Ok(format!("{folder}/{text}")),
         (Identity::File(folder), Value::Map(_)) => {
+            let source = item.str_at("source").unwrap_or_default();
             let target = item.str_at("target").map(str::to_owned);
-            Some(target.unwrap_or_else(|| {
-                format!("{folder}/{}", item.str_at("source").unwrap_or_default())
-            }))
+            Ok(target.unwrap_or_else(|| format!("{folder}/{source}")))
         }
-        (Identity::File(_), _) => wrong(ctx, "a name or a mapping"),
-        (Identity::Path, Value::Map(_)) => match item.str_at("path") {
-            Some(path) => Some(path.to_owned()),
-            None => missing(ctx, "path"),
-        },
-        (Identity::Port, Value::Map(_)) => {
-            if item.get("target").is_none() {
-                return missing(ctx, "target");
-            }
-            let part = |key: &str, default: &str| {
-                item.get(key)
-                    .and_then(|node| node.value.scalar_text())
-                    .unwrap_or_else(|| default.to_owned())
-            };
-            Some(format!(
-                "{}:{}:{}/{}",
-                part("host_ip", "0.0.0.0"),
-                part("published", ""),
-                part("target", ""),
-                part("protocol", "tcp")
-            ))
-        }
+        (Identity::File(_), _) => Err(wrong_type(item, "a name or a mapping")),
+        (Identity::Path, Value::Map(_)) => part(item, "path"),
+        (Identity::Port, Value::Map(_)) => port(item),
         // Whatever else stands in the list is judged by the table of fields.
-        (_, value) => Some(
-            value
-                .scalar_text()
-                .unwrap_or_else(|| format!("#{}", item.span.start)),
-        ),
+        (_, value) => Ok(value
+            .scalar_text()
+            .unwrap_or_else(|| format!("#{}", item.span.start))),
+    };
+    key.map_err(|mistake| ctx.fail(item.span, at, mistake)).ok()
+}
+
+fn wrong_type(item: &Node, wanted: &str) -> Mistake {
+    Mistake::WrongType {
+        wanted: wanted.to_owned(),
+        found: item.value.kind(),
     }
+}
+
+/// The text behind a key that has to be there.
+fn part(item: &Node, key: &'static str) -> Result<String, Mistake> {
+    let text = item.str_at(key).map(str::to_owned);
+    text.ok_or(Mistake::MissingField { key })
+}
+
+fn port(item: &Node) -> Result<String, Mistake> {
+    if item.get("target").is_none() {
+        return Err(Mistake::MissingField { key: "target" });
+    }
+    let part = |key: &str, default: &str| {
+        let text = item.get(key).and_then(|node| node.value.scalar_text());
+        text.unwrap_or_else(|| default.to_owned())
+    };
+    Ok(format!(
+        "{}:{}:{}/{}",
+        part("host_ip", "0.0.0.0"),
+        part("published", ""),
+        part("target", ""),
+        part("protocol", "tcp")
+    ))
 }

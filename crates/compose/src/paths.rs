@@ -116,7 +116,7 @@ impl Resolver<'_> {
         match at.steps().as_slice() {
             ["services", _, "build", "context"]
             | ["services", _, "build", "additional_contexts", _] => {
-                edit(node, |text| self.build_context(text))
+                edit(node, |text| self.build_context(text));
             }
             ["services", _, "env_file", "[]", "path"]
             | ["services", _, "label_file", "[]"]
@@ -125,7 +125,7 @@ impl Resolver<'_> {
                 edit(node, |text| self.absolute(text));
             }
             ["services", _, "build", "ssh", _] | ["configs" | "secrets", _, "file"] => {
-                edit(node, |text| self.host_path(text))
+                edit(node, |text| self.host_path(text));
             }
             ["services", _, "volumes", "[]"] => {
                 if node.str_at("type") == Some("bind")

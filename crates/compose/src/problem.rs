@@ -132,7 +132,7 @@ pub enum Mistake {
     BadEnvFormat { format: String },
 
     // The shape of values.
-    #[error("must be {wanted}, and is {found}")]
+    #[error("must be {wanted}, not {found}")]
     WrongType { wanted: String, found: &'static str },
     #[error("unknown field `{key}`{}", if parent.is_empty() { String::new() } else { format!(" in {parent}") })]
     UnknownField {
@@ -269,6 +269,7 @@ pub enum Mistake {
 
 impl Mistake {
     /// What helps against this mistake, whatever the file.
+    #[expect(clippy::too_many_lines, reason = "a table from mistakes to advice")]
     pub(crate) fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::NoComposeFile { .. } => {
@@ -292,6 +293,27 @@ impl Mistake {
                 name,
                 ..
             } => format!("define it at the top level: `{kind}s: {{{name}: …}}`"),
+            Self::DuplicateKey { .. } => "keep one of them".to_owned(),
+            Self::DependencyCycle { .. }
+            | Self::ExtendsCycle { .. }
+            | Self::IncludeCycle { .. } => "take one step out of the circle".to_owned(),
+            Self::TargetTaken { .. } => "mount one of them somewhere else".to_owned(),
+            Self::UnknownAnchor { .. } => {
+                "put the value in quotes where no alias is meant".to_owned()
+            }
+            Self::WrongType { wanted, found }
+                if *found == "a mapping" && wanted.contains("a string") =>
+            {
+                "a text with a colon and a space in it has to stand in quotes".to_owned()
+            }
+            Self::WrongType { wanted, found }
+                if *found == "a number" && wanted.contains("1m30s") =>
+            {
+                "write a unit behind it, such as `s` for seconds".to_owned()
+            }
+            Self::WrongType { wanted, found } if wanted == "a list" && *found != "a mapping" => {
+                "begin each entry with `- ` on a line of its own, or write `[one, two]`".to_owned()
+            }
             Self::BadTemplate { .. } => "write `$$` for a literal dollar sign".to_owned(),
             Self::RequiredVariable { name, .. } => {
                 format!("set it: `export {name}=…`, or a line `{name}=…` in `.env`")
@@ -407,20 +429,20 @@ pub(crate) fn shown(at: &At<'_>, text: &str) -> String {
     {
         return MASK.to_owned();
     }
-    let (line, more) = text
-        .split_once('\n')
-        .map_or((text, false), |(line, _)| (line, true));
+    let line = text.split('\n').next().unwrap_or(text);
+    // What is far behind cannot be shown, and need not be looked at.
+    let line: String = line.chars().take(4 * SHOWN_CHARS).collect();
     // The name of a volume is no key, whatever it sounds like.
     let masked = if steps
         .iter()
         .any(|step| matches!(*step, "volumes" | "ports"))
     {
-        mask_passwords(line)
+        mask_passwords(&line)
     } else {
-        mask_line(line)
+        mask_line(&line)
     };
     let mut shown: String = masked.chars().take(SHOWN_CHARS).collect();
-    if more || shown.len() < masked.len() {
+    if line.len() < text.len() || shown.len() < masked.len() {
         shown.push('…');
     }
     shown

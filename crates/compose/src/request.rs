@@ -142,15 +142,11 @@ pub(crate) fn locate(ctx: &mut Context, request: &Request) -> Option<Located> {
     }
     let folder = project_folder(request, &files);
     env_files.read(ctx, &folder, &mut environment)?;
-    let profiles = if request.profiles.is_empty() {
-        let list = environment
-            .get("COMPOSE_PROFILES")
-            .map_or("", String::as_str);
-        list.split(',')
-            .map(|profile| profile.trim().to_owned())
-            .collect()
-    } else {
-        request.profiles.clone()
+    let listed = environment.get("COMPOSE_PROFILES");
+    let listed = listed.map_or("", String::as_str).split(',');
+    let profiles = match request.profiles.as_slice() {
+        [] => listed.map(|profile| profile.trim().to_owned()).collect(),
+        named => named.to_vec(),
     };
     Some(Located {
         files,

@@ -9,7 +9,6 @@ pub(crate) struct Volume {
     pub(crate) source: String,
     pub(crate) target: String,
     pub(crate) read_only: bool,
-    pub(crate) is_bind: bool,
     nocopy: bool,
     propagation: Option<String>,
     selinux: Option<String>,
@@ -48,7 +47,6 @@ pub(crate) fn parse(spec: &str) -> Result<Volume, &'static str> {
             section.split(',').for_each(|option| volume.option(option));
         }
     }
-    volume.is_bind = is_path(&volume.source);
     Ok(volume)
 }
 
@@ -90,7 +88,7 @@ impl Volume {
             "rw" => self.read_only = false,
             "nocopy" => self.nocopy = true,
             "rprivate" | "private" | "rshared" | "shared" | "rslave" | "slave" => {
-                self.propagation = Some(option.to_owned())
+                self.propagation = Some(option.to_owned());
             }
             "z" | "Z" => self.selinux = Some(option.to_owned()),
             // Compose lets every other option pass without effect.
@@ -117,10 +115,11 @@ impl Volume {
     /// The long form.
     pub(crate) fn into_node(self, span: Span) -> Node {
         let flag = |value| Node::new(Value::Bool(value), span);
+        let is_bind = is_path(&self.source);
         let mut node = Node::map(span);
         node.set(
             "type",
-            Node::text(if self.is_bind { "bind" } else { "volume" }, span),
+            Node::text(if is_bind { "bind" } else { "volume" }, span),
         );
         if !self.source.is_empty() {
             node.set("source", Node::text(self.source, span));
@@ -132,7 +131,7 @@ impl Volume {
         if self.read_only {
             node.set("read_only", flag(true));
         }
-        if self.is_bind || self.propagation.is_some() || self.selinux.is_some() {
+        if is_bind || self.propagation.is_some() || self.selinux.is_some() {
             let mut bind = Node::map(span);
             if let Some(selinux) = self.selinux {
                 bind.set("selinux", Node::text(selinux, span));
@@ -140,12 +139,12 @@ impl Volume {
             if let Some(propagation) = self.propagation {
                 bind.set("propagation", Node::text(propagation, span));
             }
-            if self.is_bind {
+            if is_bind {
                 bind.set("create_host_path", flag(true));
             }
             node.set("bind", bind);
         }
-        if !self.is_bind && !self.is_bare || self.nocopy {
+        if !is_bind && !self.is_bare || self.nocopy {
             let mut options = Node::map(span);
             if self.nocopy {
                 options.set("nocopy", flag(true));
@@ -162,7 +161,10 @@ mod tests {
 
     fn read(spec: &str) -> (String, String, bool) {
         let volume = parse(spec).expect("the volume is well formed");
-        (volume.source, volume.target, volume.is_bind)
+        {
+            let is_bind = is_path(&volume.source);
+            (volume.source, volume.target, is_bind)
+        }
     }
 
     #[test]

@@ -13,70 +13,105 @@ pub(crate) struct Split {
 /// Quotes and backslashes work as in a shell. Nothing else does: from the first unquoted `;`, `&`, `|`, `<`
 /// or `>` on, the line is dropped.
 pub(crate) fn split(line: &str) -> Result<Split, &'static str> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut in_word = false;
-    let mut state = Quoting::default();
+    let mut splitter = Splitter::default();
     let mut cut_at = None;
     for c in line.chars() {
-        if state.escaped {
-            word.push(match c {
+        if splitter.cuts_at(c) {
+            cut_at = Some(c);
+            break;
+        }
+        splitter.take(c)?;
+    }
+    splitter.end_word();
+    if splitter.state.escaped || splitter.state.is_quoted() {
+        return Err("a quote or bracket is not closed");
+    }
+    Ok(Split {
+        words: splitter.words,
+        cut_at,
+    })
+}
+
+#[derive(Default)]
+struct Splitter {
+    words: Vec<String>,
+    /// The word begun, if one is; it may be empty: `''` is a word.
+    word: Option<String>,
+    state: Quoting,
+}
+
+impl Splitter {
+    /// Tells whether a sign of the shell ends the line here.
+    fn cuts_at(&mut self, c: char) -> bool {
+        let cuts = matches!(c, ';' | '&' | '|' | '<' | '>')
+            && !self.state.escaped
+            && !self.state.is_quoted();
+        // The `2` of `2>log` belongs to the sign.
+        if cuts && c == '>' {
+            self.word
+                .take_if(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+        }
+        cuts
+    }
+
+    fn take(&mut self, c: char) -> Result<(), &'static str> {
+        let state = &mut self.state;
+        if std::mem::take(&mut state.escaped) {
+            self.push(match c {
                 't' => '\t',
                 'n' => '\n',
                 other => other,
             });
-            state.escaped = false;
-            in_word = true;
-            continue;
+            return Ok(());
         }
         match c {
             '\\' if !state.single => {
                 state.escaped = true;
-                continue;
+                return Ok(());
             }
             ' ' | '\t' | '\r' | '\n' if !state.is_quoted() => {
-                if std::mem::take(&mut in_word) {
-                    words.push(std::mem::take(&mut word));
-                }
-                continue;
+                self.end_word();
+                return Ok(());
+            }
+            '"' if !state.single && !state.dollar => {
+                state.double = !state.double;
+                self.begin_word_unless(self.state.double);
+                return Ok(());
+            }
+            '\'' if !state.double && !state.dollar => {
+                state.single = !state.single;
+                self.begin_word_unless(self.state.single);
+                return Ok(());
             }
             '`' if !state.single && !state.double && !state.dollar => state.back = !state.back,
             ')' if !state.single && !state.double && !state.back => state.dollar = !state.dollar,
             '(' if !state.single && !state.double && !state.back => {
-                if state.dollar || !word.ends_with('$') {
+                let is_call = self.word.as_deref().is_some_and(|word| word.ends_with('$'));
+                if state.dollar || !is_call {
                     return Err("a bracket that belongs to a shell");
                 }
                 state.dollar = true;
             }
-            '"' if !state.single && !state.dollar => {
-                in_word |= state.double;
-                state.double = !state.double;
-                continue;
-            }
-            '\'' if !state.double && !state.dollar => {
-                in_word |= state.single;
-                state.single = !state.single;
-                continue;
-            }
-            ';' | '&' | '|' | '<' | '>' if !state.is_quoted() => {
-                if c == '>' && word.starts_with(|first: char| first.is_ascii_digit()) {
-                    in_word = false;
-                }
-                cut_at = Some(c);
-                break;
-            }
             _ => {}
         }
-        in_word = true;
-        word.push(c);
+        self.push(c);
+        Ok(())
     }
-    if in_word {
-        words.push(word);
+
+    fn push(&mut self, c: char) {
+        self.word.get_or_insert_default().push(c);
     }
-    if state.escaped || state.is_quoted() {
-        return Err("a quote or bracket is not closed");
+
+    /// Closing a quote makes a word, even of nothing.
+    fn begin_word_unless(&mut self, is_open: bool) {
+        if !is_open {
+            self.word.get_or_insert_default();
+        }
     }
-    Ok(Split { words, cut_at })
+
+    fn end_word(&mut self) {
+        self.words.extend(self.word.take());
+    }
 }
 
 /// What the next character stands inside of.
@@ -101,8 +136,12 @@ impl Quoting {
 
 /// Reads a size: a number, possibly with a fraction, and one of `b k m g t p`, alone or as `kb`, `kib`.
 ///
-/// Multiples are of 1024. Nothing for anything else, negative sizes included.
+/// Multiples are of 1024. Nothing for anything else, negative sizes included; but `-1`, which is how "without
+/// limit" is printed.
 pub(crate) fn parse_size(text: &str) -> Option<i64> {
+    if text == "-1" {
+        return Some(-1);
+    }
     let last = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ')?;
     let (number, suffix) = if text[last..].starts_with(' ') {
         (&text[..last], &text[last + 1..])
@@ -166,10 +205,11 @@ mod tests {
             ("1GiB", 1 << 30),
             ("2 kb", 2048),
             ("64B", 64),
+            ("-1", -1),
         ] {
             assert_eq!(parse_size(text), Some(bytes), "{text}");
         }
-        for text in ["", "m", "-1", "1x", "1kbb", "5bb", "1 000 "] {
+        for text in ["", "m", "-2", "1x", "1kbb", "5bb", "1 000 "] {
             assert_eq!(parse_size(text), None, "{text}");
         }
     }

@@ -50,7 +50,7 @@ fn steps(at: &At<'_>) -> Vec<String> {
 const NODE_LIMIT: usize = 100_000;
 
 /// How deep collections may be nested.
-const DEPTH_LIMIT: usize = 100;
+pub(crate) const DEPTH_LIMIT: usize = 100;
 
 /// The key under which mappings are merged.
 const MERGE_KEY: &str = "<<";
@@ -237,10 +237,8 @@ impl Composer<'_> {
                 let Some(pending) = key.take() else {
                     match node.value {
                         Value::Str(text) => {
-                            *key = Some(Key {
-                                text,
-                                span: node.span,
-                            })
+                            let span = node.span;
+                            *key = Some(Key { text, span });
                         }
                         _ => self.fail(
                             node.span,
@@ -382,9 +380,8 @@ impl Composer<'_> {
     }
 
     fn syntax_error(&mut self, error: &granit_parser::ScanError) {
-        let opened = self.open.iter().rev().map(Open::span);
-        let text = self.ctx.sources.text(self.file);
-        let found = syntax::explain(&text, error, opened);
+        let opened: Vec<Span> = self.open.iter().rev().map(Open::span).collect();
+        let found = syntax::explain(self.text, error, &opened);
         let span = Span {
             file: self.file,
             ..found.span
@@ -697,9 +694,8 @@ mod tests {
     fn an_alias_bomb_is_refused_before_it_is_expanded_far() {
         let mut text = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
         for (previous, name) in "abcdefgh".chars().zip("bcdefghi".chars()) {
-            text += &format!(
-                "{name}: &{name} [*{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}, *{previous}]\n"
-            );
+            let aliases = vec![format!("*{previous}"); 9].join(", ");
+            let _ = writeln!(text, "{name}: &{name} [{aliases}]");
         }
         let (_, ctx) = read(&text);
         assert!(matches!(ctx.problems[0].what, Mistake::TooManyNodes { .. }));

@@ -10,9 +10,6 @@ fn main() -> ExitCode {
     let cases = oracle::own_folder().join("cases");
     match oracle::trials(&cases, &cases) {
         Ok(trials) => libtest_mimic::run(&Arguments::from_args(), trials).exit_code(),
-        Err(reason) => {
-            eprintln!("error: {reason}");
-            ExitCode::FAILURE
-        }
+        Err(reason) => oracle::complain(&reason),
     }
 }

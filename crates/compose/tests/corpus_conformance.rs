@@ -12,10 +12,7 @@ use libtest_mimic::{Arguments, Trial};
 fn main() -> ExitCode {
     match trials() {
         Ok(trials) => libtest_mimic::run(&Arguments::from_args(), trials).exit_code(),
-        Err(reason) => {
-            eprintln!("error: {reason}");
-            ExitCode::FAILURE
-        }
+        Err(reason) => oracle::complain(&reason),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod yaml;
 
+use std::fmt::Write as _;
+
 use bowline_model::{Network, Project, Service, Volume};
 use serde::Serialize;
 use serde_json::{Map as Object, Value as Json};
@@ -91,18 +93,39 @@ fn hash(value: &impl Serialize) -> String {
     ] {
         text = text.replace(sign, escape);
     }
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut hash = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
 }
 
 fn value_of(value: &impl Serialize) -> Json {
     serde_json::to_value(value).unwrap_or_default()
 }
 
+/// JSON that is YAML as well: what YAML does not let stand in a text is escaped.
 fn pretty(json: &Json) -> String {
-    format!("{json:#}\n")
+    let text = format!("{json:#}\n");
+    if !text.contains(is_barred) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_barred(c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn is_barred(c: char) -> bool {
+    matches!(
+        c,
+        '\u{7f}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 /// Puts extensions where the form wants them, and leaves out of YAML what stands in JSON for the sake of

@@ -39,32 +39,14 @@ pub(crate) fn lower(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) 
             None => list(ctx, node, at, &Shape::Text),
         },
         Shape::Pairs(pass) => pairs(ctx, node, at, *pass),
-        Shape::Ssh => {
-            let keys = node.as_map().into_iter().flatten();
-            keys.map(|(id, entry)| {
-                entry
-                    .node
-                    .value
-                    .scalar_text()
-                    .map_or_else(|| id.clone(), |path| format!("{id}={path}"))
-            })
-            .collect()
-        }
+        Shape::Ssh => keys(node),
         Shape::Options => entries(node, |value| {
             value.value.scalar_text().unwrap_or_default().into()
         }),
-        Shape::MultiOptions => entries(node, |value| match value.as_list() {
-            Some(items) => items
-                .iter()
-                .filter_map(|item| item.value.scalar_text())
-                .collect::<Vec<_>>()
-                .into(),
-            None => value
-                .value
-                .scalar_text()
-                .into_iter()
-                .collect::<Vec<_>>()
-                .into(),
+        Shape::MultiOptions => entries(node, |value| {
+            let one = std::slice::from_ref(value);
+            let items = value.as_list().unwrap_or(one).iter();
+            items.filter_map(|item| item.value.scalar_text()).collect()
         }),
         Shape::Hosts => hosts(ctx, node, at),
         Shape::List(item) | Shape::Set(item) => list(ctx, node, at, item),
@@ -79,6 +61,16 @@ pub(crate) fn lower(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) 
             }
         }
     }
+}
+
+/// SSH keys as a list of `id=path`.
+fn keys(node: &Node) -> Json {
+    let keys = node.as_map().into_iter().flatten();
+    keys.map(|(id, entry)| match entry.node.value.scalar_text() {
+        Some(path) => format!("{id}={path}"),
+        None => id.clone(),
+    })
+    .collect()
 }
 
 /// The value as it stands, for extensions.
@@ -100,9 +92,8 @@ pub(crate) fn plain(node: &Node) -> Json {
             (*number as i64).into()
         }
         Value::Float(number) => (*number).into(),
-        Value::Str(text) => text.clone().into(),
         Value::Date(text) if text.len() <= "2001-12-31".len() => format!("{text}T00:00:00Z").into(),
-        Value::Date(text) => text.clone().into(),
+        Value::Str(text) | Value::Date(text) => text.clone().into(),
         Value::List(items) => items.iter().map(plain).collect(),
         Value::Map(map) => map
             .iter()

@@ -25,29 +25,13 @@ fn check(ctx: &mut Context, node: &Node, at: &At<'_>, shape: &Shape) {
         return;
     }
     match shape {
-        Shape::Matching(fits, expected) => {
-            if !node.as_str().is_some_and(fits) {
-                ctx.fail(
-                    node.span,
-                    at,
-                    Mistake::BadPattern {
-                        value: ctx.shown_node(node, at),
-                        expected,
-                    },
-                );
-            }
+        Shape::Matching(fits, expected) if !node.as_str().is_some_and(fits) => {
+            let value = ctx.shown_node(node, at);
+            ctx.fail(node.span, at, Mistake::BadPattern { value, expected });
         }
-        Shape::OneOf(allowed) => {
-            if !node.as_str().is_some_and(|text| allowed.contains(&text)) {
-                ctx.fail(
-                    node.span,
-                    at,
-                    Mistake::NotOneOf {
-                        value: ctx.shown_node(node, at),
-                        allowed,
-                    },
-                );
-            }
+        Shape::OneOf(allowed) if !node.as_str().is_some_and(|text| allowed.contains(&text)) => {
+            let value = ctx.shown_node(node, at);
+            ctx.fail(node.span, at, Mistake::NotOneOf { value, allowed });
         }
         Shape::Whole(least, most) => range(ctx, node, at, *least, *most),
         Shape::Command | Shape::Test => items(ctx, node, at, &Shape::Text, false),
@@ -157,6 +141,9 @@ fn record(ctx: &mut Context, node: &Node, at: &At<'_>, record: &'static Record) 
 }
 
 fn unknown_field(ctx: &mut Context, key: &str, map: &Map, at: &At<'_>, record: &'static Record) {
+    if ctx.is_full() {
+        return;
+    }
     let known = record.fields.iter().map(|(name, _)| *name);
     let nearest = nearest(key, known.filter(|name| !map.contains_key(*name)))
         .or_else(|| nearest(key, record.fields.iter().map(|(name, _)| *name)));

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use bowline_compose::{Caution, LoadError, Mistake};
 use libtest_mimic::{Failed, Trial};
@@ -55,6 +56,16 @@ pub(crate) fn own_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
 }
 
+/// Fails before there are tests that could.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test program without a test has no other place to say why"
+)]
+pub(crate) fn complain(reason: &str) -> ExitCode {
+    eprintln!("error: {reason}");
+    ExitCode::FAILURE
+}
+
 /// One test for each folder in `cases`; `lists` is the folder of the lists about them.
 ///
 /// # Errors
@@ -81,18 +92,18 @@ pub(crate) fn trials(cases: &Path, lists: &Path) -> Result<Vec<Trial>, String> {
         "command-line.tsv",
     ] {
         for row in table(&lists.join(list)) {
-            let Some(noted) = notes.get_mut(&row[0]) else {
+            let Some(about) = notes.get_mut(&row[0]) else {
                 return Err(format!("`{list}` speaks of `{}`, which is no case", row[0]));
             };
             match list {
                 "refusals.tsv" => {
-                    noted.refusal = Some(Refusal {
+                    about.refusal = Some(Refusal {
                         kind: row[1].clone(),
                         names: row[2..].to_vec(),
                     });
                 }
-                "differences.tsv" => noted.difference = Some(row[1].clone()),
-                "quiet.tsv" => noted.quiet = row[1..].to_vec(),
+                "differences.tsv" => about.difference = Some(row[1].clone()),
+                "quiet.tsv" => about.quiet = row[1..].to_vec(),
                 // What only the command line can answer is left to its own tests.
                 _ => {
                     notes.remove(&row[0]);
@@ -217,7 +228,7 @@ fn names(error: &LoadError, wanted: &str, notes: &Notes) -> Result<(), String> {
         None => "wanted:   a row in `refusals.tsv` that says what has to be named".to_owned(),
     };
     let _ = write!(report, "\noracle:   {}", wanted.trim());
-    for problem in error.problems().iter() {
+    for problem in error.problems() {
         let _ = write!(
             report,
             "\nanswered: {} at `{}`: {}",
@@ -325,7 +336,7 @@ fn collect(path: &str, expected: &Json, answered: &Json, found: &mut Vec<String>
                 .zip(other)
                 .enumerate()
                 .for_each(|(index, (one, other))| {
-                    collect(&format!("{path}[{index}]"), one, other, found)
+                    collect(&format!("{path}[{index}]"), one, other, found);
                 });
         }
         (one, other) if one == other => {}
