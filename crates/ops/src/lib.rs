@@ -10,6 +10,7 @@ mod connect;
 mod containers;
 mod failure;
 mod inputs;
+mod logs;
 mod operate;
 mod outside;
 mod problem;
@@ -23,6 +24,7 @@ mod stage;
 pub use bowline_core::{Halt, StepError, Watch};
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use failure::{ExitCode, Failure};
+pub use logs::{LogEvent, LogLine, LogSource, Logs, LogsRequest, Moment, logs};
 pub use operate::{
     AtStake, Done as OperationDone, DownRequest, PullRule, ServicesRequest, Turn, UpRequest,
     VolumeAtStake, at_stake, down, history, plan, rerun, resume, turn, undo, up,

@@ -1,0 +1,245 @@
+//! `logs`: what the containers of a stack wrote, in the order of time.
+//!
+//! First comes the past of all containers, merged by time ([`merge`]). Following then goes on where each of
+//! them ended, over restarts and recreations ([`follow`]). What was written passes through unchanged.
+
+mod follow;
+mod lines;
+mod merge;
+mod moment;
+mod source;
+
+use std::sync::Arc;
+
+use bowline_engine::{Engine, EventFilter, LogOptions};
+use bowline_model::{ContainerSummary, EventAction, ObjectKind, label};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub use moment::Moment;
+
+use self::follow::{Alive, Follower};
+use self::source::{Selection, Source};
+use crate::connect::connect;
+use crate::containers::{self, check_services, is_one_off};
+use crate::stack::{Named, StackOptions, Surroundings};
+use crate::{Answer, Failure};
+
+/// How many lines may wait for whoever reads them.
+const WAITING_LINES: usize = 512;
+
+/// What `logs` is asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogsRequest {
+    /// Which stack.
+    pub stack: StackOptions,
+    /// Services to read; none: all that the files know and that do not say `attach: false`.
+    pub services: Vec<String>,
+    /// Only the container of this number, of the one service that is named.
+    pub index: Option<u32>,
+    /// Stay, and give what is written from now on, until nothing runs any more.
+    pub follow: bool,
+    /// Only what was written from then on.
+    pub since: Option<Moment>,
+    /// Only what was written before then.
+    pub until: Option<Moment>,
+    /// Only so many of the last lines of each container.
+    pub tail: Option<u64>,
+}
+
+/// What `logs` answers: it begins to read when it is asked for the first event, and ends when it is dropped.
+pub struct Logs {
+    /// The containers that are there at the beginning.
+    pub sources: Vec<LogSource>,
+    /// What was written. A failure is the last event.
+    pub events: BoxStream<'static, Result<LogEvent, Failure>>,
+}
+
+/// Who writes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LogSource {
+    /// Name to show: that of the container, without the project's where Compose made it up.
+    pub name: String,
+    /// Its service.
+    pub service: String,
+}
+
+/// Something to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogEvent {
+    /// A line.
+    Line(LogLine),
+    /// The log of a container cannot be read, as with some log drivers.
+    Unreadable {
+        /// Whose.
+        source: Arc<LogSource>,
+        /// Why, in the engine's words.
+        why: String,
+    },
+}
+
+/// A line of output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Who wrote it.
+    pub source: Arc<LogSource>,
+    /// When the engine read its beginning.
+    pub at: Timestamp,
+    /// What was written, without the line's end. Not necessarily UTF-8.
+    pub bytes: Vec<u8>,
+    /// Whether the line ends here; a very long one goes on in a later event of this source.
+    pub ends: bool,
+}
+
+/// Reads what the containers of a stack wrote.
+///
+/// # Errors
+///
+/// [`Failure::Load`] where its files are needed and cannot be loaded; [`Failure::Usage`] for a service or a
+/// number that nobody knows; the engine's failures.
+pub async fn logs(
+    surroundings: &Surroundings,
+    request: &LogsRequest,
+) -> Result<Answer<Logs>, Failure> {
+    if request.index.is_some() && request.services.len() != 1 {
+        return Err(Failure::Usage {
+            message: "`--index` needs exactly one service".to_owned(),
+            hint: None,
+        });
+    }
+    let named = request.stack.named(surroundings)?;
+    let engine = connect(surroundings).await?;
+    let value = open(engine, &named, request).await?;
+    Ok(Answer {
+        value,
+        warnings: named.warnings,
+    })
+}
+
+/// Ends a task with whoever holds this.
+struct Held(JoinHandle<()>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn open(
+    engine: Arc<dyn Engine>,
+    named: &Named,
+    request: &LogsRequest,
+) -> Result<Logs, Failure> {
+    let needs_clock = request.follow
+        || [&request.since, &request.until]
+            .iter()
+            .any(|moment| matches!(moment, Some(Moment::Ago(_))));
+    let now = if needs_clock {
+        Some(engine.now().await?)
+    } else {
+        None
+    };
+    let at = |moment: &Option<Moment>| moment.as_ref().map(|moment| moment.at(now));
+    let options = LogOptions {
+        since: at(&request.since),
+        until: at(&request.until),
+        tail: request.tail,
+        ..LogOptions::default()
+    };
+    let selection = Selection::new(named, request);
+    let follows = request.follow
+        && options
+            .until
+            .is_none_or(|until| now.is_none_or(|now| until > now));
+    // Before the listing: a container that starts in between is in one of the two.
+    let events = if follows {
+        let filter = EventFilter {
+            since: now,
+            labels: vec![(label::PROJECT.to_owned(), Some(named.name.clone()))],
+            kinds: vec![ObjectKind::Container],
+            actions: vec![EventAction::Start, EventAction::Die, EventAction::Destroy],
+            ..EventFilter::default()
+        };
+        Some(engine.events(&filter).await?)
+    } else {
+        None
+    };
+    let found = containers::of_stack(engine.as_ref(), &named.name).await?;
+    check_services(named, &found, &request.services)?;
+    let chosen: Vec<&ContainerSummary> = found
+        .iter()
+        .filter(|one| selection.has(&one.labels))
+        .collect();
+    check_index(request, &found, &chosen)?;
+    let sources: Vec<Source> = chosen
+        .iter()
+        .map(|one| Source::new(&one.id, &one.name, &one.labels))
+        .collect();
+    let shown = sources.iter().map(|source| LogSource::clone(&source.shown));
+    let shown = shown.collect();
+    let alive = now.map(|now| Alive::of(&found, &selection, now));
+    let (sender, receiver) = mpsc::channel(WAITING_LINES);
+    let reading = async move {
+        let past = merge::past(engine.as_ref(), &sources, &options).await;
+        if !merge::forward(past, &sender).await {
+            return;
+        }
+        if let (Some(events), Some(alive)) = (events, alive) {
+            let follower = Follower::new(engine, selection, options, now, sender);
+            follower.run(sources, events, alive).await;
+        }
+    };
+    Ok(Logs {
+        sources: shown,
+        events: when_asked(reading, receiver),
+    })
+}
+
+/// Starts the reading when the first event is asked for.
+fn when_asked(
+    reading: impl Future<Output = ()> + Send + 'static,
+    receiver: mpsc::Receiver<Result<LogEvent, Failure>>,
+) -> BoxStream<'static, Result<LogEvent, Failure>> {
+    let state = (Some(reading), None, receiver);
+    stream::unfold(state, |(mut reading, mut held, mut receiver)| async move {
+        if let Some(reading) = reading.take() {
+            held = Some(Held(tokio::spawn(reading)));
+        }
+        let event = receiver.recv().await?;
+        Some((event, (reading, held, receiver)))
+    })
+    .boxed()
+}
+
+fn check_index(
+    request: &LogsRequest,
+    found: &[ContainerSummary],
+    chosen: &[&ContainerSummary],
+) -> Result<(), Failure> {
+    let (Some(index), [service]) = (request.index, request.services.as_slice()) else {
+        return Ok(());
+    };
+    if !chosen.is_empty() {
+        return Ok(());
+    }
+    let own = found
+        .iter()
+        .filter(|one| containers::service(one) == service && !is_one_off(one));
+    let numbers: Vec<String> = own.map(|one| containers::number(one).to_string()).collect();
+    Err(Failure::Usage {
+        message: format!("service `{service}` has no container {index}"),
+        hint: Some(if numbers.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", numbers.join(", "))
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests;
