@@ -223,6 +223,12 @@ impl Sealer {
             .map_err(|_| SealError::Tampered)
     }
 
+    /// Id of the key that a value was sealed with; `None` where it is no sealed value of a format that is known.
+    pub fn key_of(sealed: &[u8]) -> Option<String> {
+        let known = sealed.first() == Some(&FORMAT) && sealed.len() >= HEAD;
+        known.then(|| hex(&sealed[1..5]))
+    }
+
     /// Digests a content: 64 hexadecimal digits that are equal for equal `name` and `content` on this host, and
     /// tell nothing to who lacks the key.
     pub fn digest(&self, name: &str, content: &[u8]) -> String {

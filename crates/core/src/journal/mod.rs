@@ -299,6 +299,14 @@ impl Journal {
         self.inner.sealer.as_ref()
     }
 
+    /// Id of the key that the last operation was sealed with, where it is not the one that is here: the host key was
+    /// lost or changed. To be said once; what was done until then cannot be undone or resumed without it.
+    pub async fn other_key(&self) -> Result<Option<String>> {
+        let sealer = self.inner.sealer.clone();
+        let work = move |connection: &_| operations::other_key(connection, sealer.as_ref());
+        self.inner.writer.read(work).await
+    }
+
     fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }

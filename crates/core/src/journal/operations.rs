@@ -330,6 +330,19 @@ pub(super) fn plan(
     rows::open(sealer, spot(id, "plan"), "the plan", value.as_deref())
 }
 
+/// What the newest operation with a sealed goal was sealed with, where that is another key.
+pub(super) fn other_key(
+    connection: &Connection,
+    sealer: Option<&Sealer>,
+) -> Result<Option<String>> {
+    let query = "SELECT goal_sealed FROM operation WHERE goal_sealed IS NOT NULL ORDER BY number DESC LIMIT 1";
+    let value: Option<Vec<u8>> = connection
+        .query_row(query, [], |row| row.get(0))
+        .optional()?;
+    let found = value.as_deref().and_then(Sealer::key_of);
+    Ok(found.filter(|found| sealer.is_none_or(|sealer| sealer.key_id() != *found)))
+}
+
 /// Those of these that did not begin here.
 pub(super) fn unknown(connection: &Connection, ids: Vec<OperationId>) -> Result<Vec<OperationId>> {
     let mut unknown = Vec::new();

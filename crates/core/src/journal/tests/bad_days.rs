@@ -335,8 +335,13 @@ async fn with_another_key_the_past_is_told_and_new_things_are_done() {
         .await
         .unwrap();
     drop(journal);
-    stage.sealer = Some(Sealer::of_key(&[8; 32]));
+    let old = stage
+        .sealer
+        .replace(Sealer::of_key(&[8; 32]))
+        .unwrap()
+        .key_id();
     let journal = stage.open().await;
+    assert_eq!(journal.other_key().await.unwrap(), Some(old));
     assert_eq!(journal.history(9).await.unwrap()[0].outcome, Outcome::Done);
     let record = journal.operation(&op("a")).await.unwrap().unwrap();
     assert_eq!(record.steps[0].action, "start container shop-web-1");
@@ -360,6 +365,7 @@ async fn with_another_key_the_past_is_told_and_new_things_are_done() {
     );
     carried_out(&journal, new("b"), "shop-web-1").await;
     assert_eq!(journal.goal(&op("b")).await.unwrap(), up());
+    assert_eq!(journal.other_key().await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -466,4 +472,15 @@ async fn what_waits_together_is_written_together_and_completely() {
     assert_eq!(record.steps.len(), 500);
     assert!(record.steps.iter().all(|step| step.outcome == done()));
     journal.close(&op("a"), Outcome::Done).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_that_open_a_new_journal_at_once_all_do() {
+    let stage = Stage::new();
+    let opened = join_all((0..20).map(|_| stage.try_open())).await;
+    let journals: Vec<Journal> = opened.into_iter().collect::<Result<_>>().unwrap();
+    journals[0].begin(new("a")).await.unwrap();
+    for journal in &journals {
+        assert_eq!(journal.open_operations().await.unwrap(), [op("a")]);
+    }
 }
