@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bowline_model::{OperationId, StepId};
 use rusqlite::ErrorCode;
 
-use crate::{FileError, FileProblem, SealError};
+use crate::{FileError, FileProblem, LockLost, SealError};
 
 /// Why the journal did not take or give something. After an error of an append nothing of it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +105,9 @@ pub enum JournalError {
         /// Where it stopped making sense; never its contents.
         text: String,
     },
+    /// The lock of the stack is not held any more, so nothing more may be begun.
+    #[error(transparent)]
+    LockLost(#[from] LockLost),
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,

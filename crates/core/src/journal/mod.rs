@@ -28,7 +28,7 @@ use jiff::Timestamp;
 pub use error::{JournalError, StorageProblem};
 
 use crate::seal::random;
-use crate::{Baseline, Clock, Memory, SealError, Sealer, StateHome, files};
+use crate::{Baseline, Clock, LockGuard, Memory, SealError, Sealer, StateHome, files};
 use schema::Owner;
 use writer::Writer;
 
@@ -349,6 +349,22 @@ impl Journal {
         };
         self.inner.writer.write(work).await?;
         Ok(token)
+    }
+
+    /// Writes down a step as [`Journal::intend`] does, once it is sure that the stack's lock is held.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::LockLost`]: nothing was written, and nothing more may be begun.
+    pub async fn intend_under(
+        &self,
+        lock: &LockGuard,
+        operation: &OperationId,
+        step: &Step,
+        undo: &Undo,
+    ) -> Result<StepToken> {
+        lock.confirm().await?;
+        self.intend(operation, step, undo).await
     }
 
     /// Writes down how a step went.

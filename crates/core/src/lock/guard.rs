@@ -153,6 +153,12 @@ impl LockGuard {
         self.file = None;
     }
 
+    /// Does a heartbeat out of turn.
+    #[cfg(test)]
+    pub(super) async fn beat_now(&self) {
+        self.held.beat().await.unwrap();
+    }
+
     /// Sleeps as a stopped process would: no more heartbeats, the file lock held.
     #[cfg(test)]
     pub(super) fn stall(&self) {

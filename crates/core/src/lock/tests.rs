@@ -467,3 +467,67 @@ async fn a_dropped_guard_lets_go() {
     assert_eq!(locks(&engine).await, 0);
     ann.acquire(&engine, "b").await.unwrap();
 }
+
+#[tokio::test]
+async fn a_step_is_not_written_down_under_a_lost_lock() {
+    use bowline_model::{Action, Cause, ContainerRef, Goal, Plan, Step, StepId, Undo};
+    let engine = fake();
+    let ann = User::new("ann");
+    let guard = ann.acquire(&engine, "a").await.unwrap();
+    let (operation, actor) = (OperationId("op-a".into()), ann.owner("a").actor);
+    let clock = Arc::new(SystemClock);
+    let journal = crate::Journal::open(&ann.home, "E", "shop", None, clock)
+        .await
+        .unwrap();
+    let goal = Goal::Start {
+        services: Vec::new(),
+    };
+    let (plan, id) = (Plan::default(), operation.clone());
+    let new = crate::NewOperation {
+        id,
+        goal,
+        plan,
+        actor,
+        undoes: None,
+        supersedes: Vec::new(),
+    };
+    journal.begin(new).await.unwrap();
+    let container = ContainerRef {
+        name: "shop-web-1".into(),
+        id: None,
+    };
+    let action = Action::StartContainer { container };
+    let mut step = Step {
+        id: StepId(1),
+        action,
+        cause: Cause::Missing,
+        after: Vec::new(),
+        service: None,
+    };
+    let token = journal
+        .intend_under(&guard, &operation, &step, &Undo::Nothing)
+        .await
+        .unwrap();
+    drop(token);
+    engine
+        .remove_container(guard.id(), RemoveContainer::default())
+        .await
+        .unwrap();
+    guard.beat_now().await;
+    step.id = StepId(2);
+    let lost = journal
+        .intend_under(&guard, &operation, &step, &Undo::Nothing)
+        .await
+        .unwrap_err();
+    assert_eq!(lost, crate::JournalError::LockLost(LockLost::Gone));
+    assert_eq!(
+        journal
+            .operation(&operation)
+            .await
+            .unwrap()
+            .unwrap()
+            .steps
+            .len(),
+        1
+    );
+}
