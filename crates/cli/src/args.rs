@@ -3,6 +3,7 @@
 use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::logs::LogsArgs;
 use crate::operate::{
     DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
 };
@@ -40,6 +41,8 @@ pub(crate) enum Verb {
     Down(DownArgs),
     /// List containers
     Ps(PsArgs),
+    /// Print what containers wrote
+    Logs(LogsArgs),
     /// Start services that are stopped, as they are
     Start(StartArgs),
     /// Stop services and keep their containers

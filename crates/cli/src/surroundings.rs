@@ -48,7 +48,13 @@ fn who() -> Who {
     let user = variable("USER").or_else(|| variable("LOGNAME"));
     let system = rustix::system::uname();
     Who {
-        user: user.unwrap_or_else(|| euid.to_string()),
+        user: user.unwrap_or_else(|| {
+            if euid == 0 {
+                "root".to_owned()
+            } else {
+                format!("uid {euid}")
+            }
+        }),
         euid,
         host: system.nodename().to_string_lossy().into_owned(),
         pid: std::process::id(),

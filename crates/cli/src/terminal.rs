@@ -11,10 +11,11 @@ use crate::surroundings::variable;
 #[derive(Clone, Debug)]
 pub(crate) struct Terminal {
     color: bool,
+    data_color: bool,
 }
 
 impl Terminal {
-    /// Decides about colours by the command line, then the environment, then standard error.
+    /// Decides about colours by the command line, then the environment, then whether a stream is a terminal.
     pub(crate) fn new(global: &GlobalArgs) -> Result<Self, Failure> {
         let ansi = match global.ansi {
             Some(ansi) => ansi,
@@ -30,22 +31,33 @@ impl Terminal {
                 }
             },
         };
-        let color = match ansi {
+        let wanted = |is_terminal: bool| match ansi {
             Ansi::Never => false,
             Ansi::Always => true,
-            Ansi::Auto => variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
+            Ansi::Auto => variable("NO_COLOR").is_none() && is_terminal,
         };
-        Ok(Self { color })
+        Ok(Self {
+            color: wanted(std::io::stderr().is_terminal()),
+            data_color: wanted(std::io::stdout().is_terminal()),
+        })
     }
 
     /// One without colours.
     pub(crate) fn plain() -> Self {
-        Self { color: false }
+        Self {
+            color: false,
+            data_color: false,
+        }
     }
 
     /// Whether rendered text may carry colours.
     pub(crate) fn color(&self) -> bool {
         self.color
+    }
+
+    /// Whether data may carry colours.
+    pub(crate) fn data_color(&self) -> bool {
+        self.data_color
     }
 
     /// Writes data to standard output. A reader that has gone away is not a failure of ours.

@@ -4,7 +4,7 @@ use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 
 use crate::args::{Arguments, ConfigArgs, GlobalArgs, Verb, VersionArgs};
 use crate::terminal::Terminal;
-use crate::{operate, ps, surroundings};
+use crate::{logs, operate, ps, surroundings};
 
 /// Runs one verb and returns the exit code of the process.
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
@@ -15,6 +15,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
     let done = match &arguments.verb {
         Verb::Config(args) => run_config(arguments.global(), args, terminal),
         Verb::Ps(args) => ps::run(arguments.global(), args, terminal),
+        Verb::Logs(args) => {
+            return logs::run(global, args, terminal)
+                .map_or_else(|failure| terminal.failure(&failure), |code| code)
+                as u8;
+        }
         Verb::Version(args) => {
             version(args, terminal);
             Ok(())

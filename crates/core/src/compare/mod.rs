@@ -12,7 +12,9 @@ mod facets;
 
 use std::collections::BTreeMap;
 
-use bowline_model::{Change, ContainerSpec, ImageConfig, ObservedContainer};
+use bowline_model::{
+    Change, ContainerRef, ContainerSpec, FileToCopy, ImageConfig, ObservedContainer, Share,
+};
 use serde::{Deserialize, Serialize};
 
 use facets::Facets;
@@ -24,6 +26,12 @@ pub struct Baseline {
     pub wanted: ContainerSpec,
     /// Digests of contents that no engine shows, by name.
     pub contents: BTreeMap<String, String>,
+    /// What it takes from other containers.
+    #[serde(default)]
+    pub shares: Vec<(Share, ContainerRef)>,
+    /// What was copied into it.
+    #[serde(default)]
+    pub files: Vec<FileToCopy>,
     /// How it looked right after it was made.
     pub observed: ObservedContainer,
 }

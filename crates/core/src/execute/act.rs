@@ -78,9 +78,14 @@ impl Actor<'_> {
                 name,
                 spec,
                 shares,
+                keeps,
                 files,
                 ..
-            } => self.create_container(name, spec, shares, files).await,
+            } => {
+                let mut spec = (**spec).clone();
+                shares::keep(&mut spec, keeps);
+                self.create_container(name, spec, shares, files).await
+            }
             Action::RemoveNetwork { id, name, made_by } => {
                 self.remove_network(id.as_ref(), name, made_by.as_ref())
                     .await
@@ -175,11 +180,10 @@ impl Actor<'_> {
     async fn create_container(
         &self,
         name: &str,
-        spec: &ContainerSpec,
+        mut spec: ContainerSpec,
         shares: &[(Share, ContainerRef)],
         files: &[FileToCopy],
     ) -> Result<Acted, ExecuteError> {
-        let mut spec = spec.clone();
         self.labelled(&mut spec.labels);
         for (share, container) in shares {
             let id = self.id(container).await?;

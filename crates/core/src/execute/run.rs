@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
-use bowline_engine::{Engine, Listener};
+use bowline_engine::{Engine, EngineError, Listener};
 use bowline_model::{
     Action, Condition, ContainerId, OperationId, Outcome, Plan, Readiness, Step, StepId,
     StepOutcome, Undo,
@@ -32,6 +32,8 @@ pub trait Ledger: Send + Sync {
     async fn conclude(&self, token: StepToken, outcome: &StepOutcome) -> Result<(), JournalError>;
     /// Remembers a container that was made.
     async fn remember(&self, baseline: &Baseline) -> Result<(), JournalError>;
+    /// What is remembered of a container.
+    async fn remembered(&self, container: &ContainerId) -> Result<Option<Baseline>, JournalError>;
     /// Remembers that a container was ready in a run.
     async fn remember_ready(&self, ready: &Ready) -> Result<(), JournalError>;
 }
@@ -57,6 +59,10 @@ impl Ledger for Chapter {
 
     async fn remember(&self, baseline: &Baseline) -> Result<(), JournalError> {
         self.journal.set_baseline(&self.operation, baseline).await
+    }
+
+    async fn remembered(&self, container: &ContainerId) -> Result<Option<Baseline>, JournalError> {
+        self.journal.baseline(container).await
     }
 
     async fn remember_ready(&self, ready: &Ready) -> Result<(), JournalError> {
@@ -125,6 +131,12 @@ pub enum StepError {
     /// The wait was given up.
     #[error("given up")]
     Halted,
+}
+
+impl From<EngineError> for StepError {
+    fn from(error: EngineError) -> Self {
+        Self::Execute(error.into())
+    }
 }
 
 /// How carrying out a plan ended.
@@ -291,9 +303,7 @@ async fn one(
         operation: execution.operation,
         outside: execution.outside,
     };
-    let undo = undo_of(&actor, &step.action)
-        .await
-        .map_err(ExecuteError::from)?;
+    let undo = undo_of(&actor, execution.ledger, &step.action).await?;
     let token = execution.ledger.intend(step, &undo).await?;
     execution.watch.began(step);
     let result = act(&actor, &token, execution).await;
@@ -313,17 +323,26 @@ async fn act(
     execution: &Execution<'_>,
 ) -> Result<StepOutcome, StepError> {
     let acted = actor.act(token).await?;
-    if let (Action::CreateContainer { spec, contents, .. }, Some(id)) =
-        (token.action(), &acted.made)
+    if let (
+        Action::CreateContainer {
+            spec,
+            shares,
+            files,
+            contents,
+            ..
+        },
+        Some(id),
+    ) = (token.action(), &acted.made)
     {
         let observed = execution
             .engine
             .inspect_container(&ContainerId(id.clone()))
-            .await
-            .map_err(ExecuteError::from)?;
+            .await?;
         let baseline = Baseline {
             wanted: (**spec).clone(),
             contents: contents.clone(),
+            shares: shares.clone(),
+            files: files.clone(),
             observed,
         };
         execution.ledger.remember(&baseline).await?;

@@ -11,18 +11,25 @@
 //!   rename, connect, tag      the other way round
 //! ```
 
-use bowline_engine::{Engine, EngineError};
+use std::collections::BTreeMap;
+
+use bowline_engine::Engine;
 use bowline_model::{
-    Action, ContainerRef, ContainerSpec, ImageId, MountSource, MountSpec, ObservedContainer, Undo,
-    VolumeMountSpec,
+    Action, ContainerRef, ContainerSpec, EffectiveMount, ImageId, MountSource, MountSpec,
+    ObservedContainer, Undo, VolumeMountSpec,
 };
 
 use super::act::Actor;
+use super::{ExecuteError, Ledger, StepError};
 
 /// Works out how an action is taken back. Reads the engine, changes nothing.
 ///
 /// No wildcard arm: a new action does not compile before it has an undo.
-pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, EngineError> {
+pub(super) async fn undo_of(
+    actor: &Actor<'_>,
+    ledger: &dyn Ledger,
+    action: &Action,
+) -> Result<Undo, StepError> {
     Ok(match action {
         Action::Await { .. } | Action::SignalContainer { .. } | Action::CreateVolume { .. } => {
             Undo::Nothing
@@ -39,7 +46,7 @@ pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, 
             match actor.engine.inspect_network(id).await {
                 Ok(network) => Undo::Run(vec![Action::CreateNetwork { spec: network.spec }]),
                 Err(error) if error.is_not_found() => Undo::Nothing,
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Action::RemoveNetwork { id: None, .. } => Undo::Nothing,
@@ -82,10 +89,7 @@ pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, 
             None => Undo::Nothing,
             Some(found)
                 if *anonymous_volumes
-                    && found
-                        .mounts
-                        .iter()
-                        .any(bowline_model::EffectiveMount::is_anonymous_volume) =>
+                    && found.mounts.iter().any(EffectiveMount::is_anonymous_volume) =>
             {
                 Undo::Impossible {
                     because: format!(
@@ -93,7 +97,7 @@ pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, 
                     ),
                 }
             }
-            Some(found) => Undo::Run(vec![recreation(actor.engine, &found).await?]),
+            Some(found) => Undo::Run(vec![recreation(actor.engine, ledger, &found).await?]),
         },
         Action::ConnectNetwork {
             container,
@@ -122,61 +126,71 @@ pub(super) async fn undo_of(actor: &Actor<'_>, action: &Action) -> Result<Undo, 
 }
 
 /// Lets a reference point again to what it points to now; nothing where it points nowhere.
-async fn retag(engine: &dyn Engine, reference: &str) -> Result<Undo, EngineError> {
+async fn retag(engine: &dyn Engine, reference: &str) -> Result<Undo, ExecuteError> {
     match engine.inspect_image(reference).await {
         Ok(image) => Ok(Undo::Run(vec![Action::TagImage {
             image: image.id,
             reference: reference.to_owned(),
         }])),
         Err(error) if error.is_not_found() => Ok(Undo::Nothing),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Makes a container again as it is: the same spec on the same image, with the volumes that it has.
+/// Makes a container again as it is: by what it was made of where that is remembered, else by what the engine
+/// shows of it; on the same image, with the volumes that it has.
 async fn recreation(
     engine: &dyn Engine,
+    ledger: &dyn Ledger,
     container: &ObservedContainer,
-) -> Result<Action, EngineError> {
-    let mut spec: ContainerSpec = container.spec.clone();
+) -> Result<Action, StepError> {
+    let remembered = ledger.remembered(&container.id).await?;
+    let (mut spec, shares, files, contents) = match remembered {
+        Some(made) => (made.wanted, made.shares, made.files, made.contents),
+        None => (as_shown(container), Vec::new(), Vec::new(), BTreeMap::new()),
+    };
     // The reference may have moved on to another image since.
     let still_means_it = match engine.inspect_image(&spec.image).await {
         Ok(image) => image.id == container.image_id,
         Err(error) if error.is_not_found() => false,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     if !still_means_it {
         let ImageId(image) = &container.image_id;
         spec.image.clone_from(image);
     }
-    for mount in container
-        .mounts
-        .iter()
-        .filter(|mount| mount.is_anonymous_volume())
-    {
-        let volume = VolumeMountSpec {
+    let kept = |mount: &EffectiveMount| MountSpec {
+        target: mount.target.clone(),
+        read_only: !mount.writable,
+        source: MountSource::Volume(VolumeMountSpec {
             name: mount.volume.clone(),
             ..VolumeMountSpec::default()
-        };
-        match spec
-            .mounts
-            .iter_mut()
-            .find(|wanted| wanted.target == mount.target)
-        {
-            Some(wanted) => wanted.source = MountSource::Volume(volume),
-            None => spec.mounts.push(MountSpec {
-                target: mount.target.clone(),
-                read_only: !mount.writable,
-                source: MountSource::Volume(volume),
-                consistency: None,
-            }),
-        }
-    }
+        }),
+        consistency: None,
+    };
+    let anonymous = container
+        .mounts
+        .iter()
+        .filter(|mount| mount.is_anonymous_volume());
     Ok(Action::CreateContainer {
         name: container.name.clone(),
         spec: Box::new(spec),
-        shares: Vec::new(),
-        files: Vec::new(),
-        contents: std::collections::BTreeMap::new(),
+        shares,
+        keeps: anonymous.map(kept).collect(),
+        files,
+        contents,
     })
+}
+
+/// The spec of a container that somebody else made, without what the engine filled in by the container's id.
+fn as_shown(container: &ObservedContainer) -> ContainerSpec {
+    let mut spec = container.spec.clone();
+    let id = container.id.short();
+    if spec.hostname.as_deref() == Some(id) {
+        spec.hostname = None;
+    }
+    for endpoint in &mut spec.network.endpoints {
+        endpoint.aliases.retain(|alias| alias != id);
+    }
+    spec
 }

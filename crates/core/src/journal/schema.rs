@@ -32,7 +32,8 @@ pub(super) struct Owner {
 /// Opens a journal's file, which has to be there, for writing; brings it to the newest schema.
 pub(super) fn open(path: &Path, owner: &Owner, now: &str) -> Result<Connection, JournalError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    if understood(&connection)? > 0 {
+    // One snapshot: another process may be making the journal at this moment.
+    if understood(&*connection.unchecked_transaction()?)? > 0 {
         belongs(&connection, owner)?;
     }
     // WAL and FULL: a commit that returned survives the power cord.
@@ -53,7 +54,7 @@ pub(super) fn open(path: &Path, owner: &Owner, now: &str) -> Result<Connection, 
 /// migrated first.
 pub(super) fn look(path: &Path, owner: &Owner) -> Result<Option<Connection>, JournalError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    if understood(&connection)? < NEWEST {
+    if understood(&*connection.unchecked_transaction()?)? < NEWEST {
         return Ok(None);
     }
     belongs(&connection, owner)?;

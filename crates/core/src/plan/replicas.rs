@@ -18,6 +18,8 @@ pub(super) struct Replica<'a> {
     pub(super) name: String,
     /// What it is to be created with, complete but for the operation.
     pub(super) spec: ContainerSpec,
+    /// Volumes that nobody named and that it takes over from `current`.
+    pub(super) keeps: Vec<MountSpec>,
     pub(super) current: Option<Current<'a>>,
 }
 
@@ -136,18 +138,20 @@ fn replica<'a>(
     observed: &Observed,
     current: Option<Current<'a>>,
 ) -> Replica<'a> {
-    let (name, mut spec) = instance_of(wanted, service, number, observed);
+    let (name, spec) = instance_of(wanted, service, number, observed);
+    let mut keeps = Vec::new();
     if let Some(current) = &current {
         let image = observed.images.get(&service.image.reference);
         let declared = image
             .map(|image| image.config.volumes.iter().cloned().collect::<Vec<_>>())
             .unwrap_or_default();
-        carry_anonymous_volumes(&mut spec, &declared, &current.container.mounts);
+        keeps = kept_volumes(&spec, &declared, &current.container.mounts);
     }
     Replica {
         number,
         name,
         spec,
+        keeps,
         current,
     }
 }
@@ -206,39 +210,39 @@ fn compare_with(
     )
 }
 
-/// Lets a container that is made again keep the volumes that nobody named.
-fn carry_anonymous_volumes(
-    spec: &mut ContainerSpec,
+/// The volumes that nobody named and that a container that is made again keeps.
+fn kept_volumes(
+    spec: &ContainerSpec,
     declared: &[String],
     mounts: &[EffectiveMount],
-) {
-    for mount in mounts.iter().filter(|mount| mount.is_anonymous_volume()) {
-        let wanted = spec.mounts.iter_mut().find(|wanted| {
-            wanted.target.trim_end_matches('/') == mount.target.trim_end_matches('/')
-        });
-        match wanted {
-            Some(MountSpec {
-                source: MountSource::Volume(volume),
-                ..
-            }) if volume.name.is_none() => {
+) -> Vec<MountSpec> {
+    let same = |one: &str, other: &str| one.trim_end_matches('/') == other.trim_end_matches('/');
+    let kept = |mount: &EffectiveMount| {
+        let wanted = spec
+            .mounts
+            .iter()
+            .find(|wanted| same(&wanted.target, &mount.target));
+        let mut kept = match wanted {
+            Some(wanted) => wanted.clone(),
+            None if declared.iter().any(|target| same(target, &mount.target)) => MountSpec {
+                target: mount.target.clone(),
+                read_only: !mount.writable,
+                source: MountSource::Volume(VolumeMountSpec::default()),
+                consistency: None,
+            },
+            None => return None,
+        };
+        match &mut kept.source {
+            MountSource::Volume(volume) if volume.name.is_none() => {
                 volume.name.clone_from(&mount.volume);
+                Some(kept)
             }
-            Some(_) => {}
-            None if declared.iter().any(|target| {
-                target.trim_end_matches('/') == mount.target.trim_end_matches('/')
-            }) =>
-            {
-                spec.mounts.push(MountSpec {
-                    target: mount.target.clone(),
-                    read_only: !mount.writable,
-                    source: MountSource::Volume(VolumeMountSpec {
-                        name: mount.volume.clone(),
-                        ..VolumeMountSpec::default()
-                    }),
-                    consistency: None,
-                });
-            }
-            None => {}
+            _ => None,
         }
-    }
+    };
+    mounts
+        .iter()
+        .filter(|mount| mount.is_anonymous_volume())
+        .filter_map(kept)
+        .collect()
 }

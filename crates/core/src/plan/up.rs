@@ -256,7 +256,7 @@ impl<'a> Up<'a> {
     ) -> Running {
         let mut after = self.made.needed_by(subject.service, draft);
         after.extend(freed.get(&replica.name));
-        let action = self.creation(subject, replica.name.clone(), replica.spec.clone());
+        let action = self.creation(subject, replica, replica.name.clone(), replica.spec.clone());
         let created = draft.step(action, Cause::Missing, Some(subject.name), &after);
         let container = ContainerRef {
             name: replica.name.clone(),
@@ -265,7 +265,13 @@ impl<'a> Up<'a> {
         start(draft, subject, container, Cause::Missing, &[created])
     }
 
-    fn creation(&self, subject: &Subject<'_>, name: String, spec: ContainerSpec) -> Action {
+    fn creation(
+        &self,
+        subject: &Subject<'_>,
+        replica: &Replica<'_>,
+        name: String,
+        spec: ContainerSpec,
+    ) -> Action {
         let first = |name: &str| {
             let running = self.running.get(name)?.first()?;
             Some(running.container.clone())
@@ -277,6 +283,7 @@ impl<'a> Up<'a> {
             shares: shares
                 .filter_map(|share| Some((share.clone(), first(&share.service)?)))
                 .collect(),
+            keeps: replica.keeps.clone(),
             files: subject.service.files.clone(),
             contents: subject.service.contents.clone(),
         }
@@ -357,7 +364,7 @@ impl<'a> Up<'a> {
             .insert(label::REPLACE.to_owned(), old.name.clone());
         let after = self.made.needed_by(subject.service, draft);
         let created = draft.step(
-            self.creation(subject, beside.clone(), spec),
+            self.creation(subject, replica, beside.clone(), spec),
             cause,
             service,
             &after,

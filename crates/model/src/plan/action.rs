@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, ImageId, NetworkId,
-    NetworkSpec, OperationId, Share, VolumeSpec,
+    Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, ImageId, MountSpec,
+    NetworkId, NetworkSpec, OperationId, Share, VolumeSpec,
 };
 
 /// How strong an action is. The order counts: destructive is the strongest.
@@ -97,6 +97,9 @@ pub enum Action {
         spec: Box<ContainerSpec>,
         /// What it takes from other containers, by the name of each container's service and first container.
         shares: Vec<(Share, ContainerRef)>,
+        /// Volumes that nobody named and that it takes over from the container in whose place it comes.
+        #[serde(default)]
+        keeps: Vec<MountSpec>,
         /// Contents copied into it.
         files: Vec<FileToCopy>,
         /// Digests of contents that no engine shows, by name, to be remembered with it.

@@ -56,7 +56,7 @@ pub struct LogsRequest {
 pub struct Logs {
     /// The containers that are there at the beginning.
     pub sources: Vec<LogSource>,
-    /// What was written. A failure is the last event.
+    /// What was written. A failure is the last event. It may be asked again after its end.
     pub events: BoxStream<'static, Result<LogEvent, Failure>>,
 }
 
@@ -213,6 +213,7 @@ fn when_asked(
         let event = receiver.recv().await?;
         Some((event, (reading, held, receiver)))
     })
+    .fuse()
     .boxed()
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bowline_engine::fake::FakeEngine;
 use bowline_engine::{Fault, Tap};
-use bowline_model::{Outcome, Step, StepId, StepOutcome, Undo};
+use bowline_model::{ContainerId, Outcome, Step, StepId, StepOutcome, Undo};
 use tokio::sync::{Notify, watch};
 
 use super::super::run::{Execution, Ledger, StepError, Watch, execute};
@@ -92,6 +92,11 @@ impl Ledger for Book {
             .baselines
             .insert(baseline.observed.id.clone(), baseline.clone());
         Ok(())
+    }
+
+    async fn remembered(&self, container: &ContainerId) -> Result<Option<Baseline>, JournalError> {
+        let memory = self.memory.lock().expect("nobody panics");
+        Ok(memory.baselines.get(container).cloned())
     }
 
     async fn remember_ready(&self, ready: &Ready) -> Result<(), JournalError> {

@@ -105,6 +105,8 @@ impl Stage {
             if let Action::CreateContainer {
                 name,
                 spec,
+                shares,
+                files,
                 contents,
                 ..
             } = &step.action
@@ -119,6 +121,8 @@ impl Stage {
                 let baseline = Baseline {
                     wanted: (**spec).clone(),
                     contents: contents.clone(),
+                    shares: shares.clone(),
+                    files: files.clone(),
                     observed,
                 };
                 self.memory

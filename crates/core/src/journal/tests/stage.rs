@@ -154,6 +154,7 @@ pub(super) fn create(name: &str) -> Action {
         name: name.into(),
         spec: Box::new(spec()),
         shares: Vec::new(),
+        keeps: Vec::new(),
         files: vec![file],
         contents: BTreeMap::default(),
     }
@@ -255,6 +256,8 @@ pub(super) fn baseline(container: &str) -> Baseline {
     Baseline {
         wanted,
         contents: BTreeMap::from([("secret db".to_owned(), "d1".to_owned())]),
+        shares: Vec::new(),
+        files: Vec::new(),
         observed,
     }
 }
