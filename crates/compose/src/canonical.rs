@@ -4,7 +4,6 @@ use crate::context::Context;
 use crate::merge::{self, Bare};
 use crate::port;
 use crate::problem::{Caution, Mistake};
-use crate::source::Span;
 use crate::tree::{At, Entry, Map, Node, Size, Value};
 use crate::volume;
 
@@ -72,10 +71,6 @@ fn service_field(
         _ => return false,
     }
     true
-}
-
-fn entry(key: Span, node: Node) -> Entry {
-    Entry { key, node }
 }
 
 /// `text` becomes `{key: text}`.
@@ -246,53 +241,49 @@ fn ports(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness
     *items = ports;
 }
 
-fn ssh(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
+/// A list of `key=value` becomes a mapping. `bare` says what an entry without a value means, or that it is none.
+fn keyed(
+    ctx: &mut Context,
+    node: &mut Node,
+    at: &At<'_>,
+    strictness: Strictness,
+    bare: impl Fn(&str, String) -> Result<Value, Mistake>,
+) {
     let Value::List(items) = &node.value else {
         return;
     };
     let mut map = Map::new();
     for (index, item) in items.iter().enumerate() {
         let text = item.value.scalar_text().unwrap_or_default();
-        match text.split_once('=') {
-            Some((id, path)) => {
-                map.insert(id.to_owned(), entry(item.span, Node::text(path, item.span)))
-            }
-            None if text == "default" => {
-                map.insert(text, entry(item.span, Node::new(Value::Null, item.span)))
-            }
-            None => {
-                let at = at.item(index);
-                let key = ctx.shown(item.span, &at, &text);
-                ctx.fail(item.span, &at, Mistake::BadSshKey { key });
-                None
-            }
+        let at = at.item(index);
+        let (key, value) = match text.split_once('=') {
+            Some((key, value)) => (key, Ok(Value::Str(value.to_owned()))),
+            None => (text.as_str(), bare(&text, ctx.shown(item.span, &at, &text))),
         };
+        match value {
+            Ok(value) => {
+                let (key, node) = (key.to_owned(), Node::new(value, item.span));
+                let place = item.span;
+                map.insert(key, Entry { key: place, node });
+            }
+            Err(_) if strictness == Strictness::Leave => return,
+            Err(mistake) => ctx.fail(item.span, &at, mistake),
+        }
     }
     node.value = Value::Map(map);
 }
 
+fn ssh(ctx: &mut Context, node: &mut Node, at: &At<'_>) {
+    keyed(ctx, node, at, Strictness::Refuse, |id, key| match id {
+        "default" => Ok(Value::Null),
+        _ => Err(Mistake::BadSshKey { key }),
+    });
+}
+
 fn contexts(ctx: &mut Context, node: &mut Node, at: &At<'_>, strictness: Strictness) {
-    let Value::List(items) = &node.value else {
-        return;
-    };
-    let mut map = Map::new();
-    for (index, item) in items.iter().enumerate() {
-        let text = item.value.scalar_text().unwrap_or_default();
-        match text.split_once('=') {
-            Some((name, context)) => map.insert(
-                name.to_owned(),
-                entry(item.span, Node::text(context, item.span)),
-            ),
-            None if strictness == Strictness::Leave => return,
-            None => {
-                let at = at.item(index);
-                let entry = ctx.shown(item.span, &at, &text);
-                ctx.fail(item.span, &at, Mistake::NotKeyValue { entry });
-                None
-            }
-        };
-    }
-    node.value = Value::Map(map);
+    keyed(ctx, node, at, strictness, |_, entry| {
+        Err(Mistake::NotKeyValue { entry })
+    });
 }
 
 /// `external: {name: x}`, the form of long ago, becomes `external: true` and `name: x`.

@@ -52,6 +52,9 @@ pub(crate) struct Context {
     pub(crate) variables: HashMap<Span, Vec<UsedVariable>>,
     spent: Size,
     files_read: usize,
+    is_exhausted: bool,
+    /// How many mistakes were known when the current stage of loading began.
+    settled: usize,
 }
 
 impl Context {
@@ -87,6 +90,7 @@ impl Context {
         } else {
             return true;
         };
+        self.is_exhausted = true;
         if !self.problems.iter().any(|problem| problem.what == mistake) {
             self.fail_at(span, String::new(), mistake);
         }
@@ -116,7 +120,7 @@ impl Context {
         mistake: Mistake,
         mut hints: Vec<String>,
     ) {
-        if self.is_full() {
+        if self.is_full() || self.is_settled(span, &path) {
             return;
         }
         let empty = self.variables.get(&span).into_iter().flatten();
@@ -174,8 +178,53 @@ impl Context {
         }
     }
 
+    /// Begins another stage of loading: what is wrong about values that were found wrong before is not reported
+    /// any more, since it most likely follows from that.
+    pub(crate) fn next_stage(&mut self) {
+        self.settled = self.problems.len();
+    }
+
+    /// Tells whether an earlier stage found something wrong with this value, around it or inside it.
+    pub(crate) fn is_settled(&self, span: Span, path: &str) -> bool {
+        let is_part = |part: &str, whole: &str| {
+            let rest = part.strip_prefix(whole);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.problems[..self.settled].iter().any(|problem| {
+            span.is_somewhere() && problem.span == span
+                || is_part(path, &problem.path)
+                || is_part(&problem.path, path)
+        })
+    }
+
+    /// Tells whether something is wrong with a value or with an entry of it, if it is a list.
+    pub(crate) fn is_wrong(&self, at: &At<'_>) -> bool {
+        if self.problems.is_empty() {
+            return false;
+        }
+        let path = at.to_string();
+        self.problems.iter().any(|problem| {
+            let rest = problem.path.strip_prefix(&path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+        })
+    }
+
+    /// Tells whether everything that is wrong so far stands inside of services, so that what refers to anything
+    /// else can be judged.
+    pub(crate) fn is_sound_around_services(&self) -> bool {
+        self.problems.iter().all(|problem| {
+            let inside = problem.path.strip_prefix("services.");
+            inside.is_some_and(|inside| inside.contains('.'))
+        })
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         !self.problems.is_empty()
+    }
+
+    /// Answers nothing where going on makes no sense: a bound was reached, or enough mistakes are known.
+    pub(crate) fn go_on(&self) -> Option<()> {
+        (!self.is_exhausted && !self.is_full()).then_some(())
     }
 
     /// Tells whether further mistakes will not be kept, so that nothing has to be worked out about them.

@@ -149,7 +149,6 @@ impl Loader<'_> {
             reset(&mut model, &At::Root, &document.resets);
             model = self.put(model, document.root);
             self.canonical(&mut model);
-            self.stop_if_failed()?;
             resets = document.resets;
         }
         // Whatever the loader does with other paths: those of a base are relative to where it stands.

@@ -28,22 +28,29 @@ pub(crate) fn defaults(node: &mut Node, at: &At<'_>) {
             node.set_default("protocol", Value::Str("tcp".to_owned()));
             node.set_default("mode", Value::Str("ingress".to_owned()));
         }
-        ["services", _, "gpus", "[]"]
-        | [
-            "services",
-            _,
-            "deploy",
-            "resources",
-            "reservations",
-            "devices",
-            "[]",
-        ] => {
+        steps if is_device_request(steps) => {
             if node.get("device_ids").is_none() {
                 node.set_default("count", Value::Str("all".to_owned()));
             }
         }
         _ => for_each_child(node, at, defaults),
     }
+}
+
+fn is_device_request(steps: &[&str]) -> bool {
+    matches!(
+        steps,
+        ["services", _, "gpus", "[]"]
+            | [
+                "services",
+                _,
+                "deploy",
+                "resources",
+                "reservations",
+                "devices",
+                "[]"
+            ]
+    )
 }
 
 fn for_each_child(node: &mut Node, at: &At<'_>, mut visit: impl FnMut(&mut Node, &At<'_>)) {
@@ -93,16 +100,7 @@ pub(crate) fn check(ctx: &mut Context, node: &Node, at: &At<'_>) {
                 ctx.fail(node.span, at, Mistake::MissingField { key: "source" });
             }
         }
-        ["services", _, "gpus", "[]"]
-        | [
-            "services",
-            _,
-            "deploy",
-            "resources",
-            "reservations",
-            "devices",
-            "[]",
-        ] => {
+        steps if is_device_request(steps) => {
             if node.get("count").is_some() && node.get("device_ids").is_some() {
                 ctx.fail(node.span, at, Mistake::CountAndIds);
             }

@@ -32,13 +32,11 @@ impl Loader<'_> {
         };
         for (index, entry) in entries.iter().enumerate() {
             let field = format!("include[{index}]");
-            let Some(wanted) = Inclusion::read(self.ctx, entry, &field) else {
-                continue;
-            };
+            let wanted = Inclusion::read(self.ctx, entry, &field)?;
             let included = self.included_model(&wanted, path, &field)?;
             self.import(root, included, entry.span);
         }
-        self.stop_if_failed()
+        Some(())
     }
 
     fn included_model(&mut self, wanted: &Inclusion, path: &str, field: &str) -> Option<Node> {

@@ -79,7 +79,8 @@ pub(crate) fn parse(ctx: &mut Context, path: &str, text: String) -> Option<File>
 }
 
 impl Loader<'_> {
-    /// Loads files into one model. Nothing is returned where that cannot be done.
+    /// Loads files into one model. What is wrong with values is reported, and the model is returned all the
+    /// same, so that more can be found; nothing is returned where a part of it is missing.
     pub(crate) fn model(&mut self, files: Vec<File>) -> Option<Node> {
         let mut model = Node::map(Span::NOWHERE);
         for file in files {
@@ -87,6 +88,7 @@ impl Loader<'_> {
                 model = self.document(model, document, &file.path)?;
             }
         }
+        self.ctx.next_stage();
         finish::defaults(&mut model, &At::Root);
         finish::check(self.ctx, &model, &At::Root);
         if self.resolve_paths {
@@ -97,27 +99,32 @@ impl Loader<'_> {
             .resolve(&mut model, &At::Root);
         }
         finish::pass_environment(&mut model, &self.environment);
-        (!self.ctx.has_failed()).then_some(model)
+        Some(model)
     }
 
     /// Puts one document onto the model.
     fn document(&mut self, mut model: Node, document: Document, path: &str) -> Option<Node> {
         let Document { mut root, resets } = document;
+        self.ctx.next_stage();
         self.replace_variables(&mut root);
-        self.stop_if_failed()?;
+        self.ctx.go_on()?;
+        self.ctx.next_stage();
         self.extend_services(&mut root, &resets, path);
-        self.stop_if_failed()?;
+        self.ctx.go_on()?;
+        self.ctx.next_stage();
         reset(&mut model, &At::Root, &resets);
         self.include(&mut root, path)?;
         let mut model = self.put(model, root);
-        self.stop_if_failed()?;
+        self.ctx.go_on()?;
+        self.ctx.next_stage();
         schema::validate(self.ctx, &model);
         if let Some(version) = model.remove("version") {
             self.ctx
                 .warn_at(version.span, "version".to_owned(), Caution::ObsoleteVersion);
         }
-        self.stop_if_failed()?;
+        self.ctx.next_stage();
         self.canonical(&mut model);
+        self.ctx.go_on()?;
         Some(model)
     }
 
@@ -126,10 +133,6 @@ impl Loader<'_> {
         let mut merged = merge(self.ctx, model, root, &At::Root);
         unique(self.ctx, &mut merged, &At::Root);
         merged
-    }
-
-    pub(crate) fn stop_if_failed(&self) -> Option<()> {
-        (!self.ctx.has_failed()).then_some(())
     }
 
     pub(crate) fn canonical(&mut self, model: &mut Node) {

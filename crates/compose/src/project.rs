@@ -222,7 +222,9 @@ fn load_project(ctx: &mut Context, request: &Request) -> Option<Project> {
             deploy.replicas.get_or_insert(scale);
         }
     }
-    if !request.no_consistency {
+    let is_whole = ctx.is_sound_around_services();
+    ctx.next_stage();
+    if !request.no_consistency && is_whole {
         consistency::check(ctx, &project, &|path| spans.nearest(path));
         warn_of_oddities(ctx, &project, &spans);
     }
@@ -244,19 +246,25 @@ fn load_project(ctx: &mut Context, request: &Request) -> Option<Project> {
     Some(project)
 }
 
-/// Reads the merged tree as a project. Values that cannot be read are reported.
+/// Reads the merged tree as a project. Values that cannot be read are reported and left out; nothing is
+/// returned where a whole service or the like cannot be read.
 fn read_project(ctx: &mut Context, root: &Node) -> Option<Project> {
+    ctx.next_stage();
     let json = schema::lower(ctx, root, &At::Root, &schema::Shape::Record(&ROOT));
-    if ctx.has_failed() {
-        return None;
-    }
+    ctx.next_stage();
+    let services = section::<Service>(ctx, root, &json, "services");
+    let networks = section::<Network>(ctx, root, &json, "networks");
+    let volumes = section::<Volume>(ctx, root, &json, "volumes");
+    let secrets = section::<FileObject>(ctx, root, &json, "secrets");
+    let configs = section::<FileObject>(ctx, root, &json, "configs");
+    let models = section::<LanguageModel>(ctx, root, &json, "models");
     let mut project = Project {
-        services: section::<Service>(ctx, root, &json, "services"),
-        networks: section::<Network>(ctx, root, &json, "networks"),
-        volumes: section::<Volume>(ctx, root, &json, "volumes"),
-        secrets: section::<FileObject>(ctx, root, &json, "secrets"),
-        configs: section::<FileObject>(ctx, root, &json, "configs"),
-        models: section::<LanguageModel>(ctx, root, &json, "models"),
+        services: services?,
+        networks: networks?,
+        volumes: volumes?,
+        secrets: secrets?,
+        configs: configs?,
+        models: models?,
         ..Project::default()
     };
     if let Some(Json::Object(extensions)) = json.get("#extensions") {
@@ -275,36 +283,29 @@ fn read_project(ctx: &mut Context, root: &Node) -> Option<Project> {
 }
 
 /// Reads one section of a project; its values have all been looked at, so what does not fit here is a value
-/// that no field of that kind can hold (a negative count, say).
+/// that no field of that kind can hold (a negative count, say). Nothing is returned where one does not fit.
 fn section<T: DeserializeOwned + Default>(
     ctx: &mut Context,
     root: &Node,
     json: &Json,
     name: &str,
-) -> BTreeMap<String, T> {
-    let mut section = BTreeMap::new();
-    for (key, value) in json
-        .get(name)
-        .and_then(Json::as_object)
-        .into_iter()
-        .flatten()
-    {
+) -> Option<BTreeMap<String, T>> {
+    let mut section = Some(BTreeMap::new());
+    let entries = json.get(name).and_then(Json::as_object);
+    for (key, value) in entries.into_iter().flatten() {
         match serde_json::from_value::<Option<T>>(value.clone()) {
             Ok(value) => {
-                section.insert(key.clone(), value.unwrap_or_default());
+                if let Some(section) = &mut section {
+                    section.insert(key.clone(), value.unwrap_or_default());
+                }
             }
             Err(error) => {
-                let span = root
-                    .get(name)
-                    .and_then(|node| node.get(key))
-                    .map_or(Span::NOWHERE, |node| node.span);
-                ctx.fail_at(
-                    span,
-                    format!("{name}.{key}"),
-                    Mistake::Unreadable {
-                        reason: error.to_string(),
-                    },
-                );
+                section = None;
+                let node = root.get(name).and_then(|node| node.get(key));
+                let span = node.map_or(Span::NOWHERE, |node| node.span);
+                let reason = error.to_string();
+                let mistake = Mistake::Unreadable { reason };
+                ctx.fail_at(span, format!("{name}.{key}"), mistake);
             }
         }
     }

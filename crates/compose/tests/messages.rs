@@ -367,6 +367,11 @@ fn a_bad_duration_and_a_bad_size_show_good_ones() {
     4 |     stop_grace_period: 10
       |                        ^^
     hint: write a unit behind it, such as `s` for seconds
+    error: services.web.mem_limit: `5 apples` is not a size such as `512m`
+     --> compose.yaml:5:16
+      |
+    5 |     mem_limit: 5 apples
+      |                ^^^^^^^^
     "#);
 }
 
@@ -428,6 +433,12 @@ fn a_secret_from_a_variable_is_masked() {
       |
     4 |     cpus: ${DB_PASSWORD}
       |           ^^^^^^^^^^^^^^
+    error: services.web.ports[0]: `••••` is not a port: the secret in it does not belong there
+     --> compose.yaml:5:13
+      |
+    5 |     ports: ["${DB_PASSWORD}:80"]
+      |             ^^^^^^^^^^^^^^^^^^^
+    hint: a port is written `[address:][host port:]container port[/protocol]`
     "#);
 }
 
@@ -636,5 +647,41 @@ fn a_variable_used_often_is_warned_of_once_with_its_places() {
       |            ^^^^^^^^^^^^
     also at compose.yaml:4:15, compose.yaml:5:17
     hint: set it, or write `${TAG:-}` to say that empty is meant
+    "#);
+}
+
+#[test]
+fn mistakes_of_every_kind_are_reported_together_and_nothing_that_follows_from_them() {
+    let text = "services:\n  web:\n    image: ${TAG:?choose one}\n    volums: []\n    networks: [back]\n    env_file: gone.env\n    depends_on: [db]\n  db:\n    image: [postgres]\n";
+    insta::assert_snapshot!(about(text), @r#"
+    error: services.web.image: the required variable `TAG` is not set: choose one
+     --> compose.yaml:3:12
+      |
+    3 |     image: ${TAG:?choose one}
+      |            ^^^^^^^^^^^^^^^^^^
+    hint: set it: `export TAG=…`, or a line `TAG=…` in `.env`
+    error: services.web.volums: unknown field `volums` in a service
+     --> compose.yaml:4:5
+      |
+    4 |     volums: []
+      |     ^^^^^^
+    hint: did you mean `volumes`?
+    error: services.db.image: must be a string, not a list
+     --> compose.yaml:9:12
+      |
+    9 |     image: [postgres]
+      |            ^^^^^^^^^^
+    error: services.web.networks.back: service `web` refers to the undefined network `back`
+     --> compose.yaml:5:16
+      |
+    5 |     networks: [back]
+      |                ^^^^
+    hint: define it at the top level: `networks: {back: …}`
+    error: services.web.env_file[0]: the environment file `/shop/gone.env` does not exist
+     --> compose.yaml:6:15
+      |
+    6 |     env_file: gone.env
+      |               ^^^^^^^^
+    hint: create it, or write `required: false` beside its `path`
     "#);
 }

@@ -350,34 +350,28 @@ fn record(ctx: &mut Context, node: &Node, at: &At<'_>, record: &Record) -> Json 
     let mut object = Object::new();
     let mut extensions = Object::new();
     for (key, entry) in node.as_map().into_iter().flatten() {
-        match record.field(key) {
-            // An empty value is a field that is not there, but for commands, where it means the image's.
-            Some(Shape::Command) => {
-                object.insert(
-                    key.clone(),
-                    lower(ctx, &entry.node, &at.key(key), &Shape::Command),
-                );
-            }
-            Some(_) if entry.node.is_null() => {}
-            Some(shape) => {
-                let value = lower(ctx, &entry.node, &at.key(key), shape);
-                let one_of_many = matches!(
-                    shape,
-                    Shape::Either([Shape::Text, Shape::Set(_) | Shape::List(_)])
-                ) && value.is_string();
-                object.insert(
-                    key.clone(),
-                    if one_of_many {
-                        vec![value].into()
-                    } else {
-                        value
-                    },
-                );
-            }
-            None if record.extra == Extra::Extensions => {
+        let Some(shape) = record.field(key) else {
+            if record.extra == Extra::Extensions {
                 extensions.insert(key.clone(), plain(&entry.node));
             }
-            None => {}
+            continue;
+        };
+        // An empty value is a field that is not there, but for commands, where it means the image's.
+        if entry.node.is_null() && !matches!(shape, Shape::Command) {
+            continue;
+        }
+        let at = at.key(key);
+        let mut value = lower(ctx, &entry.node, &at, shape);
+        if matches!(
+            shape,
+            Shape::Either([Shape::Text, Shape::Set(_) | Shape::List(_)])
+        ) && value.is_string()
+        {
+            value = vec![value].into();
+        }
+        // What is wrong has been reported, and would only be in the way of reading the rest.
+        if !ctx.is_wrong(&at) {
+            object.insert(key.clone(), value);
         }
     }
     if !extensions.is_empty() {
