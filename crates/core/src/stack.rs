@@ -5,7 +5,8 @@
 //! events are recorded, and the plan is carried out. Images come first, in a plan of their own: only when they
 //! are there is it known which containers have to be made again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use bowline_engine::{Engine, EngineError, Listener};
@@ -13,13 +14,16 @@ use bowline_model::{
     Action, Actor, Cause, ContainerId, Goal, Observed, Operation, OperationId, Outcome, Plan,
     Readiness, StepOutcome, Undo, Wanted,
 };
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::Clock;
 use crate::execute::{Chapter, Execution, Halt, Outside, Report, Watch, execute};
 use crate::journal::{Journal, JournalError, NewOperation, OperationRecord, new_operation_id};
+use crate::lock::{Lock, LockError, LockGuard, Owner};
 use crate::observe::{Names, observe};
 use crate::plan::{Images, Memory, PlanError, plan, plan_images};
+use crate::recorder::{Recorder, Scope};
 use crate::seal::{SealError, Sealer};
 use crate::state_home::StateHome;
 
@@ -80,6 +84,9 @@ pub enum StackError {
     /// The journal did not take or give something.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Another operation holds the stack, or the lock cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The host's key cannot be used.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -97,6 +104,14 @@ pub enum StackError {
         /// Why not.
         because: String,
     },
+}
+
+/// What an operation is to do.
+struct Work<'a> {
+    goal: &'a Goal,
+    plan: &'a Plan,
+    /// The operation that it takes back.
+    undoes: Option<OperationId>,
 }
 
 fn join(errors: &[PlanError]) -> String {
@@ -173,63 +188,150 @@ impl Stack {
                 report: Report::default(),
             });
         }
-        let journal = self.open().await?;
-        let operation = new_operation_id()?;
         if first.is_empty() {
-            let chapter = Chapter {
-                journal,
-                operation: operation.clone(),
-            };
-            let report = execute(&first, &execution(self, goal, how, &chapter)).await;
-            return Ok(Reached {
-                operation: None,
-                plan: first,
-                report,
-            });
+            return self.only_wait(goal, first, how).await;
         }
-        self.begin(&journal, &operation, goal, &first, how, None)
-            .await?;
-        let chapter = Chapter {
-            journal,
-            operation: operation.clone(),
-        };
-        let done = self.carry_out(goal, &chapter, how).await;
-        self.close(&chapter, done).await
+        let chapter = self.hold(how).await?;
+        // What was seen without the lock may be over.
+        let planned = self.plan(goal).await;
+        match planned {
+            Ok(plan) if !plan.is_empty() => {
+                let work = Work {
+                    goal,
+                    plan: &plan,
+                    undoes: None,
+                };
+                self.operate(chapter, &work, how).await
+            }
+            other => {
+                release(chapter).await;
+                Ok(Reached {
+                    operation: None,
+                    plan: other?,
+                    report: Report::default(),
+                })
+            }
+        }
     }
 
+    /// Waits for what only has to be waited for: nothing is changed, so nothing is held or written down.
+    async fn only_wait(
+        &self,
+        goal: &Goal,
+        plan: Plan,
+        how: &How<'_>,
+    ) -> Result<Reached, StackError> {
+        let chapter = Chapter {
+            journal: self.open().await?,
+            operation: new_operation_id()?,
+            lock: None,
+        };
+        let execution = execution(self, goal, how, &chapter, how.halt.clone());
+        let report = execute(&plan, &execution).await;
+        Ok(Reached {
+            operation: None,
+            plan,
+            report,
+        })
+    }
+
+    /// Takes the lock for an operation and opens the journal.
+    async fn hold(&self, how: &How<'_>) -> Result<Chapter, StackError> {
+        let operation = new_operation_id()?;
+        let owner = Owner::new(
+            how.actor.clone(),
+            operation.clone(),
+            &self.home,
+            self.sealer.as_ref(),
+        );
+        let folder = self.home.stack(&self.engine.about().id, &self.project);
+        let lock = Lock::acquire(
+            self.engine.clone(),
+            &folder,
+            &self.project,
+            &owner,
+            self.clock.clone(),
+        )
+        .await?;
+        Ok(Chapter {
+            journal: self.open().await?,
+            operation,
+            lock: Some(lock),
+        })
+    }
+
+    /// Begins an operation, carries it out while events are recorded, ends it, and lets the lock go.
+    async fn operate(
+        &self,
+        chapter: Chapter,
+        work: &Work<'_>,
+        how: &How<'_>,
+    ) -> Result<Reached, StackError> {
+        let since = match self.begin(&chapter, work, how).await {
+            Ok(since) => since,
+            Err(error) => {
+                release(chapter).await;
+                return Err(error);
+            }
+        };
+        let recorder = Recorder::start(
+            self.engine.clone(),
+            chapter.journal.clone(),
+            chapter.operation.clone(),
+            scope(&self.project, work),
+            since,
+        );
+        let (sender, halt) = watch::channel(how.halt.borrow().clone());
+        let done = tokio::select! {
+            done = self.carry_out(work, &chapter, how, halt) => done,
+            never = forward(how.halt.clone(), chapter.lock.as_ref(), sender) => match never {},
+        };
+        recorder.finish().await;
+        let reached = self.close(&chapter, work, done).await;
+        release(chapter).await;
+        reached
+    }
+
+    /// Begins an operation in the journal, and says the engine's time before it.
     async fn begin(
         &self,
-        journal: &Journal,
-        operation: &OperationId,
-        goal: &Goal,
-        plan: &Plan,
+        chapter: &Chapter,
+        work: &Work<'_>,
         how: &How<'_>,
-        undoes: Option<OperationId>,
-    ) -> Result<(), StackError> {
-        let open = journal.open_operations().await?;
+    ) -> Result<Timestamp, StackError> {
+        let since = self.engine.now().await?;
+        let open = chapter.journal.open_operations().await?;
         let supersedes = open
             .into_iter()
-            .filter(|open| undoes.as_ref() != Some(open))
+            .filter(|open| work.undoes.as_ref() != Some(open))
             .collect();
         let new = NewOperation {
-            id: operation.clone(),
-            goal: goal.clone(),
-            plan: plan.clone(),
+            id: chapter.operation.clone(),
+            goal: work.goal.clone(),
+            plan: work.plan.clone(),
             actor: how.actor.clone(),
-            undoes,
+            undoes: work.undoes.clone(),
             supersedes,
         };
-        Ok(journal.begin(new).await?)
+        chapter.journal.begin(new).await?;
+        Ok(since)
     }
 
-    /// Brings the images, then looks and plans again and does the rest.
+    /// Does an undo as it was planned; for any other goal brings the images, then looks and plans again and does
+    /// the rest.
     async fn carry_out(
         &self,
-        goal: &Goal,
+        work: &Work<'_>,
         chapter: &Chapter,
         how: &How<'_>,
+        halt: watch::Receiver<Option<Halt>>,
     ) -> Result<(Plan, Report), StackError> {
-        let execution = execution(self, goal, how, chapter);
+        let goal = work.goal;
+        let execution = execution(self, goal, how, chapter, halt);
+        if work.undoes.is_some() {
+            let report = execute(work.plan, &execution).await;
+            return Ok((work.plan.clone(), report));
+        }
         let (observed, memory) = self.observe(goal, Some(&chapter.journal)).await?;
         let images = plan_images(&self.project, goal, &observed).map_err(StackError::Plan)?;
         let (observed, memory) = if images.steps.is_empty() {
@@ -256,10 +358,16 @@ impl Stack {
     async fn close(
         &self,
         chapter: &Chapter,
+        work: &Work<'_>,
         done: Result<(Plan, Report), StackError>,
     ) -> Result<Reached, StackError> {
         let outcome = match &done {
-            Ok((_, report)) => report.outcome(),
+            Ok((_, report)) => match report.failed.first() {
+                Some((step, error)) if work.undoes.is_some() => Outcome::Stuck {
+                    state: format!("step {step} could not be taken back: {error}"),
+                },
+                _ => report.outcome(),
+            },
             Err(error) => Outcome::Failed {
                 step: bowline_model::StepId(0),
                 error: error.to_string(),
@@ -385,28 +493,25 @@ impl Stack {
             Some(id) => id,
             None => self.last_undoable().await?,
         };
-        let plan = self.plan_undo(&id).await?;
-        let journal = self.open().await?;
-        let operation = new_operation_id()?;
+        self.plan_undo(&id).await?;
+        let chapter = self.hold(how).await?;
+        // What was planned without the lock may be over.
+        let plan = match self.plan_undo(&id).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                release(chapter).await;
+                return Err(error);
+            }
+        };
         let goal = Goal::Undo {
             operation: id.clone(),
         };
-        self.begin(&journal, &operation, &goal, &plan, how, Some(id))
-            .await?;
-        let chapter = Chapter { journal, operation };
-        let report = execute(&plan, &execution(self, &goal, how, &chapter)).await;
-        let outcome = match report.failed.first() {
-            Some((step, error)) => Outcome::Stuck {
-                state: format!("step {step} could not be taken back: {error}"),
-            },
-            None => report.outcome(),
+        let work = Work {
+            goal: &goal,
+            plan: &plan,
+            undoes: Some(id),
         };
-        chapter.journal.close(&chapter.operation, outcome).await?;
-        Ok(Reached {
-            operation: Some(chapter.operation),
-            plan,
-            report,
-        })
+        self.operate(chapter, &work, how).await
     }
 
     async fn last_undoable(&self) -> Result<OperationId, StackError> {
@@ -452,11 +557,84 @@ fn wanted_of(goal: &Goal) -> Option<&Wanted> {
     }
 }
 
+/// Lets the lock go. One that cannot be let go is taken over by the next operation from here, so that is no
+/// failure of what was done.
+async fn release(chapter: Chapter) {
+    if let Some(lock) = chapter.lock
+        && let Err(error) = lock.release().await
+    {
+        tracing::warn!(%error, "the lock of the stack stays behind");
+    }
+}
+
+/// Passes on that nothing new may begin, because the user wants it or because the lock is lost.
+async fn forward(
+    mut asked: watch::Receiver<Option<Halt>>,
+    lock: Option<&LockGuard>,
+    to: watch::Sender<Option<Halt>>,
+) -> Infallible {
+    let lost = async {
+        if let Some(lock) = lock {
+            let mut lost = lock.lost();
+            if lost.wait_for(Option::is_some).await.is_ok() {
+                return;
+            }
+        }
+        std::future::pending().await
+    };
+    let user = async {
+        loop {
+            let halt = asked.borrow_and_update().clone();
+            if halt.is_some() {
+                to.send_replace(halt);
+            }
+            if asked.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = lost => {}
+        () = user => {}
+    }
+    to.send_replace(Some(Halt::LockLost));
+    std::future::pending().await
+}
+
+/// The objects whose events belong to an operation.
+fn scope(project: &str, work: &Work<'_>) -> Scope {
+    let mut names = BTreeSet::new();
+    if let Some(wanted) = wanted_of(work.goal) {
+        let wanted = Names::of(wanted);
+        names.extend(wanted.networks);
+        names.extend(wanted.volumes);
+    }
+    for step in &work.plan.steps {
+        match &step.action {
+            Action::CreateNetwork { spec } => {
+                names.insert(spec.name.clone());
+            }
+            Action::CreateVolume { spec } => {
+                names.insert(spec.name.clone());
+            }
+            Action::RemoveNetwork { name, .. } | Action::RemoveVolume { name } => {
+                names.insert(name.clone());
+            }
+            _ => {}
+        }
+    }
+    Scope {
+        project: project.to_owned(),
+        names,
+    }
+}
+
 fn execution<'a>(
     stack: &'a Stack,
     goal: &Goal,
     how: &'a How<'_>,
     chapter: &'a Chapter,
+    halt: watch::Receiver<Option<Halt>>,
 ) -> Execution<'a> {
     let readiness: BTreeMap<String, Readiness> = wanted_of(goal)
         .into_iter()
@@ -473,7 +651,7 @@ fn execution<'a>(
         probes: how.probes,
         readiness,
         listeners: how.listeners,
-        halt: how.halt.clone(),
+        halt,
     }
 }
 

@@ -57,6 +57,14 @@ pub enum Failure {
     /// There is no plan that leads there.
     #[error("{}", join(.0))]
     NoPlan(Vec<PlanError>),
+    /// Another operation holds the stack.
+    #[error("{message}")]
+    Locked {
+        /// Who, and since when.
+        message: String,
+        /// What to do next, a sentence each.
+        hints: Vec<String>,
+    },
     /// What is there does not allow it.
     #[error("{message}")]
     State {
@@ -112,6 +120,7 @@ impl Failure {
             Self::EngineEndpoint(_) | Self::EngineConnect { .. } => ExitCode::EngineUnreachable,
             Self::Engine(error) if error.is_unreachable() => ExitCode::EngineUnreachable,
             Self::Engine(_) | Self::State { .. } => ExitCode::Failed,
+            Self::Locked { .. } => ExitCode::Locked,
             Self::Unfit(_) => ExitCode::InvalidConfiguration,
             Self::NoPlan(errors) if errors.iter().any(PlanError::protects_data) => {
                 ExitCode::DataProtected
@@ -128,7 +137,9 @@ impl Failure {
             // A load error carries its hints beside the mistakes that they belong to.
             Self::Load(_) => Vec::new(),
             Self::EngineEndpoint(error) => error.hints(),
-            Self::EngineConnect { hints, .. } | Self::State { hints, .. } => hints.clone(),
+            Self::EngineConnect { hints, .. }
+            | Self::Locked { hints, .. }
+            | Self::State { hints, .. } => hints.clone(),
             Self::Engine(error) => error.hints(),
             Self::Unfit(_) => Vec::new(),
             Self::NoPlan(errors) => errors.iter().flat_map(PlanError::hints).collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bowline_core::{Halt, How, Reached, StackError};
+use bowline_core::{Halt, How, LockError, Reached, StackError};
 use bowline_engine::{Selector, listeners};
 use bowline_model::{Goal, Operation, OperationId, Plan, PullPolicy, Wanted, label};
 use serde::{Deserialize, Serialize};
@@ -442,6 +442,15 @@ impl From<StackError> for Failure {
             StackError::Engine(error) => Self::Engine(error),
             StackError::Plan(errors) => Self::NoPlan(errors),
             StackError::Journal(error) => Self::state(&error, error.hints()),
+            StackError::Lock(
+                error @ (LockError::Held { .. }
+                | LockError::HeldHere { .. }
+                | LockError::Crowded { .. }),
+            ) => Self::Locked {
+                message: error.to_string(),
+                hints: error.hints(),
+            },
+            StackError::Lock(error) => Self::state(&error, error.hints()),
             other => Self::state(&other, Vec::new()),
         }
     }

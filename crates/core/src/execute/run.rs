@@ -19,6 +19,7 @@ use super::undo::undo_of;
 use super::{ExecuteError, Outside};
 use crate::compare::Baseline;
 use crate::journal::{Journal, JournalError, StepToken};
+use crate::lock::{LockGuard, LockLost};
 use crate::ready::{self, Failed, Ready, Waiting};
 
 /// Where steps are written down before they are done, and their outcomes behind them.
@@ -38,19 +39,28 @@ pub trait Ledger: Send + Sync {
     async fn remember_ready(&self, ready: &Ready) -> Result<(), JournalError>;
 }
 
-/// An operation's part of the journal.
-#[derive(Clone, Debug)]
+/// An operation's part of the journal, written under the stack's lock.
+#[derive(Debug)]
 pub struct Chapter {
     /// The journal.
     pub journal: Journal,
     /// The operation, which has begun.
     pub operation: OperationId,
+    /// The lock; without it steps that change something are not written down, so they are not done.
+    pub lock: Option<LockGuard>,
 }
 
 #[async_trait::async_trait]
 impl Ledger for Chapter {
     async fn intend(&self, step: &Step, undo: &Undo) -> Result<StepToken, JournalError> {
-        self.journal.intend(&self.operation, step, undo).await
+        match &self.lock {
+            Some(lock) => {
+                self.journal
+                    .intend_under(lock, &self.operation, step, undo)
+                    .await
+            }
+            None => Err(LockLost::Gone.into()),
+        }
     }
 
     async fn conclude(&self, token: StepToken, outcome: &StepOutcome) -> Result<(), JournalError> {

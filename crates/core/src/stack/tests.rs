@@ -182,3 +182,83 @@ async fn a_second_up_begins_no_operation() {
         1
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_somebody_else_holds_is_left_alone_and_the_holder_is_named() {
+    let scene = Scene::new();
+    let folder = tempfile::tempdir().expect("there is room");
+    let other_home = StateHome::at(
+        folder.path().join("state"),
+        folder.path().join("config"),
+        owner_of(&folder),
+    );
+    let bob = Actor {
+        user: "bob".to_owned(),
+        host: "there".to_owned(),
+        pid: 2,
+    };
+    let sealer = Sealer::of_key(&[8; 32]);
+    let owner = Owner::new(
+        bob,
+        OperationId("op-bob".to_owned()),
+        &other_home,
+        Some(&sealer),
+    );
+    let held = Lock::acquire(
+        scene.engine.clone(),
+        &other_home.stack(&scene.engine.about().id, "shop"),
+        "shop",
+        &owner,
+        Arc::new(SystemClock),
+    )
+    .await
+    .expect("nobody has it");
+
+    let before = scene.engine.snapshot();
+    let refused = scene
+        .with(async |stack, how| stack.reach(&up(&shop()), how).await)
+        .await
+        .expect_err("bob has it");
+    assert!(
+        refused
+            .to_string()
+            .starts_with("project `shop` is held by bob@there (process 2), operation `op-bob`"),
+        "{refused}"
+    );
+    assert_eq!(scene.engine.snapshot(), before);
+
+    held.release().await.expect("it is let go");
+    scene.reach(&up(&shop())).await;
+    assert_eq!(
+        Lock::holder(scene.engine.clone(), "shop").await,
+        Ok(None),
+        "an operation that has ended holds nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_start_of_an_operation_is_in_the_journal() {
+    let scene = Scene::new();
+    let reached = scene.reach(&up(&shop())).await;
+    let journal = scene
+        .stack
+        .look()
+        .await
+        .expect("it opens")
+        .expect("it is there");
+    let events = journal
+        .events(&reached.operation.expect("it did something"))
+        .await
+        .expect("they are read");
+    let starts = events
+        .iter()
+        .filter(|event| event.action == bowline_model::EventAction::Start)
+        .count();
+    let planned = reached
+        .plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::StartContainer { .. }))
+        .count();
+    assert_eq!(starts, planned);
+}
