@@ -85,3 +85,21 @@ fn no_such_service(name: &str, stack: &str, known: &BTreeSet<&str>) -> Failure {
         hint: Some(hint),
     }
 }
+
+/// Refuses the number of a container that a service does not have.
+pub(crate) fn no_such_number(service: &str, index: u32, found: &[ContainerSummary]) -> Failure {
+    let own = found
+        .iter()
+        .filter(|one| self::service(one) == service && !is_one_off(one));
+    let mut numbers: Vec<u32> = own.map(number).collect();
+    numbers.sort_unstable();
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    Failure::Usage {
+        message: format!("service `{service}` has no container {index}"),
+        hint: Some(if numbers.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", numbers.join(", "))
+        }),
+    }
+}

@@ -8,6 +8,7 @@ mod ago;
 mod config;
 mod connect;
 mod containers;
+mod exec;
 mod failure;
 mod inputs;
 mod logs;
@@ -23,6 +24,7 @@ mod stage;
 
 pub use bowline_core::{Halt, StepError, Watch};
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
+pub use exec::{ExecControl, ExecExit, ExecOutput, ExecRequest, ExecRun, exec};
 pub use failure::{ExitCode, Failure};
 pub use logs::{LogEvent, LogLine, LogSource, Logs, LogsRequest, Moment, logs};
 pub use operate::{

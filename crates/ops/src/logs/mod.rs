@@ -25,7 +25,7 @@ pub use moment::Moment;
 use self::follow::{Alive, Follower};
 use self::source::{Selection, Source};
 use crate::connect::connect;
-use crate::containers::{self, check_services, is_one_off};
+use crate::containers::{self, check_services};
 use crate::stack::{Named, StackOptions, Surroundings};
 use crate::{Answer, Failure};
 
@@ -175,7 +175,9 @@ async fn open(
         .iter()
         .filter(|one| selection.has(&one.labels))
         .collect();
-    check_index(request, &found, &chosen)?;
+    if let (Some(index), [service], []) = (request.index, &request.services[..], &chosen[..]) {
+        return Err(containers::no_such_number(service, index, &found));
+    }
     let sources: Vec<Source> = chosen
         .iter()
         .map(|one| Source::new(&one.id, &one.name, &one.labels))
@@ -215,31 +217,6 @@ fn when_asked(
     })
     .fuse()
     .boxed()
-}
-
-fn check_index(
-    request: &LogsRequest,
-    found: &[ContainerSummary],
-    chosen: &[&ContainerSummary],
-) -> Result<(), Failure> {
-    let (Some(index), [service]) = (request.index, request.services.as_slice()) else {
-        return Ok(());
-    };
-    if !chosen.is_empty() {
-        return Ok(());
-    }
-    let own = found
-        .iter()
-        .filter(|one| containers::service(one) == service && !is_one_off(one));
-    let numbers: Vec<String> = own.map(|one| containers::number(one).to_string()).collect();
-    Err(Failure::Usage {
-        message: format!("service `{service}` has no container {index}"),
-        hint: Some(if numbers.is_empty() {
-            "it has none".to_owned()
-        } else {
-            format!("it has {}", numbers.join(", "))
-        }),
-    })
 }
 
 #[cfg(test)]
