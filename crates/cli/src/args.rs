@@ -3,6 +3,7 @@
 use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::exec::ExecArgs;
 use crate::logs::LogsArgs;
 use crate::operate::{
     DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
@@ -43,6 +44,8 @@ pub(crate) enum Verb {
     Ps(PsArgs),
     /// Print what containers wrote
     Logs(LogsArgs),
+    /// Run a command in a container that runs
+    Exec(ExecArgs),
     /// Start services that are stopped, as they are
     Start(StartArgs),
     /// Stop services and keep their containers

@@ -3,6 +3,7 @@
 //! It decides nothing. Data goes to standard output, everything else to standard error.
 
 mod args;
+mod exec;
 mod logs;
 mod operate;
 mod ps;

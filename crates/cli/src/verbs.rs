@@ -4,7 +4,7 @@ use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 
 use crate::args::{Arguments, ConfigArgs, GlobalArgs, Verb, VersionArgs};
 use crate::terminal::Terminal;
-use crate::{logs, operate, ps, surroundings};
+use crate::{exec, logs, operate, ps, surroundings};
 
 /// Runs one verb and returns the exit code of the process.
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
@@ -12,24 +12,19 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
     if let Some(done) = operate::run(global, &arguments.verb, terminal) {
         return done.unwrap_or_else(|failure| terminal.failure(&failure) as u8);
     }
-    let done = match &arguments.verb {
-        Verb::Config(args) => run_config(arguments.global(), args, terminal),
-        Verb::Ps(args) => ps::run(arguments.global(), args, terminal),
-        Verb::Logs(args) => {
-            return logs::run(global, args, terminal)
-                .map_or_else(|failure| terminal.failure(&failure), |code| code)
-                as u8;
-        }
+    let done = |()| ExitCode::Done as u8;
+    let code = match &arguments.verb {
+        Verb::Config(args) => run_config(global, args, terminal).map(done),
+        Verb::Ps(args) => ps::run(global, args, terminal).map(done),
+        Verb::Logs(args) => logs::run(global, args, terminal).map(|code| code as u8),
+        Verb::Exec(args) => exec::run(global, args, terminal),
         Verb::Version(args) => {
             version(args, terminal);
-            Ok(())
+            Ok(ExitCode::Done as u8)
         }
-        _ => Ok(()),
+        _ => Ok(ExitCode::Done as u8),
     };
-    match done {
-        Ok(()) => ExitCode::Done as u8,
-        Err(failure) => terminal.failure(&failure) as u8,
-    }
+    code.unwrap_or_else(|failure| terminal.failure(&failure) as u8)
 }
 
 fn run_config(global: &GlobalArgs, args: &ConfigArgs, terminal: &Terminal) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio::try_join;
 
 use crate::connect::connect;
@@ -26,6 +26,9 @@ use crate::{Answer, Failure};
 
 /// How often a process that has closed its output is looked at until it ends: first and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// After this a process counts as started although the engine does not say its number.
+const NO_PID: Duration = Duration::from_secs(2);
 
 /// What `exec` is asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -266,9 +269,11 @@ impl ExecControl {
     /// Waits until the process runs; where it has ended by then, says how.
     pub async fn started(&self) -> Result<Option<ExecExit>, Failure> {
         let (mut wait, _) = LOOK;
+        let patience = Instant::now() + NO_PID;
         loop {
             let state = self.engine.exec_state(&self.exec).await?;
-            if state.running {
+            // Engines call it running while they still try to start it; only then it has a number.
+            if state.running && (state.pid.is_some() || Instant::now() > patience) {
                 return Ok(None);
             }
             if let Some(code) = state.exit_code {
@@ -331,8 +336,8 @@ impl ExecControl {
 mod tests {
     use std::time::Duration;
 
-    use bowline_engine::fake::Run;
     use bowline_engine::RemoveContainer;
+    use bowline_engine::fake::Run;
     use bowline_model::Secret;
     use tokio::io::AsyncWriteExt as _;
 
@@ -456,6 +461,21 @@ mod tests {
         let exit = run.control.end().await.unwrap();
         assert_eq!(exit.code, 137);
         insta::assert_snapshot!(exit.note.unwrap(), @"container `shop-web-1` has ended meanwhile: Exited (1) Less than a second ago");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_counts_as_started_when_it_runs_and_one_that_ended_says_how() {
+        let engine = stage::engine();
+        let script = Run::new()
+            .exec_hangs(["sleep"])
+            .exec_answers(["nosuch"], 126, "not found");
+        started(&engine, "web", 1, script).await;
+        let sleep = run(engine.clone(), &request("web", &["sleep"]))
+            .await
+            .unwrap();
+        assert_eq!(sleep.control.started().await.unwrap(), None);
+        let wrong = run(engine, &request("web", &["nosuch"])).await.unwrap();
+        assert_eq!(wrong.control.started().await.unwrap().unwrap().code, 126);
     }
 
     #[test]
