@@ -1,6 +1,6 @@
 //! What is gathered while a project is loaded: texts, problems, warnings, and which variables went where.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bowline_model::{MASK, is_secret_key};
 
@@ -40,6 +40,9 @@ const TEXT_LIMIT: usize = 16 << 20;
 /// Files that may take part, repetitions counted.
 const FILE_LIMIT: usize = 1000;
 
+/// The shortest secret that is looked for in messages; a shorter one is in many words by chance.
+const SECRET_LENGTH: usize = 4;
+
 /// The desk on which a project is put together.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
@@ -50,6 +53,8 @@ pub(crate) struct Context {
     /// Variables by the scalar in which they were used, where they matter for what is said about it: those
     /// that were empty, and those that are secret.
     pub(crate) variables: HashMap<Span, Vec<UsedVariable>>,
+    /// The values of secret variables that took part in anything.
+    secrets: BTreeSet<String>,
     spent: Size,
     files_read: usize,
     is_exhausted: bool,
@@ -138,6 +143,16 @@ impl Context {
             }
         }
         hints.extend(mistake.hints());
+        let mistake = match self.masked(&mistake.to_string()) {
+            Some(text) => Mistake::Masked { text },
+            None => mistake,
+        };
+        let path = self.masked(&path).unwrap_or(path);
+        for hint in &mut hints {
+            if let Some(masked) = self.masked(hint) {
+                *hint = masked;
+            }
+        }
         let problem = Problem {
             what: mistake,
             path,
@@ -167,6 +182,9 @@ impl Context {
 
     /// Notes a warning at a path that is already text; the same warning at the same place is kept once.
     pub(crate) fn warn_at(&mut self, span: Span, path: String, caution: Caution) {
+        if self.masked(&caution.to_string()).is_some() || self.masked(&path).is_some() {
+            return;
+        }
         let warning = Remark {
             hints: caution.hints(),
             what: caution,
@@ -230,6 +248,23 @@ impl Context {
     /// Tells whether further mistakes will not be kept, so that nothing has to be worked out about them.
     pub(crate) fn is_full(&self) -> bool {
         self.problems.len() >= PROBLEM_LIMIT
+    }
+
+    /// Remembers the value of a secret variable, so that nothing said later repeats it.
+    pub(crate) fn keep_secret(&mut self, value: &str) {
+        if value.len() >= SECRET_LENGTH {
+            self.secrets.insert(value.to_owned());
+        }
+    }
+
+    /// The text with masks where it repeats a secret, if it does.
+    fn masked(&self, text: &str) -> Option<String> {
+        let repeats = |text: &str| self.secrets.iter().find(|secret| text.contains(*secret));
+        let mut masked = text.replace(repeats(text)?, MASK);
+        while let Some(secret) = repeats(&masked) {
+            masked = masked.replace(secret, MASK);
+        }
+        Some(masked)
     }
 
     /// Tells whether a variable with a secret name took part in a scalar.

@@ -126,11 +126,11 @@ impl Loader<'_> {
             None => {
                 let hint = nearest(base, services.keys().map(String::as_str))
                     .map(|nearest| format!("did you mean `{nearest}`?"));
+                let name = extends.get("service").unwrap_or(extends);
                 let mistake = Mistake::NoBaseService {
                     base: base.to_owned(),
                     file: self.ctx.sources.shown_name(path).to_owned(),
                 };
-                let name = extends.get("service").unwrap_or(extends);
                 let hints = hint.into_iter().collect();
                 self.ctx.fail_with(name.span, field, mistake, hints);
                 None

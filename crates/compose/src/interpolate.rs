@@ -416,6 +416,12 @@ fn scalar(
                 let name = variable.name.clone();
                 ctx.warn(span, at, Caution::UnsetVariable { name });
             }
+            for variable in used
+                .iter()
+                .filter(|variable| variable.state == State::Filled)
+            {
+                ctx.keep_secret(lookup(&variable.name).unwrap_or_default());
+            }
             if !used.is_empty() {
                 ctx.variables.insert(span, used);
             }

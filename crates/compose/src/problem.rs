@@ -265,6 +265,9 @@ pub enum Mistake {
     CountAndIds,
     #[error("must not be empty")]
     EmptyText,
+    /// One of the others, in whose words a secret stood.
+    #[error("{text}")]
+    Masked { text: String },
 }
 
 impl Mistake {

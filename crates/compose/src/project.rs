@@ -25,12 +25,23 @@ use crate::source::Span;
 use crate::tree::{At, Node, Value};
 
 /// A loaded project with what is surprising about it.
-#[derive(Debug)]
 pub struct Loaded {
     /// The project.
     pub project: Project,
     /// What is legal and probably not meant.
     pub warnings: Report<Caution>,
+}
+
+impl fmt::Debug for Loaded {
+    /// Names the services without showing values: any of them may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<_> = self.project.services.keys().collect();
+        f.debug_struct("Loaded")
+            .field("project", &self.project.name)
+            .field("services", &services)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A loaded tree: merged and in its long forms, with its variables still in place.
