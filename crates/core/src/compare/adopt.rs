@@ -4,11 +4,14 @@
 //! table here says which values an engine fills in where nothing is said. A field that is not said and whose
 //! default depends on how an engine is configured is not compared.
 
+use std::collections::BTreeSet;
+
 use bowline_model::{
-    Change, ContainerSpec, HealthcheckSpec, ImageConfig, MountSource, ObservedContainer,
+    Change, ContainerSpec, EndpointSpec, HealthcheckSpec, ImageConfig, MountSource,
+    ObservedContainer,
 };
 
-use super::facets::Facets;
+use super::facets::{Facets, clean};
 
 /// What an engine shows where nothing was said: field and value.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -51,7 +54,9 @@ pub(super) fn differences(
     let mut should = Facets::of(&expected);
     should.retain(|field, _| !field.starts_with("mounts."));
     add_mounts(&mut should, &expected, image);
+    leave_taken_over(&mut should, wanted, &mut is, container);
     attach_all(&mut should, wanted, &mut is, container);
+    leave_weights(&mut should, &is, &mut unknown);
     let said = Facets::of(wanted);
     let not_said = |field: &str| said.get(field).is_none();
     let fields: Vec<String> = is.iter().map(|(field, _)| field.to_owned()).collect();
@@ -150,7 +155,7 @@ fn healthcheck(
 fn add_mounts(facets: &mut Facets, spec: &ContainerSpec, image: Option<&ImageConfig>) {
     for mount in &spec.mounts {
         let source = match &mount.source {
-            MountSource::Bind(bind) => format!("bind {}", bind.path.trim_end_matches('/')),
+            MountSource::Bind(bind) => format!("bind {}", clean(&bind.path)),
             MountSource::Volume(volume) => {
                 format!("volume {}", volume.name.as_deref().unwrap_or_default())
             }
@@ -165,6 +170,57 @@ fn add_mounts(facets: &mut Facets, spec: &ContainerSpec, image: Option<&ImageCon
     }
 }
 
+/// Leaves out the mounts that came from another container: they are as that one's are, and the list of those
+/// containers is compared by itself.
+///
+/// An engine gives a volume that nobody named up for one that is taken over, and shows neither of the two as asked
+/// for by this container.
+fn leave_taken_over(
+    should: &mut Facets,
+    wanted: &ContainerSpec,
+    is: &mut Facets,
+    container: &ObservedContainer,
+) {
+    if container.spec.volumes_from.is_empty() {
+        return;
+    }
+    let named = wanted.mounts.iter().filter(
+        |mount| !matches!(&mount.source, MountSource::Volume(volume) if volume.name.is_none()),
+    );
+    let own: BTreeSet<String> = container
+        .spec
+        .mounts
+        .iter()
+        .chain(named)
+        .map(|mount| clean(&mount.target))
+        .collect();
+    let mounts = container.mounts.iter().map(|mount| clean(&mount.target));
+    for target in mounts.filter(|target| !own.contains(target)) {
+        let at = format!("mounts.{target}");
+        let read_only = format!("{at}.read_only");
+        for facets in [&mut *should, &mut *is] {
+            facets.retain(|field, _| field != at && field != read_only);
+        }
+    }
+}
+
+/// Leaves out the weights of block devices that an engine does not show: it drops them, with a warning to whoever
+/// created the container, where the kernel knows none. Making the container again would not bring them back.
+fn leave_weights(should: &mut Facets, is: &Facets, unknown: &mut Vec<String>) {
+    for (field, what) in [
+        ("resources.block_io.weight", "its weight for block devices"),
+        (
+            "resources.block_io.weight_devices",
+            "its weights by block device",
+        ),
+    ] {
+        if should.get(field).is_some() && is.get(field).is_none() {
+            should.retain(|name, _| name != field);
+            unknown.push(format!("{what}, which the engine does not show"));
+        }
+    }
+}
+
 /// Networks by name alone where nothing more is asked for: addresses and generated names come from the engine.
 fn attach_all(
     should: &mut Facets,
@@ -172,9 +228,12 @@ fn attach_all(
     is: &mut Facets,
     container: &ObservedContainer,
 ) {
-    is.retain(|field, _| !field.starts_with("networks."));
-    should.retain(|field, _| !field.starts_with("networks.") && field != "network.mode");
-    is.retain(|field, _| field != "network.mode");
+    // The namespace of another container is no network, and there is no endpoint that would show it.
+    let by_endpoint = |field: &str, value: &str| {
+        field.starts_with("networks.") || (field == "network.mode" && !is_of_container(value))
+    };
+    is.retain(|field, value| !by_endpoint(field, value));
+    should.retain(|field, value| !by_endpoint(field, value));
     for network in container.endpoints.keys() {
         is.attach(network);
     }
@@ -182,9 +241,14 @@ fn attach_all(
         should.attach(&endpoint.network);
     }
     if wanted.network.endpoints.is_empty() {
-        let mode = wanted.network.mode.clone().unwrap_or_default();
-        should.attach(&mode);
+        match wanted.network.mode.as_deref() {
+            Some(mode) if is_of_container(mode) => {}
+            // By this name, or by none, engines mean the bridge.
+            None | Some("" | "default") => should.attach("bridge"),
+            Some(mode) => should.attach(mode),
+        }
     }
+    link_all(should, wanted, is, container);
     // The engine adds the id and the host name to the names that were asked for.
     for endpoint in &wanted.network.endpoints {
         let Some(observed) = container.endpoints.get(&endpoint.network) else {
@@ -198,4 +262,36 @@ fn attach_all(
             }
         }
     }
+}
+
+/// Legacy links by endpoint on networks of users: there engines show none for the container as a whole.
+fn link_all(
+    should: &mut Facets,
+    wanted: &ContainerSpec,
+    is: &mut Facets,
+    container: &ObservedContainer,
+) {
+    let mut endpoints = wanted.network.endpoints.iter().peekable();
+    if endpoints
+        .peek()
+        .is_none_or(|first| first.network == "bridge")
+    {
+        return;
+    }
+    for facets in [&mut *should, &mut *is] {
+        facets.retain(|field, _| field != "network.links");
+    }
+    let observed = &container.spec.network.endpoints;
+    for endpoint in endpoints.filter(|endpoint| endpoint.network != "bridge") {
+        let same = |other: &&EndpointSpec| other.network == endpoint.network;
+        if let Some(observed) = observed.iter().find(same) {
+            should.link(&endpoint.network, &endpoint.links);
+            is.link(&endpoint.network, &observed.links);
+        }
+    }
+}
+
+/// Whether a mode of a namespace is that of another container, or of a service whose container is not there.
+fn is_of_container(mode: &str) -> bool {
+    mode.starts_with("container:") || mode.starts_with("service:")
 }

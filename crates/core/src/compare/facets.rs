@@ -84,6 +84,7 @@ impl Facets {
             let mut endpoint = endpoint;
             endpoint.aliases.sort();
             endpoint.aliases.dedup();
+            tidy_links(&mut endpoint.links);
             facets.set(&at, "attached");
             facets.add(&at, &without(json(&endpoint), &["network"]));
         }
@@ -171,6 +172,15 @@ impl Facets {
     /// Notes that a network is attached.
     pub(crate) fn attach(&mut self, network: &str) {
         self.set(&format!("networks.{network}"), "attached");
+    }
+
+    /// Notes the legacy links of an endpoint, whatever their order.
+    pub(crate) fn link(&mut self, network: &str, links: &[String]) {
+        let mut links = links.to_vec();
+        tidy_links(&mut links);
+        if !links.is_empty() {
+            self.set(&format!("networks.{network}.links"), &links.join(", "));
+        }
     }
 
     /// Notes a field that is there.
@@ -274,6 +284,18 @@ fn normal(spec: &ContainerSpec) -> ContainerSpec {
     spec.resources.memory_swappiness = spec.resources.memory_swappiness.filter(|value| *value >= 0);
     spec.resources.oom_kill_disable = spec.resources.oom_kill_disable.filter(|on| *on);
     spec.network.extra_hosts.sort();
+    tidy_links(&mut spec.network.links);
+    for from in &mut spec.volumes_from {
+        if let Some(writable) = from.strip_suffix(":rw") {
+            *from = writable.to_owned();
+        }
+    }
+    spec.volumes_from.sort();
+    spec.volumes_from.dedup();
+    // What engines on Linux understand by it is that nothing is said, and some of them show nothing.
+    spec.isolation = spec
+        .isolation
+        .filter(|isolation| !isolation.eq_ignore_ascii_case("default"));
     spec.security.groups.sort();
     spec.security
         .options
@@ -290,6 +312,18 @@ fn normal(spec: &ContainerSpec) -> ContainerSpec {
     spec.platform = None;
     spec.stdin_once = false;
     spec
+}
+
+/// Legacy links as they are asked for, sorted: an engine shows `/db:/web/alias` for `db:alias`.
+fn tidy_links(links: &mut Vec<String>) {
+    for link in links.iter_mut() {
+        if let Some((container, alias)) = link.split_once(':') {
+            let alias = alias.rsplit('/').next().unwrap_or(alias);
+            *link = format!("{}:{alias}", container.trim_start_matches('/'));
+        }
+    }
+    links.sort();
+    links.dedup();
 }
 
 /// Signals by their name, however they were written.
@@ -315,7 +349,7 @@ fn signal_name(signal: &str) -> String {
 }
 
 /// A path without what does not change where it leads.
-fn clean(path: &str) -> String {
+pub(super) fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

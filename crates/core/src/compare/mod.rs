@@ -9,6 +9,8 @@
 
 mod adopt;
 mod facets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -91,7 +93,7 @@ fn drift(then: &ObservedContainer, now: &ObservedContainer) -> Vec<Change> {
     let stable = |container: &ObservedContainer| {
         let mut facets = Facets::observed(container);
         // What an engine fills in once a container runs, and takes away when it ends.
-        facets.retain(|field, _| !is_of_a_run(field));
+        facets.retain(|field, value| !is_of_a_run(field) && !is_reference(field, value));
         for network in container.endpoints.keys() {
             facets.attach(network);
         }
@@ -103,6 +105,13 @@ fn drift(then: &ObservedContainer, now: &ObservedContainer) -> Vec<Change> {
 /// Fields that come and go with each run.
 fn is_of_a_run(field: &str) -> bool {
     field.starts_with("networks.") || field == "network.mac_address"
+}
+
+/// Another container's namespace, which nobody can give a container that is there. It is shown by id right after
+/// the container was made, and later by the name that is wanted.
+fn is_reference(field: &str, value: &str) -> bool {
+    matches!(field, "network.mode" | "network.ipc" | "network.pid")
+        && value.starts_with("container:")
 }
 
 fn content_changes(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<Change> {
