@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApiVersion, ContainerId, Labels, ObservedContainer, ObservedImage, ObservedNetwork,
-    ObservedVolume, PathChange, label,
+    ApiVersion, ContainerId, ContainerStatus, HealthTest, Labels, ObservedContainer, ObservedImage,
+    ObservedNetwork, ObservedVolume, PathChange, RestartSpec, label,
 };
 
 /// Everything that a planner may know about an engine.
@@ -63,6 +63,23 @@ impl ObservedContainer {
     pub fn is_one_off(&self) -> bool {
         self.label(label::ONE_OFF)
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Whether it has ended well and is one that does end: a job that is done.
+    ///
+    /// One that something waits for is a job. Any other counts as one only where nothing speaks for a server
+    /// that was stopped, which ends with 0 as well: no restart policy, no healthcheck, no ports.
+    pub fn has_done_its_job(&self, is_waited_for: bool) -> bool {
+        let state = &self.state;
+        let ended_well =
+            state.status == ContainerStatus::Exited && state.exit_code == 0 && !state.oom_killed;
+        let is_checked = self
+            .spec
+            .healthcheck
+            .as_ref()
+            .is_some_and(|check| !matches!(check.test, None | Some(HealthTest::Disabled)));
+        let serves = is_checked || !self.spec.exposed.is_empty();
+        ended_well && (is_waited_for || self.spec.restart == RestartSpec::No && !serves)
     }
 
     fn label(&self, key: &str) -> Option<&str> {

@@ -161,9 +161,9 @@ pub enum Condition {
 impl std::fmt::Display for Condition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Started => "started",
-            Self::Healthy => "ready",
-            Self::Completed => "completed",
+            Self::Started => "is started",
+            Self::Healthy => "is ready",
+            Self::Completed => "has completed",
         })
     }
 }

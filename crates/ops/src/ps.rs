@@ -229,15 +229,14 @@ fn describe(
     let state = &observed.state;
     let label = |key: &str| observed.labels().get(key).cloned().unwrap_or_default();
     let service = label(label::SERVICE);
-    let is_job = waited_for.contains(&service) || observed.spec.restart == RestartSpec::No;
-    let done =
-        (is_job && state.status == ContainerStatus::Exited && state.exit_code == 0).then(|| {
-            let words = state.finished.map(|finished| ago(now, finished));
-            Done {
-                at: state.finished,
-                words: words.map_or_else(|| "Done".to_owned(), |words| format!("Done {words}")),
-            }
-        });
+    let is_done = observed.has_done_its_job(waited_for.contains(&service));
+    let done = is_done.then(|| {
+        let words = state.finished.map(|finished| ago(now, finished));
+        Done {
+            at: state.finished,
+            words: words.map_or_else(|| "Done".to_owned(), |words| format!("Done {words}")),
+        }
+    });
     let ended = matches!(
         state.status,
         ContainerStatus::Exited | ContainerStatus::Dead

@@ -130,17 +130,18 @@ pub(super) fn stop(draft: &mut Draft<'_>, names: &[String], grace_secs: Option<i
     stops(draft, &services, grace_secs);
 }
 
-/// Plans `start`: what is stopped starts again, each service behind what it depends on.
+/// Plans `start`: what is stopped starts again, each service behind what it depends on. Jobs that are done stay so
+/// unless they are named.
 pub(super) fn start(draft: &mut Draft<'_>, names: &[String]) {
     let services = selected(draft, names);
-    starts(draft, &services, &BTreeMap::new(), Cause::NotRunning);
+    starts(draft, &services, &BTreeMap::new(), Cause::NotRunning, names);
 }
 
 /// Plans `restart`.
 pub(super) fn restart(draft: &mut Draft<'_>, names: &[String], grace_secs: Option<i64>) {
     let services = selected(draft, names);
     let stopped = stops(draft, &services, grace_secs);
-    starts(draft, &services, &stopped, Cause::Requested);
+    starts(draft, &services, &stopped, Cause::Requested, names);
 }
 
 fn starts<'a>(
@@ -148,15 +149,26 @@ fn starts<'a>(
     services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>,
     stopped: &BTreeMap<&'a str, Vec<StepId>>,
     cause: Cause,
+    names: &[String],
 ) {
     let mut order = dependents_first(services);
     order.reverse();
+    let waited_for: BTreeSet<&str> = services
+        .values()
+        .flatten()
+        .flat_map(|container| dependencies(container))
+        .filter(|(_, condition, _)| *condition == Condition::Completed)
+        .map(|(name, ..)| name)
+        .collect();
     let mut running: BTreeMap<&str, Vec<Running>> = BTreeMap::new();
     for name in order {
         for container in &services[name] {
             let known = draft.known(container);
             let restarts = stopped.get(name).is_some_and(|steps| !steps.is_empty());
-            if is_up(container) && !restarts || known.completed && !restarts {
+            // One that is named is meant, job or not.
+            let is_done = !names.iter().any(|named| named == name)
+                && draft.is_done(container, waited_for.contains(name));
+            if !restarts && (is_up(container) || is_done) {
                 running.entry(name).or_default().push(Running {
                     container: reference(container),
                     started: None,

@@ -158,6 +158,15 @@ impl<'a> Draft<'a> {
         Known { ready, completed }
     }
 
+    /// Whether a container that ended is left as it is, because it has done what it was for.
+    ///
+    /// One that nothing waits for is a job only as long as something else of the stack is up: where all has
+    /// ended, somebody stopped it.
+    pub(super) fn is_done(&self, container: &ObservedContainer, is_waited_for: bool) -> bool {
+        let others_are_up = || self.observed.containers.iter().any(super::up::is_up);
+        container.has_done_its_job(is_waited_for) && (is_waited_for || others_are_up())
+    }
+
     fn was_ready(&self, container: &ObservedContainer) -> bool {
         let run = state_start(container);
         run.is_some_and(|started| self.memory.ready.contains(&(container.id.clone(), started)))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::{
     Action, Cause, Condition, ContainerRef, ContainerSpec, ContainerStatus, ObservedContainer,
-    OnContentChange, PullPolicy, RestartSpec, StepId, Wanted, WantedService, label,
+    OnContentChange, PullPolicy, StepId, Wanted, WantedService, label,
 };
 
 use super::draft::{Draft, Known, Running, reference};
@@ -459,8 +459,7 @@ impl<'a> Up<'a> {
             return start(draft, subject, container, cause, &before);
         }
         let known = draft.known(observed);
-        let is_done =
-            known.completed && (subject.is_job || subject.service.spec.restart == RestartSpec::No);
+        let is_done = draft.is_done(observed, subject.is_job);
         if observed.state.status == ContainerStatus::Paused {
             draft.note(
                 format!("container {}", observed.name),

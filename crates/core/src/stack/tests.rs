@@ -262,3 +262,29 @@ async fn every_start_of_an_operation_is_in_the_journal() {
         .count();
     assert_eq!(starts, planned);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stopped_starts_again_and_a_job_that_is_done_does_not() {
+    let scene = Scene::new();
+    scene.reach(&up(&shop())).await;
+    let stop = Goal::Stop {
+        services: Vec::new(),
+        grace_secs: None,
+    };
+    let wanted = shop();
+    let mut servers: BTreeSet<&str> = wanted.services.keys().map(String::as_str).collect();
+    servers.remove("migrate");
+    scene.reach(&stop).await;
+    let plan = scene
+        .stack
+        .plan(&up(&shop()))
+        .await
+        .expect("there is a plan");
+    let started: BTreeSet<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::StartContainer { .. }))
+        .filter_map(|step| step.service.as_deref())
+        .collect();
+    assert_eq!(started, servers);
+}

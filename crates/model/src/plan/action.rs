@@ -262,7 +262,7 @@ impl fmt::Display for Action {
             Self::Await {
                 container,
                 condition,
-            } => write!(f, "wait until container {container} is {condition}"),
+            } => write!(f, "wait until container {container} {condition}"),
         }
     }
 }
