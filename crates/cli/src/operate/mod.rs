@@ -120,7 +120,7 @@ impl Call<'_> {
         self.terminal.note(&warnings);
         let text = match (&args.why, args.format) {
             (Some(service), _) => show::why(&value, service),
-            (None, PlanFormat::Json) => json(&value)?,
+            (None, PlanFormat::Json) => json(&show::PlanView::of(&value))?,
             (None, PlanFormat::Text) if value.steps.is_empty() && value.notes.is_empty() => {
                 "nothing to do\n".to_owned()
             }

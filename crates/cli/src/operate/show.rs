@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use bowline_model::{Action, Effect, Operation, Outcome, Plan, Step, StepOutcome};
+use bowline_model::{
+    Action, Cause, Effect, Note, Operation, Outcome, Plan, Step, StepId, StepOutcome,
+};
 use bowline_ops::{Halt, OperationDone, Problem, Progress, StepError, Watch};
+
+use serde::Serialize;
 
 use crate::terminal::Terminal;
 
@@ -245,5 +249,45 @@ pub(crate) fn bytes(bytes: u64) -> String {
         format!("{whole} {unit}")
     } else {
         format!("{whole}.{tenths} {unit}")
+    }
+}
+
+/// A plan for scripts: what a person reads, in parts. What is created in full stays out, for it holds secrets.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlanView<'a> {
+    project: &'a str,
+    changes: bool,
+    steps: Vec<StepView<'a>>,
+    notes: &'a [Note],
+}
+
+#[derive(Debug, Serialize)]
+struct StepView<'a> {
+    id: u32,
+    text: String,
+    effect: Effect,
+    service: Option<&'a str>,
+    because: String,
+    cause: &'a Cause,
+    after: &'a [StepId],
+}
+
+impl<'a> PlanView<'a> {
+    pub(crate) fn of(plan: &'a Plan) -> Self {
+        let steps = plan.steps.iter().map(|step| StepView {
+            id: step.id.0,
+            text: step.action.to_string(),
+            effect: step.action.effect(),
+            service: step.service.as_deref(),
+            because: step.cause.to_string(),
+            cause: &step.cause,
+            after: &step.after,
+        });
+        Self {
+            project: &plan.project,
+            changes: !plan.is_empty(),
+            steps: steps.collect(),
+            notes: &plan.notes,
+        }
     }
 }

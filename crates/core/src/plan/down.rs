@@ -242,7 +242,20 @@ pub(super) fn down(
             draft.step(remove, Cause::Requested, None, &removed);
         }
     }
+    let known: Vec<String> = observed
+        .volumes
+        .iter()
+        .map(|volume| volume.spec.name.clone())
+        .collect();
     for volume in volumes {
+        if !known.contains(volume) {
+            // What belongs to somebody else is not destroyed because of a typo.
+            draft.fail(PlanError::NoVolume {
+                name: volume.clone(),
+                known: known.clone(),
+            });
+            continue;
+        }
         draft.step(
             Action::RemoveVolume {
                 name: volume.clone(),

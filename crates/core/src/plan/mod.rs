@@ -78,6 +78,14 @@ pub enum PlanError {
         /// The name.
         name: String,
     },
+    /// A volume was named that the stack does not have.
+    #[error("the stack has no volume `{name}`")]
+    NoVolume {
+        /// The name.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// A service is no job.
     #[error("service `{name}` is no job: nothing waits for its end, and it has not ended")]
     NoJob {
@@ -104,6 +112,10 @@ impl PlanError {
             Self::NoImage { reference, .. } => vec![format!("pull it (`docker pull {reference}`), or let `pull_policy` be `missing`")],
             Self::NameTaken { .. } => vec!["give the service another `container_name`, or remove the other container".to_owned()],
             Self::NoService { .. } => vec!["`bowline config --services` lists them".to_owned()],
+            Self::NoVolume { known, .. } if known.is_empty() => {
+                vec!["it has no volumes; look with `docker volume ls`".to_owned()]
+            }
+            Self::NoVolume { known, .. } => vec![format!("its volumes: {}", known.join(", "))],
             Self::NoJob { .. } => vec!["`bowline restart` restarts services that keep running".to_owned()],
         }
     }

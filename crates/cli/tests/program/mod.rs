@@ -1,0 +1,92 @@
+//! The binary, started with nothing around it but what a test says.
+
+#![allow(dead_code, reason = "each test uses its part")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test of the binary starts it and writes its files"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder to run in, with an environment of its own.
+pub(crate) struct Program {
+    folder: TempDir,
+    host: String,
+}
+
+impl Program {
+    /// With no engine where it looks for one.
+    pub(crate) fn without_engine() -> Self {
+        Self::on("unix:///nowhere/engine.sock")
+    }
+
+    /// With the engine at this host, written as `DOCKER_HOST` is.
+    pub(crate) fn on(host: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            host: host.to_owned(),
+        }
+    }
+
+    /// The folder in which it runs.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into its folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// The binary with these arguments, not started yet; its input is empty.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bowline"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.folder.path())
+            .env("TZ", "UTC")
+            .env("DOCKER_HOST", &self.host)
+            .env("BOWLINE_STATE_HOME", self.folder.path().join("state"))
+            .env("BOWLINE_CONFIG_HOME", self.folder.path().join("config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// Runs it, and gives all that came of it as text, its own folder replaced.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.output(arguments);
+        let mut text = match status.code() {
+            Some(code) => format!("[exit {code}]\n"),
+            None => "[killed]\n".to_owned(),
+        };
+        for (name, bytes) in [("stdout", stdout), ("stderr", stderr)] {
+            if !bytes.is_empty() {
+                text += &format!("--- {name}\n{}", String::from_utf8_lossy(&bytes));
+            }
+        }
+        text.replace(&self.folder.path().display().to_string(), "$FOLDER")
+    }
+}
