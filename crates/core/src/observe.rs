@@ -133,7 +133,7 @@ async fn name_joined(
         .collect();
     for container in containers {
         let service = container.service().and_then(|name| names.joined.get(name));
-        let named: BTreeMap<String, String> = service
+        let shown_as: BTreeMap<String, String> = service
             .into_iter()
             .flatten()
             .filter_map(|name| {
@@ -143,7 +143,7 @@ async fn name_joined(
             .collect();
         let network = &mut container.spec.network;
         for mode in [&mut network.mode, &mut network.ipc, &mut network.pid] {
-            if let Some(name) = mode.as_ref().and_then(|mode| named.get(mode)) {
+            if let Some(name) = mode.as_ref().and_then(|mode| shown_as.get(mode)) {
                 *mode = Some(name.clone());
             }
         }
@@ -156,17 +156,17 @@ async fn networks(
     project: &str,
     names: &Names,
 ) -> Result<Vec<ObservedNetwork>, EngineError> {
-    let named = Selector {
+    let by_name = Selector {
         names: names.networks.iter().cloned().collect(),
         ..Selector::all()
     };
     let by_label = Selector::label(label::PROJECT, project);
-    let (mut found, named) = if names.networks.is_empty() {
+    let (mut found, others) = if names.networks.is_empty() {
         (engine.networks(&by_label).await?, Vec::new())
     } else {
-        try_join!(engine.networks(&by_label), engine.networks(&named))?
+        try_join!(engine.networks(&by_label), engine.networks(&by_name))?
     };
-    for network in named {
+    for network in others {
         if !found.iter().any(|known| known.id == network.id) {
             found.push(network);
         }
@@ -179,17 +179,17 @@ async fn volumes(
     project: &str,
     names: &Names,
 ) -> Result<Vec<ObservedVolume>, EngineError> {
-    let named = Selector {
+    let by_name = Selector {
         names: names.volumes.iter().cloned().collect(),
         ..Selector::all()
     };
     let by_label = Selector::label(label::PROJECT, project);
-    let (mut found, named) = if names.volumes.is_empty() {
+    let (mut found, others) = if names.volumes.is_empty() {
         (engine.volumes(&by_label).await?, Vec::new())
     } else {
-        try_join!(engine.volumes(&by_label), engine.volumes(&named))?
+        try_join!(engine.volumes(&by_label), engine.volumes(&by_name))?
     };
-    for volume in named {
+    for volume in others {
         if !found
             .iter()
             .any(|known| known.spec.name == volume.spec.name)

@@ -243,9 +243,8 @@ fn attach_all(
     if wanted.network.endpoints.is_empty() {
         match wanted.network.mode.as_deref() {
             Some(mode) if is_of_container(mode) => {}
-            // By this name, or by none, engines mean the bridge.
-            None | Some("" | "default") => should.attach("bridge"),
-            Some(mode) => should.attach(mode),
+            mode if is_bridge(mode) => should.attach("bridge"),
+            mode => should.attach(mode.unwrap_or_default()),
         }
     }
     link_all(should, wanted, is, container);
@@ -264,31 +263,36 @@ fn attach_all(
     }
 }
 
-/// Legacy links by endpoint on networks of users: there engines show none for the container as a whole.
+/// Legacy links by endpoint on networks of users: there engines keep none for the container as a whole. Those of a
+/// container that names its network as a mode get lost, and making it again would not bring them back.
 fn link_all(
     should: &mut Facets,
     wanted: &ContainerSpec,
     is: &mut Facets,
     container: &ObservedContainer,
 ) {
-    let mut endpoints = wanted.network.endpoints.iter().peekable();
-    if endpoints
-        .peek()
-        .is_none_or(|first| first.network == "bridge")
-    {
+    let network = &wanted.network;
+    let first = network.endpoints.first();
+    let first = first.map(|endpoint| endpoint.network.as_str());
+    if is_bridge(first.or(network.mode.as_deref())) {
         return;
     }
     for facets in [&mut *should, &mut *is] {
         facets.retain(|field, _| field != "network.links");
     }
     let observed = &container.spec.network.endpoints;
-    for endpoint in endpoints.filter(|endpoint| endpoint.network != "bridge") {
+    for endpoint in &network.endpoints {
         let same = |other: &&EndpointSpec| other.network == endpoint.network;
         if let Some(observed) = observed.iter().find(same) {
             should.link(&endpoint.network, &endpoint.links);
             is.link(&endpoint.network, &observed.links);
         }
     }
+}
+
+/// Whether a mode is the engine's own bridge, by its name or as what engines take where nothing is said.
+fn is_bridge(mode: Option<&str>) -> bool {
+    matches!(mode, None | Some("" | "default" | "bridge"))
 }
 
 /// Whether a mode of a namespace is that of another container, or of a service whose container is not there.

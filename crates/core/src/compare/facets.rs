@@ -66,7 +66,7 @@ impl Facets {
             let value = value.map_or_else(String::new, |value| format!("={}", value.reveal()));
             facets.set(&format!("environment.{name}"), &value);
         }
-        for (key, value) in std::mem::take(&mut rest.labels).iter() {
+        for (key, value) in &std::mem::take(&mut rest.labels) {
             if label::describes(key) {
                 facets.set(&format!("labels.{key}"), value);
             }
@@ -264,7 +264,10 @@ fn normal(spec: &ContainerSpec) -> ContainerSpec {
     for capabilities in [&mut spec.security.cap_add, &mut spec.security.cap_drop] {
         for name in capabilities.iter_mut() {
             let upper = name.to_uppercase();
-            *name = upper.strip_prefix("CAP_").unwrap_or(&upper).to_owned();
+            upper
+                .strip_prefix("CAP_")
+                .unwrap_or(&upper)
+                .clone_into(name);
         }
         capabilities.sort();
         capabilities.dedup();

@@ -69,22 +69,20 @@ pub fn compare(
     baseline: Option<&Baseline>,
     image: Option<&ImageConfig>,
 ) -> Comparison {
-    match baseline {
-        Some(baseline) => Comparison {
+    if let Some(baseline) = baseline {
+        return Comparison {
             changed: Facets::of(&baseline.wanted).differences(&Facets::of(wanted)),
             drifted: drift(&baseline.observed, container),
             contents: content_changes(&baseline.contents, contents),
             unknown: Vec::new(),
-        },
-        None => {
-            let (changed, mut unknown) = adopt::differences(wanted, container, image);
-            unknown.extend(contents.keys().map(|name| format!("the content of {name}")));
-            Comparison {
-                changed,
-                unknown,
-                ..Comparison::default()
-            }
-        }
+        };
+    }
+    let (changed, mut unknown) = adopt::differences(wanted, container, image);
+    unknown.extend(contents.keys().map(|name| format!("the content of {name}")));
+    Comparison {
+        changed,
+        unknown,
+        ..Comparison::default()
     }
 }
 

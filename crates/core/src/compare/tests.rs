@@ -124,6 +124,12 @@ fn links_on_a_network_of_users_are_compared_by_endpoint() {
     let field = ["networks.shop_default.links"];
     assert_eq!(changed(&wanted, &plain(&made)), field);
     assert_eq!(changed(&linked("shop_default", &[]), &plain(&made)), field);
+
+    // A network that is named as a mode has no endpoint of the container's own, and its links get lost.
+    let mut by_mode = linked("shop_back", &["shop-db-1:db"]);
+    by_mode.network.endpoints.clear();
+    let made = plain(&linked("shop_back", &[]));
+    assert_eq!(changed(&by_mode, &made), NOTHING);
 }
 
 #[test]
