@@ -12,26 +12,26 @@ fn an_engine_that_is_not_there_is_named_with_the_way_to_start_it() {
     let bowline = Program::without_engine();
     for verb in [&["ps"][..], &["logs", "-f"], &["exec", "web", "true"]] {
         let arguments = [&["-p", "shop"], verb].concat();
-        insta::allow_duplicates!(insta::assert_snapshot!(bowline.run(&arguments), @r#"
+        insta::allow_duplicates!(insta::assert_snapshot!(bowline.run(&arguments), @"
         [exit 4]
         --- stderr
         error: no answer from the engine at `unix:///nowhere/engine.sock` to GET /version: there is no such socket
         hint: start the engine: `sudo systemctl start docker`, or `sudo service docker start` where there is no systemd
         hint: the place is what `DOCKER_HOST` says; unset it to use the default
-        "#));
+        "));
     }
 }
 
 #[test]
 fn other_kinds_of_endpoint_are_refused_by_name() {
     let bowline = Program::on("ssh://me:hunter2@far.example");
-    insta::assert_snapshot!(bowline.run(&["-p", "shop", "ps"]), @r#"
+    insta::assert_snapshot!(bowline.run(&["-p", "shop", "ps"]), @"
     [exit 4]
     --- stderr
     error: DOCKER_HOST is `ssh://me:••••@far.example`: engines over ssh are not supported yet, only unix sockets
     hint: run this on the engine's own host, or unset DOCKER_HOST to use `/var/run/docker.sock`
     hint: an SSH tunnel of the engine's socket works: `ssh -L /tmp/engine.sock:/var/run/docker.sock HOST`
-    "#);
+    ");
 }
 
 #[test]
@@ -42,10 +42,10 @@ fn a_context_that_is_not_there_is_named() {
     assert_eq!(output.status.code(), Some(4));
     let said = String::from_utf8(output.stderr).unwrap();
     let said = said.replace(&bowline.folder().display().to_string(), "$FOLDER");
-    insta::assert_snapshot!(said, @r#"
+    insta::assert_snapshot!(said, @"
     error: there is no Docker context `far` in `$FOLDER/.docker`
     hint: `docker context ls` lists those there are
-    "#);
+    ");
 }
 
 /// An engine that only says which versions of the API it speaks.
@@ -73,21 +73,21 @@ fn an_engine_that_is_too_old_is_refused() {
     assert_eq!(output.status.code(), Some(4));
     let said = String::from_utf8(output.stderr).unwrap();
     let said = said.replace(&bowline.folder().display().to_string(), "$FOLDER");
-    insta::assert_snapshot!(said, @r#"
+    insta::assert_snapshot!(said, @"
     error: the engine at `unix://$FOLDER/old.sock` speaks API 1.40 at most, 1.41 is needed (Docker 20.10 or newer)
     hint: update the engine
-    "#);
+    ");
 }
 
 #[test]
 fn without_a_file_the_project_has_to_be_named() {
     let bowline = Program::without_engine();
-    insta::assert_snapshot!(bowline.run(&["ps"]), @r#"
+    insta::assert_snapshot!(bowline.run(&["ps"]), @"
     [exit 3]
     --- stderr
     error: no Compose file in `$FOLDER` or in any folder above it
     hint: name one with `-f`, or go to the folder of the project
-    "#);
+    ");
     let mut command = bowline.command(&["ps"]);
     let output = command
         .env("COMPOSE_PROJECT_NAME", "shop")
@@ -100,48 +100,48 @@ fn without_a_file_the_project_has_to_be_named() {
 fn wrong_values_of_options_name_the_right_ones() {
     let bowline = Program::without_engine();
     let said = |arguments: &[&str]| bowline.run(&[&["-p", "shop"], arguments].concat());
-    insta::assert_snapshot!(said(&["ps", "--format", "table {{.Name}}"]), @r#"
+    insta::assert_snapshot!(said(&["ps", "--format", "table {{.Name}}"]), @"
     [exit 64]
     --- stderr
     error: `--format` takes no templates
     hint: `--format json` has the same fields: `bowline ps --format json | jq -r .Name`
-    "#);
-    insta::assert_snapshot!(said(&["ps", "--format", "yaml"]), @r#"
+    ");
+    insta::assert_snapshot!(said(&["ps", "--format", "yaml"]), @"
     [exit 64]
     --- stderr
     error: `--format` is `yaml`
     hint: it can be `table` or `json`
-    "#);
-    insta::assert_snapshot!(said(&["ps", "--status", "up"]), @r#"
+    ");
+    insta::assert_snapshot!(said(&["ps", "--status", "up"]), @"
     [exit 64]
     --- stderr
     error: `up` is no state of a container
     hint: the states are `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`
-    "#);
-    insta::assert_snapshot!(said(&["ps", "--filter", "name=x"]), @r#"
+    ");
+    insta::assert_snapshot!(said(&["ps", "--filter", "name=x"]), @"
     [exit 64]
     --- stderr
     error: `--filter` is `name=x`
     hint: it can be `status=STATE`, for example `status=running`
-    "#);
-    insta::assert_snapshot!(said(&["logs", "--since", "tomorrow"]), @r#"
+    ");
+    insta::assert_snapshot!(said(&["logs", "--since", "tomorrow"]), @"
     [exit 64]
     --- stderr
     error: `--since` is `tomorrow`, which is no time
     hint: write `2026-11-21T06:55:00Z`, `2026-11-21`, or `42m` for 42 minutes ago
-    "#);
-    insta::assert_snapshot!(said(&["logs", "--tail", "few"]), @r#"
+    ");
+    insta::assert_snapshot!(said(&["logs", "--tail", "few"]), @"
     [exit 64]
     --- stderr
     error: `--tail` is `few`
     hint: it can be a number of lines, or `all`
-    "#);
-    insta::assert_snapshot!(said(&["logs", "--index", "1"]), @r#"
+    ");
+    insta::assert_snapshot!(said(&["logs", "--index", "1"]), @"
     [exit 64]
     --- stderr
     error: `--index` needs exactly one service
-    "#);
-    insta::assert_snapshot!(said(&["exec", "web"]), @r#"
+    ");
+    insta::assert_snapshot!(said(&["exec", "web"]), @"
     [exit 64]
     --- stderr
     error: 2 values required by '<SERVICE> <COMMAND>...'; only 1 was provided
@@ -149,7 +149,7 @@ fn wrong_values_of_options_name_the_right_ones() {
     Usage: bowline exec [OPTIONS] <SERVICE> <COMMAND>...
 
     For more information, try '--help'.
-    "#);
+    ");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn behind_logs_the_letter_f_is_to_follow_and_before_it_a_file() {
 
 #[test]
 fn help_of_ps() {
-    insta::assert_snapshot!(own_options("ps"), @r#"
+    insta::assert_snapshot!(own_options("ps"), @"
     [exit 0]
     --- stdout
     List containers
@@ -193,12 +193,12 @@ fn help_of_ps() {
                                 [possible values: true, false]
           --no-trunc            Do not cut long ids, commands and names of mounts
       -h, --help                Print help (see more with '--help')
-    "#);
+    ");
 }
 
 #[test]
 fn help_of_logs() {
-    insta::assert_snapshot!(own_options("logs"), @r#"
+    insta::assert_snapshot!(own_options("logs"), @"
     [exit 0]
     --- stdout
     Print what containers wrote
@@ -218,12 +218,12 @@ fn help_of_logs() {
           --no-log-prefix  Print lines without the name of the container
           --index <N>      Number of the container, where one service has several
       -h, --help           Print help (see more with '--help')
-    "#);
+    ");
 }
 
 #[test]
 fn help_of_exec() {
-    insta::assert_snapshot!(own_options("exec"), @r#"
+    insta::assert_snapshot!(own_options("exec"), @"
     [exit 0]
     --- stdout
     Run a command in a container that runs
@@ -244,7 +244,7 @@ fn help_of_exec() {
       -w, --workdir <DIR>  Run it in this folder of the container
           --privileged     Give it all rights
       -h, --help           Print help (see more with '--help')
-    "#);
+    ");
 }
 
 /// The help of a verb without the options that all of them have.
