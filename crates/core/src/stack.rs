@@ -580,7 +580,7 @@ async fn forward(
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let user = async {
         loop {

@@ -21,7 +21,7 @@ const GRACE_SECS: u64 = 10;
 
 /// How often a container is looked for whose name is taken and that cannot be inspected yet, and how long.
 const MAKING_POLL: Duration = Duration::from_millis(50);
-const MAKING_LIMIT: Duration = Duration::from_secs(60);
+const MAKING_LIMIT: Duration = Duration::from_mins(1);
 
 /// What an action did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub(super) struct Actor<'a> {
 
 impl Actor<'_> {
     /// Does what was written down, and nothing else. Waiting is not done here.
+    #[expect(clippy::too_many_lines, reason = "one short arm for each action")]
     pub(super) async fn act(&self, token: &StepToken) -> Result<Acted, ExecuteError> {
         match token.action() {
             Action::PullImage {

@@ -115,8 +115,8 @@ fn stops<'a>(
                 container: reference(container),
                 grace_secs,
             };
-            let step = draft.step(stop, Cause::Requested, Some(name), &after);
-            stopped.entry(name).or_default().push(step);
+            let id = draft.step(stop, Cause::Requested, Some(name), &after);
+            stopped.entry(name).or_default().push(id);
         }
         // What does not run any more does not hold up what it depends on, but what depends on it still does.
         stopped.entry(name).or_insert(after);
@@ -134,21 +134,27 @@ pub(super) fn stop(draft: &mut Draft<'_>, names: &[String], grace_secs: Option<i
 /// unless they are named.
 pub(super) fn start(draft: &mut Draft<'_>, names: &[String]) {
     let services = selected(draft, names);
-    starts(draft, &services, &BTreeMap::new(), Cause::NotRunning, names);
+    starts(
+        draft,
+        &services,
+        &BTreeMap::new(),
+        &Cause::NotRunning,
+        names,
+    );
 }
 
 /// Plans `restart`.
 pub(super) fn restart(draft: &mut Draft<'_>, names: &[String], grace_secs: Option<i64>) {
     let services = selected(draft, names);
     let stopped = stops(draft, &services, grace_secs);
-    starts(draft, &services, &stopped, Cause::Requested, names);
+    starts(draft, &services, &stopped, &Cause::Requested, names);
 }
 
 fn starts<'a>(
     draft: &mut Draft<'a>,
     services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>,
     stopped: &BTreeMap<&'a str, Vec<StepId>>,
-    cause: Cause,
+    cause: &Cause,
     names: &[String],
 ) {
     let mut order = dependents_first(services);

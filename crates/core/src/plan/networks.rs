@@ -40,7 +40,7 @@ pub(super) fn prepare(draft: &mut Draft<'_>, wanted: &Wanted) -> Prepared {
         let there = best(&observed.networks, name, key, &wanted.project);
         match there {
             None if network.external => {
-                draft.fail(PlanError::NoExternalNetwork { name: name.clone() })
+                draft.fail(PlanError::NoExternalNetwork { name: name.clone() });
             }
             None => {
                 let step = draft.step(
@@ -99,13 +99,8 @@ fn remake(
     let mut detached = Vec::new();
     let mut attached: Vec<(ContainerRef, EndpointSpec, bool)> = Vec::new();
     for container in &observed.containers {
-        let Some(endpoint) = container
-            .spec
-            .network
-            .endpoints
-            .iter()
-            .find(|endpoint| endpoint.network == wanted.name)
-        else {
+        let mut endpoints = container.spec.network.endpoints.iter();
+        let Some(endpoint) = endpoints.find(|endpoint| endpoint.network == wanted.name) else {
             continue;
         };
         let mut after = Vec::new();

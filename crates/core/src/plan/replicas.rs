@@ -65,7 +65,6 @@ pub(super) fn assign<'a>(
         .filter(|container| container.service() == Some(name) && !container.is_one_off())
         .collect();
     let mut by_number: BTreeMap<u32, Vec<Current<'a>>> = BTreeMap::new();
-    let mut extra = Vec::new();
     for container in there {
         let (_, spec) = instance_of(wanted, service, container.number(), observed);
         let comparison = compare_with(service, &spec, container, observed, memory);
@@ -77,36 +76,7 @@ pub(super) fn assign<'a>(
                 comparison,
             });
     }
-    let mut chosen: Vec<(u32, Current<'a>)> = Vec::new();
-    for (number, mut candidates) in by_number {
-        let wanted_name = container_name(service, number);
-        candidates.sort_by_key(|current| {
-            let container = current.container;
-            let usable = !matches!(
-                container.state.status,
-                ContainerStatus::Dead | ContainerStatus::Removing
-            );
-            (
-                !usable,
-                !current.comparison.is_same(),
-                container.name != wanted_name,
-                !container.state.is_running(),
-                std::cmp::Reverse(container.created),
-            )
-        });
-        let mut candidates = candidates.into_iter();
-        if let Some(best) = candidates.next() {
-            if matches!(
-                best.container.state.status,
-                ContainerStatus::Dead | ContainerStatus::Removing
-            ) {
-                extra.push(best.container);
-            } else {
-                chosen.push((number, best));
-            }
-        }
-        extra.extend(candidates.map(|current| current.container));
-    }
+    let (mut chosen, mut extra) = best_of(service, by_number);
     // Those that are as wanted stay before those that would have to be made again.
     chosen.sort_by_key(|(number, current)| (!current.comparison.is_same(), *number));
     let keep = (service.replicas as usize).min(chosen.len());
@@ -129,6 +99,43 @@ pub(super) fn assign<'a>(
     }
     replicas.sort_by_key(|replica| replica.number);
     (replicas, extra)
+}
+
+/// Containers that stand for a replica, by number, and those that are too many.
+type Chosen<'a> = (Vec<(u32, Current<'a>)>, Vec<&'a ObservedContainer>);
+
+/// Of the containers that have the same number, the one that is most as it should be.
+fn best_of<'a>(service: &WantedService, by_number: BTreeMap<u32, Vec<Current<'a>>>) -> Chosen<'a> {
+    let is_gone = |container: &ObservedContainer| {
+        matches!(
+            container.state.status,
+            ContainerStatus::Dead | ContainerStatus::Removing
+        )
+    };
+    let (mut chosen, mut extra) = (Vec::new(), Vec::new());
+    for (number, mut candidates) in by_number {
+        let wanted_name = container_name(service, number);
+        candidates.sort_by_key(|current| {
+            let container = current.container;
+            (
+                is_gone(container),
+                !current.comparison.is_same(),
+                container.name != wanted_name,
+                !container.state.is_running(),
+                std::cmp::Reverse(container.created),
+            )
+        });
+        let mut candidates = candidates.into_iter();
+        if let Some(best) = candidates.next() {
+            if is_gone(best.container) {
+                extra.push(best.container);
+            } else {
+                chosen.push((number, best));
+            }
+        }
+        extra.extend(candidates.map(|current| current.container));
+    }
+    (chosen, extra)
 }
 
 fn replica<'a>(

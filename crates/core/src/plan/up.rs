@@ -98,7 +98,7 @@ fn volumes(draft: &mut Draft<'_>, wanted: &Wanted) {
             .find(|there| there.spec.name == *name);
         match there {
             None if volume.external => {
-                draft.fail(PlanError::NoExternalVolume { name: name.clone() })
+                draft.fail(PlanError::NoExternalVolume { name: name.clone() });
             }
             None => {
                 draft.step(
@@ -433,21 +433,7 @@ impl<'a> Up<'a> {
                 &after,
             ));
         }
-        if let OnContentChange::Signal(signal) = &subject.service.on_content_change
-            && !current.comparison.contents.is_empty()
-            && observed.state.is_running()
-        {
-            let action = Action::SignalContainer {
-                container: container.clone(),
-                signal: signal.clone(),
-            };
-            draft.step(
-                action,
-                Cause::Changed(current.comparison.contents.clone()),
-                Some(subject.name),
-                &subject.before,
-            );
-        }
+        tell_of_contents(draft, subject, current, &container);
         if let Some(cause) = self.restarted_dependency(subject.service) {
             if is_up(observed) {
                 let stop = Action::StopContainer {
@@ -504,6 +490,27 @@ impl<'a> Up<'a> {
                 draft.until(running, condition, Cause::Started, name);
             }
         }
+    }
+}
+
+/// Plans a signal for a container that reads again what has changed, where its service says so.
+fn tell_of_contents(
+    draft: &mut Draft<'_>,
+    subject: &Subject<'_>,
+    current: &Current<'_>,
+    container: &ContainerRef,
+) {
+    let contents = &current.comparison.contents;
+    if let OnContentChange::Signal(signal) = &subject.service.on_content_change
+        && !contents.is_empty()
+        && current.container.state.is_running()
+    {
+        let action = Action::SignalContainer {
+            container: container.clone(),
+            signal: signal.clone(),
+        };
+        let cause = Cause::Changed(contents.clone());
+        draft.step(action, cause, Some(subject.name), &subject.before);
     }
 }
 

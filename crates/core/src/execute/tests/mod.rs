@@ -180,6 +180,7 @@ fn service(name: &str, image: &str) -> WantedService {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one value, written out")]
 pub(crate) fn shop() -> Wanted {
     let labels = |key: &str| {
         [
