@@ -91,7 +91,13 @@ fn drift(then: &ObservedContainer, now: &ObservedContainer) -> Vec<Change> {
     let stable = |container: &ObservedContainer| {
         let mut facets = Facets::observed(container);
         // What an engine fills in once a container runs, and takes away when it ends.
-        facets.retain(|field, value| !is_of_a_run(field) && !is_reference(field, value));
+        let mode = container.spec.network.mode.as_deref().unwrap_or_default();
+        // With a network that is not its own a container gets the name of whose it is, when it starts.
+        let is_named_by_start = mode == "host" || mode.starts_with("container:");
+        facets.retain(|field, value| {
+            let is_name = matches!(field, "hostname" | "domainname");
+            !(is_of_a_run(field) || is_reference(field, value) || is_name && is_named_by_start)
+        });
         for network in container.endpoints.keys() {
             facets.attach(network);
         }

@@ -170,7 +170,7 @@ fn the_network_of_another_container_is_a_mode_and_no_network() {
 }
 
 #[test]
-fn another_container_by_id_or_by_name_has_not_drifted() {
+fn another_container_by_id_or_by_name_has_not_drifted_and_gives_its_own_name() {
     let spec = |whose: &str| {
         let mut spec = ContainerSpec::default();
         for mode in [
@@ -202,6 +202,9 @@ fn another_container_by_id_or_by_name_has_not_drifted() {
         fields.collect::<Vec<_>>()
     };
     assert_eq!(drifted(&wanted), NOTHING);
+    let mut started = wanted.clone();
+    started.hostname = Some("far".into());
+    assert_eq!(drifted(&started), NOTHING);
     assert_eq!(
         drifted(&spec("host")),
         [
