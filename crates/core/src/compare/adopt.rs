@@ -242,7 +242,8 @@ fn attach_all(
     }
     if wanted.network.endpoints.is_empty() {
         match wanted.network.mode.as_deref() {
-            Some(mode) if is_of_container(mode) => {}
+            // Its start gives it the names of the other one, and an engine refuses names of its own.
+            Some(mode) if is_of_container(mode) => is.retain(|field, _| field != "domainname"),
             mode if is_bridge(mode) => should.attach("bridge"),
             mode => should.attach(mode.unwrap_or_default()),
         }

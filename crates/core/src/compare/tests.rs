@@ -153,6 +153,10 @@ fn the_network_of_another_container_is_a_mode_and_no_network() {
     };
     let wanted = mode("container:far");
     assert_eq!(changed(&wanted, &plain(&wanted)), NOTHING);
+    let mut started = wanted.clone();
+    started.hostname = Some("far".into());
+    started.domainname = Some("example.com".into());
+    assert_eq!(changed(&wanted, &plain(&started)), NOTHING);
     assert_eq!(
         changed(&mode("container:other"), &plain(&wanted)),
         ["network.mode"]
