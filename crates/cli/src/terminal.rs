@@ -1,5 +1,6 @@
 //! Where output goes and how it looks.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
 use bowline_ops::{ExitCode, Failure};
@@ -61,11 +62,13 @@ impl Terminal {
     }
 
     /// Writes data to standard output. A reader that has gone away is not a failure of ours.
+    #[expect(clippy::unused_self, reason = "who writes has a terminal")]
     pub(crate) fn data(&self, text: &str) {
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
 
     /// Writes text about what happens to standard error.
+    #[expect(clippy::unused_self, reason = "who writes has a terminal")]
     pub(crate) fn note(&self, text: &str) {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
@@ -77,7 +80,7 @@ impl Terminal {
             other => {
                 let mut text = format!("{}: {other}\n", self.paint("1;31", "error"));
                 for hint in other.hints() {
-                    text += &format!("{}: {hint}\n", self.paint("1;36", "hint"));
+                    let _ = writeln!(text, "{}: {hint}", self.paint("1;36", "hint"));
                 }
                 text
             }

@@ -116,16 +116,14 @@ impl Failure {
     /// The exit code of this failure.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Load(_) => ExitCode::InvalidConfiguration,
+            Self::Load(_) | Self::Unfit(_) => ExitCode::InvalidConfiguration,
             Self::EngineEndpoint(_) | Self::EngineConnect { .. } => ExitCode::EngineUnreachable,
             Self::Engine(error) if error.is_unreachable() => ExitCode::EngineUnreachable,
-            Self::Engine(_) | Self::State { .. } => ExitCode::Failed,
             Self::Locked { .. } => ExitCode::Locked,
-            Self::Unfit(_) => ExitCode::InvalidConfiguration,
             Self::NoPlan(errors) if errors.iter().any(PlanError::protects_data) => {
                 ExitCode::DataProtected
             }
-            Self::NoPlan(_) => ExitCode::Failed,
+            Self::NoPlan(_) | Self::Engine(_) | Self::State { .. } => ExitCode::Failed,
             Self::DataAtStake { .. } | Self::Declined => ExitCode::DataProtected,
             Self::Usage { .. } => ExitCode::Usage,
         }
@@ -134,14 +132,13 @@ impl Failure {
     /// What to do next, a sentence each.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            // A load error carries its hints beside the mistakes that they belong to.
-            Self::Load(_) => Vec::new(),
+            // These carry their hints beside the mistakes that they belong to, or need none.
+            Self::Load(_) | Self::Unfit(_) | Self::Declined => Vec::new(),
             Self::EngineEndpoint(error) => error.hints(),
             Self::EngineConnect { hints, .. }
             | Self::Locked { hints, .. }
             | Self::State { hints, .. } => hints.clone(),
             Self::Engine(error) => error.hints(),
-            Self::Unfit(_) => Vec::new(),
             Self::NoPlan(errors) => errors.iter().flat_map(PlanError::hints).collect(),
             Self::DataAtStake { volumes, .. } => vec![
                 format!(
@@ -150,7 +147,6 @@ impl Failure {
                 ),
                 "to keep them: `bowline down`".to_owned(),
             ],
-            Self::Declined => Vec::new(),
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
         }
     }

@@ -17,8 +17,8 @@ const LAST_LINES: u64 = 10;
 pub struct Problem {
     /// The service, if it is one's.
     pub service: Option<String>,
-    /// The container, if it is about one.
-    pub container: Option<String>,
+    /// The containers that it is about: of replicas that fail alike, the first is shown.
+    pub containers: Vec<String>,
     /// What was to be done or waited for.
     pub wanted: String,
     /// Why it did not come.
@@ -39,7 +39,7 @@ pub struct Problem {
 
 /// Gathers everything about the steps that failed. What cannot be read is left out.
 pub(crate) async fn problems(engine: &dyn Engine, reached: &Reached) -> Vec<Problem> {
-    let mut found = Vec::new();
+    let mut found: Vec<Problem> = Vec::new();
     for (id, error) in &reached.report.failed {
         let Some(step) = reached.plan.steps.iter().find(|step| step.id == *id) else {
             continue;
@@ -48,7 +48,12 @@ pub(crate) async fn problems(engine: &dyn Engine, reached: &Reached) -> Vec<Prob
         if *error == StepError::Halted && !out_of_time {
             continue;
         }
-        found.push(problem(engine, reached, step, error).await);
+        let new = problem(engine, reached, step, error).await;
+        // Replicas fail alike; one paragraph speaks for all of them.
+        match found.iter_mut().find(|other| other.is_like(&new)) {
+            Some(other) => other.containers.extend(new.containers),
+            None => found.push(new),
+        }
     }
     found
 }
@@ -69,7 +74,12 @@ async fn problem(
     };
     let mut problem = Problem {
         service: step.service.clone(),
-        container: step.action.container().map(ToString::to_string),
+        containers: step
+            .action
+            .container()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         wanted: wanted(&step.action),
         reason: error.to_string(),
         probe: None,
@@ -102,12 +112,21 @@ async fn problem(
 }
 
 impl Problem {
-    /// The container and what was waited for, as one phrase.
+    /// The containers and what was waited for, as one phrase.
     pub fn subject(&self) -> String {
-        match &self.container {
-            Some(container) => format!("container {container} {}", self.wanted),
-            None => self.wanted.clone(),
+        match &*self.containers {
+            [] => self.wanted.clone(),
+            [one] => format!("container {one} {}", self.wanted),
+            [all @ .., last] => format!("containers {} and {last} {}", all.join(", "), self.wanted),
         }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.is_gate
+            && other.is_gate
+            && self.service == other.service
+            && self.reason == other.reason
+            && self.probe == other.probe
     }
 }
 
@@ -167,20 +186,23 @@ fn printable(text: &str) -> String {
 
 fn state(container: &ObservedContainer) -> String {
     let state = &container.state;
-    let mut text = state.status.to_string();
-    match state.end() {
-        Some(ContainerEnd::Exited { code }) => text += &format!(" with code {code}"),
-        Some(ContainerEnd::Signalled { signal }) => text += &format!(" by signal {signal}"),
-        Some(ContainerEnd::OutOfMemory { .. }) => text += ", killed because its memory was used up",
-        Some(ContainerEnd::FailedToStart { error, .. }) => {
-            text += &format!(", could not be started: {error}")
+    let end = match state.end() {
+        Some(ContainerEnd::Exited { code }) => format!(" with code {code}"),
+        Some(ContainerEnd::Signalled { signal }) => format!(" by signal {signal}"),
+        Some(ContainerEnd::OutOfMemory { .. }) => {
+            ", killed because its memory was used up".to_owned()
         }
-        None => {}
-    }
-    if container.restart_count > 0 {
-        text += &format!(", restarted {} times", container.restart_count);
-    }
-    text
+        Some(ContainerEnd::FailedToStart { error, .. }) => {
+            format!(", could not be started: {error}")
+        }
+        None => String::new(),
+    };
+    let restarts = match container.restart_count {
+        0 => String::new(),
+        1 => ", restarted once".to_owned(),
+        count => format!(", restarted {count} times"),
+    };
+    format!("{}{end}{restarts}", state.status)
 }
 
 /// The services of which nothing was started because of this step.
@@ -206,7 +228,7 @@ fn gate_hints(step: &Step, reason: &NotReady) -> Vec<String> {
     let mut hints = Vec::new();
     match reason {
         NotReady::Unhealthy { .. } | NotReady::TimedOut { .. } => {
-            hints.push(format!("read what it says: `bowline logs {service}`"))
+            hints.push(format!("read what it says: `bowline logs {service}`"));
         }
         NotReady::Ended {
             end: ContainerEnd::OutOfMemory { .. },

@@ -77,37 +77,37 @@ impl Call<'_> {
             Verb::Up(args) => {
                 let request = args.wanted.request(stack, self.parallel)?;
                 let halt = listen(self.terminal, args.wait_timeout)?;
-                self.show(up(at, &request, steps, halt).await?, "up")
+                Ok(self.show(up(at, &request, steps, halt).await?, "up"))
             }
             Verb::Plan(args) => self.plan(args).await,
             Verb::Down(args) => self.down(args).await,
             Verb::Start(args) => {
                 let (request, halt) = (args.request(stack), listen(self.terminal, None)?);
-                self.show(turn(at, &request, Turn::Start, steps, halt).await?, "start")
+                Ok(self.show(turn(at, &request, Turn::Start, steps, halt).await?, "start"))
             }
             Verb::Stop(args) => {
                 let (request, halt) = (args.request(stack), listen(self.terminal, None)?);
-                self.show(turn(at, &request, Turn::Stop, steps, halt).await?, "stop")
+                Ok(self.show(turn(at, &request, Turn::Stop, steps, halt).await?, "stop"))
             }
             Verb::Restart(args) => {
                 let (request, halt) = (args.request(stack), listen(self.terminal, None)?);
-                self.show(
+                Ok(self.show(
                     turn(at, &request, Turn::Restart, steps, halt).await?,
                     "restart",
-                )
+                ))
             }
             Verb::Rerun(args) => {
                 let halt = listen(self.terminal, None)?;
-                self.show(rerun(at, &stack, &args.jobs, steps, halt).await?, "rerun")
+                Ok(self.show(rerun(at, &stack, &args.jobs, steps, halt).await?, "rerun"))
             }
             Verb::Undo(args) => {
                 let operation = args.operation.clone().map(OperationId);
                 let halt = listen(self.terminal, None)?;
-                self.show(undo(at, &stack, operation, steps, halt).await?, "undo")
+                Ok(self.show(undo(at, &stack, operation, steps, halt).await?, "undo"))
             }
             Verb::Resume => {
                 let halt = listen(self.terminal, None)?;
-                self.show(resume(at, &stack, steps, halt).await?, "resume")
+                Ok(self.show(resume(at, &stack, steps, halt).await?, "resume"))
             }
             Verb::History(args) => self.history(args).await,
             _ => Ok(0),
@@ -141,7 +141,7 @@ impl Call<'_> {
         let request = args.request(self.stack.clone(), volumes, self.parallel);
         let halt = listen(self.terminal, None)?;
         let done = down(&self.surroundings, &request, &self.steps, halt).await?;
-        self.show(done, "down")
+        Ok(self.show(done, "down"))
     }
 
     async fn history(&self, args: &HistoryArgs) -> Result<u8, Failure> {
@@ -154,7 +154,7 @@ impl Call<'_> {
     }
 
     /// Shows what became of an operation, and returns the exit code that says it.
-    fn show(&self, answer: Answer<OperationDone>, verb: &str) -> Result<u8, Failure> {
+    fn show(&self, answer: Answer<OperationDone>, verb: &str) -> u8 {
         let Answer { value, warnings } = answer;
         let terminal = self.terminal;
         terminal.note(&warnings);
@@ -166,7 +166,7 @@ impl Call<'_> {
         if value.halted.is_some() {
             terminal.note(&show::halted(&value, terminal));
         }
-        Ok(value.exit_code() as u8)
+        value.exit_code() as u8
     }
 }
 
@@ -182,6 +182,10 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
 ///
 /// The first Ctrl-C lets what is under way come to its end and begins nothing new; the second ends the process,
 /// which loses nothing either: the journal knows what was begun.
+#[expect(
+    clippy::exit,
+    reason = "a second Ctrl-C means at once, whatever still runs"
+)]
 fn listen(
     terminal: &Terminal,
     seconds: Option<u64>,
