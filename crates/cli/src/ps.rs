@@ -172,7 +172,12 @@ fn state(word: &str) -> Result<ContainerStatus, Failure> {
 }
 
 fn lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
-    lines.into_iter().map(|line| format!("{line}\n")).collect()
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 // ---- the table
@@ -209,11 +214,12 @@ fn columns<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; 
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();
     for row in &rows {
-        let cells = row.iter().zip(&widths);
-        let line: String = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        text += line.trim_end();
+        let begin = text.len();
+        for (cell, width) in row.iter().zip(&widths) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{cell:<width$}");
+        }
+        text.truncate(begin + text[begin..].trim_end().len());
         text.push('\n');
     }
     text
@@ -221,14 +227,14 @@ fn columns<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; 
 
 /// Says what the default listing leaves out; silence would look like health.
 fn render_left_out(left_out: &[PsContainer]) -> String {
-    let named = |one: &PsContainer| format!("`{}` ({})", one.name, one.status);
-    let names: Vec<String> = left_out.iter().take(3).map(named).collect();
+    let words = |one: &PsContainer| format!("`{}` ({})", one.name, one.status);
+    let first: Vec<String> = left_out.iter().take(3).map(words).collect();
     let more = match left_out.len() {
         0 => return String::new(),
         1..=3 => String::new(),
         count => format!(" and {} more", count - 3),
     };
-    format!("not shown without `-a`: {}{more}\n", names.join(", "))
+    format!("not shown without `-a`: {}{more}\n", first.join(", "))
 }
 
 // ---- Compose's JSON

@@ -5,8 +5,7 @@
 
 use bowline_engine::Engine;
 use bowline_model::{
-    ContainerStatus, ContainerSummary, HealthStatus, Labels, ObservedContainer, PortKey,
-    RestartSpec, label,
+    ContainerStatus, ContainerSummary, HealthStatus, Labels, ObservedContainer, PortKey, label,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -282,11 +281,10 @@ fn command(container: &ObservedContainer) -> String {
     let mut words = parts.into_iter().flatten().flat_map(|argv| argv.iter());
     let mut line = words.next().cloned().unwrap_or_default();
     for word in words {
-        line += &if word.contains(' ') {
-            format!(" '{word}'")
-        } else {
-            format!(" {word}")
-        };
+        let quote = if word.contains(' ') { "'" } else { "" };
+        for part in [" ", quote, word, quote] {
+            line.push_str(part);
+        }
     }
     line
 }
@@ -350,7 +348,7 @@ mod tests {
 
     use bowline_engine::fake::{FakeEngine, Run};
     use bowline_engine::{CallEffect, Tap};
-    use bowline_model::{HealthTest, HealthcheckSpec, HostPort, PortSpec, Protocol};
+    use bowline_model::{HealthTest, HealthcheckSpec, HostPort, PortSpec, Protocol, RestartSpec};
 
     use super::*;
     use crate::stage::{self, by_name, started, started_with};
@@ -426,11 +424,11 @@ mod tests {
             ..PsRequest::default()
         };
         assert_eq!(names(&exited).await, ["api", "broken", "migrate"]);
-        let named = PsRequest {
+        let of_two = PsRequest {
             services: vec!["api".into(), "web".into()],
             ..PsRequest::default()
         };
-        assert_eq!(names(&named).await, ["web"]);
+        assert_eq!(names(&of_two).await, ["web"]);
     }
 
     #[tokio::test(start_paused = true)]

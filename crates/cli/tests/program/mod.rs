@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "a test of the binary starts it and writes its files"
+    clippy::unwrap_used,
+    reason = "a test of the binary starts it, writes its files, and ends where that fails"
 )]
 
 use std::fs;
@@ -84,7 +85,10 @@ impl Program {
         };
         for (name, bytes) in [("stdout", stdout), ("stderr", stderr)] {
             if !bytes.is_empty() {
-                text += &format!("--- {name}\n{}", String::from_utf8_lossy(&bytes));
+                text += "--- ";
+                text += name;
+                text += "\n";
+                text += &String::from_utf8_lossy(&bytes);
             }
         }
         text.replace(&self.folder.path().display().to_string(), "$FOLDER")

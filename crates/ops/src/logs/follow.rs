@@ -53,6 +53,8 @@ pub(super) struct Follower {
     /// Counts the starts of each container that has a reader.
     starts: BTreeMap<ContainerId, watch::Sender<u64>>,
     readers: JoinSet<()>,
+    waiting: Waiting,
+    quiet_at: Option<Instant>,
 }
 
 /// Whether there is anything to follow.
@@ -100,7 +102,7 @@ impl Follower {
     pub(super) fn new(
         engine: Arc<dyn Engine>,
         selection: Selection,
-        options: LogOptions,
+        options: &LogOptions,
         now: Option<Timestamp>,
         to: mpsc::Sender<Event>,
     ) -> Self {
@@ -110,12 +112,14 @@ impl Follower {
             options: LogOptions {
                 follow: true,
                 tail: None,
-                ..options
+                ..options.clone()
             },
             now,
             to,
             starts: BTreeMap::new(),
             readers: JoinSet::new(),
+            waiting: Waiting::default(),
+            quiet_at: None,
         }
     }
 
@@ -129,6 +133,7 @@ impl Follower {
         if alive == Alive::Nothing {
             return;
         }
+        self.look_again_where(alive == Alive::MayStart);
         let (sender, mut read) = mpsc::channel(READ_AHEAD);
         let from_now = LogOptions {
             since: self.options.since.max(self.now),
@@ -138,58 +143,70 @@ impl Follower {
             self.attach(source, from_now.clone(), &sender);
         }
         let end = self.end();
-        let mut waiting = Waiting::default();
-        let mut quiet_at = (alive == Alive::MayStart).then(|| Instant::now() + QUIET);
+        let to = self.to.clone();
         loop {
-            let to = self.to.clone();
             let wake = tokio::select! {
                 event = events.next() => Wake::Engine(event),
                 Some(event) = read.recv() => Wake::Read(event),
-                () = until(waiting.ripe_at()) => Wake::Ripe,
-                () = until(quiet_at) => Wake::Quiet,
+                () = until(self.waiting.ripe_at()) => Wake::Ripe,
+                () = until(self.quiet_at) => Wake::Quiet,
                 () = until(end) => Wake::Over,
                 () = to.closed() => Wake::Over,
             };
-            let go_on = match wake {
-                Wake::Engine(Some(Ok(event))) => {
-                    if matches!(event.action, EventAction::Die | EventAction::Destroy) {
-                        quiet_at = Some(Instant::now() + QUIET);
-                    }
-                    self.notice(&event, &sender);
-                    true
-                }
-                Wake::Engine(gone) => {
-                    let error = gone.and_then(Result::err);
-                    self.hand_on(waiting.rest()).await;
-                    self.fail(error.unwrap_or_else(|| self.gone()).into()).await;
-                    false
-                }
-                Wake::Read(Ok(LogEvent::Line(line))) => {
-                    waiting.push(line);
-                    true
-                }
-                Wake::Read(other) => {
-                    let failed = other.is_err();
-                    self.to.send(other).await.is_ok() && !failed
-                }
-                Wake::Ripe => self.hand_on(waiting.ripe()).await,
-                Wake::Quiet => match self.look().await {
-                    Ok(alive) => {
-                        quiet_at = (alive == Alive::MayStart).then(|| Instant::now() + QUIET);
-                        alive != Alive::Nothing
-                    }
-                    Err(error) => {
-                        self.fail(error.into()).await;
-                        false
-                    }
-                },
-                Wake::Over => false,
-            };
-            if !go_on {
+            if !self.go_on(wake, &sender).await {
                 break;
             }
         }
-        self.hand_on(waiting.rest()).await;
+        let rest = self.waiting.rest();
+        self.hand_on(rest).await;
+    }
+
+    /// Does what is to be done, and tells whether there is more to come.
+    async fn go_on(&mut self, wake: Wake, sender: &mpsc::Sender<Event>) -> bool {
+        match wake {
+            Wake::Engine(Some(Ok(event))) => {
+                if matches!(event.action, EventAction::Die | EventAction::Destroy) {
+                    self.look_again_where(true);
+                }
+                self.notice(&event, sender);
+                true
+            }
+            Wake::Engine(gone) => {
+                let error = gone.and_then(Result::err);
+                let rest = self.waiting.rest();
+                self.hand_on(rest).await;
+                self.fail(error.unwrap_or_else(|| self.gone())).await;
+                false
+            }
+            Wake::Read(Ok(LogEvent::Line(line))) => {
+                self.waiting.push(line);
+                true
+            }
+            Wake::Read(other) => {
+                let failed = other.is_err();
+                self.to.send(other).await.is_ok() && !failed
+            }
+            Wake::Ripe => {
+                let ripe = self.waiting.ripe();
+                self.hand_on(ripe).await
+            }
+            Wake::Quiet => match self.look().await {
+                Ok(alive) => {
+                    self.look_again_where(alive == Alive::MayStart);
+                    alive != Alive::Nothing
+                }
+                Err(error) => {
+                    self.fail(error).await;
+                    false
+                }
+            },
+            Wake::Over => false,
+        }
+    }
+
+    /// Looks after a while whether anything runs, or does not look by itself.
+    fn look_again_where(&mut self, needed: bool) {
+        self.quiet_at = needed.then(|| Instant::now() + QUIET);
     }
 
     /// When following ends by itself.
@@ -251,9 +268,9 @@ impl Follower {
         true
     }
 
-    async fn fail(&self, failure: Failure) {
+    async fn fail(&self, error: EngineError) {
         // Where nobody listens any more, nobody is to be told.
-        let _ = self.to.send(Err(failure)).await;
+        let _ = self.to.send(Err(error.into())).await;
     }
 
     fn gone(&self) -> EngineError {

@@ -74,7 +74,7 @@ pub(super) fn by_time(streams: Vec<Stream<LogLine>>) -> Stream<LogLine> {
                 for (index, line) in first.into_iter().enumerate() {
                     match line {
                         Some(Ok(line)) => self.put(index, line),
-                        Some(Err(error)) => return self.fail(error),
+                        Some(Err(error)) => return Some(self.fail(error)),
                         None => {}
                     }
                 }
@@ -83,15 +83,15 @@ pub(super) fn by_time(streams: Vec<Stream<LogLine>>) -> Stream<LogLine> {
             let line = self.heads[index].take()?;
             match self.streams[index].next().await {
                 Some(Ok(next)) => self.put(index, next),
-                Some(Err(error)) => return self.fail(error),
+                Some(Err(error)) => return Some(self.fail(error)),
                 None => {}
             }
             Some(Ok(line))
         }
 
-        fn fail(&mut self, error: EngineError) -> Option<Result<LogLine, EngineError>> {
+        fn fail(&mut self, error: EngineError) -> Result<LogLine, EngineError> {
             self.failed = true;
-            Some(Err(error))
+            Err(error)
         }
     }
     let heads = streams.iter().map(|_| None).collect();

@@ -11,8 +11,8 @@ mod source;
 
 use std::sync::Arc;
 
-use bowline_engine::{Engine, EventFilter, LogOptions};
-use bowline_model::{ContainerSummary, EventAction, ObjectKind, label};
+use bowline_engine::{Engine, EngineError, EventFilter, LogOptions, Stream};
+use bowline_model::{EngineEvent, EventAction, ObjectKind, label};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -135,11 +135,7 @@ async fn open(
     named: &Named,
     request: &LogsRequest,
 ) -> Result<Logs, Failure> {
-    let needs_clock = request.follow
-        || [&request.since, &request.until]
-            .iter()
-            .any(|moment| matches!(moment, Some(Moment::Ago(_))));
-    let now = if needs_clock {
+    let now = if request.needs_clock() {
         Some(engine.now().await?)
     } else {
         None
@@ -152,36 +148,22 @@ async fn open(
         ..LogOptions::default()
     };
     let selection = Selection::new(named, request);
-    let follows = request.follow
-        && options
-            .until
-            .is_none_or(|until| now.is_none_or(|now| until > now));
+    let is_to_come = now.is_none_or(|now| options.until.is_none_or(|until| until > now));
     // Before the listing: a container that starts in between is in one of the two.
-    let events = if follows {
-        let filter = EventFilter {
-            since: now,
-            labels: vec![(label::PROJECT.to_owned(), Some(named.name.clone()))],
-            kinds: vec![ObjectKind::Container],
-            actions: vec![EventAction::Start, EventAction::Die, EventAction::Destroy],
-            ..EventFilter::default()
-        };
-        Some(engine.events(&filter).await?)
+    let events = if request.follow && is_to_come {
+        Some(starts_and_ends(engine.as_ref(), &named.name, now).await?)
     } else {
         None
     };
     let found = containers::of_stack(engine.as_ref(), &named.name).await?;
     check_services(named, &found, &request.services)?;
-    let chosen: Vec<&ContainerSummary> = found
-        .iter()
-        .filter(|one| selection.has(&one.labels))
-        .collect();
-    if let (Some(index), [service], []) = (request.index, &request.services[..], &chosen[..]) {
-        return Err(containers::no_such_number(service, index, &found));
-    }
+    let chosen = found.iter().filter(|one| selection.has(&one.labels));
     let sources: Vec<Source> = chosen
-        .iter()
         .map(|one| Source::new(&one.id, &one.name, &one.labels))
         .collect();
+    if let (Some(index), [service], []) = (request.index, &request.services[..], &sources[..]) {
+        return Err(containers::no_such_number(service, index, &found));
+    }
     let shown = sources.iter().map(|source| LogSource::clone(&source.shown));
     let shown = shown.collect();
     let alive = now.map(|now| Alive::of(&found, &selection, now));
@@ -192,7 +174,7 @@ async fn open(
             return;
         }
         if let (Some(events), Some(alive)) = (events, alive) {
-            let follower = Follower::new(engine, selection, options, now, sender);
+            let follower = Follower::new(engine, selection, &options, now, sender);
             follower.run(sources, events, alive).await;
         }
     };
@@ -200,6 +182,29 @@ async fn open(
         sources: shown,
         events: when_asked(reading, receiver),
     })
+}
+
+/// The engine's word on containers of a stack that start and end, from this time on.
+async fn starts_and_ends(
+    engine: &dyn Engine,
+    stack: &str,
+    since: Option<Timestamp>,
+) -> Result<Stream<EngineEvent>, EngineError> {
+    let filter = EventFilter {
+        since,
+        labels: vec![(label::PROJECT.to_owned(), Some(stack.to_owned()))],
+        kinds: vec![ObjectKind::Container],
+        actions: vec![EventAction::Start, EventAction::Die, EventAction::Destroy],
+        ..EventFilter::default()
+    };
+    engine.events(&filter).await
+}
+
+impl LogsRequest {
+    fn needs_clock(&self) -> bool {
+        let is_span = |moment: &Option<Moment>| matches!(moment, Some(Moment::Ago(_)));
+        self.follow || is_span(&self.since) || is_span(&self.until)
+    }
 }
 
 /// Starts the reading when the first event is asked for.
