@@ -220,9 +220,10 @@ fn again(project: &Project, request: &Request, text: &str) -> Option<Project> {
         Err(error) => {
             for problem in error.problems() {
                 let known = match problem.what {
-                    // An empty `content` is not printed, and then there is none. What aliases and `extends`
-                    // brought is written out now.
+                    // An empty `content` and a port 0 are not printed, and then there is none. What aliases and
+                    // `extends` brought is written out now.
                     Mistake::NoSource { .. }
+                    | Mistake::MissingField { key: "target" }
                     | Mistake::FileTooLarge { .. }
                     | Mistake::TooManyNodes { .. } => true,
                     _ => UNREADABLE.iter().any(|part| problem.path.contains(part)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::context::State;
+use crate::context::UsedVariable;
 use crate::interpolate::{Lookup, TemplateError, substitute};
 
 /// What is wrong with an environment file.
@@ -24,12 +24,12 @@ const SPACE_IN_NAME: &str = "the name of a variable contains a space";
 /// Bytes that variables may add to the values of one file.
 const TEXT_LIMIT: usize = 16 << 20;
 
-/// A variable without a value that a file refers to.
+/// A variable that a file refers to, where it has no value or is secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unset {
+pub(crate) struct Reference {
     /// From 1.
     pub(crate) line: usize,
-    pub(crate) name: String,
+    pub(crate) variable: UsedVariable,
 }
 
 /// Reads an environment file into `out`, over what is there.
@@ -40,12 +40,12 @@ pub(crate) fn parse(
     text: &str,
     out: &mut BTreeMap<String, String>,
     lookup: Lookup<'_>,
-) -> Result<Vec<Unset>, EnvError> {
+) -> Result<Vec<Reference>, EnvError> {
     let mut reader = Reader {
         rest: text.strip_prefix('\u{feff}').unwrap_or(text),
         line: 1,
         grown: 0,
-        unset: Vec::new(),
+        references: Vec::new(),
     };
     while reader.skip_to_statement() {
         let (key, inherited) = reader.key()?;
@@ -61,7 +61,7 @@ pub(crate) fn parse(
         let value = reader.value(out, lookup)?;
         out.insert(key, value);
     }
-    Ok(reader.unset)
+    Ok(reader.references)
 }
 
 /// Reads an environment file in the `raw` format: values are taken as they stand, without quotes, variables
@@ -70,7 +70,7 @@ pub(crate) fn parse_raw(
     text: &str,
     out: &mut BTreeMap<String, String>,
     lookup: Lookup<'_>,
-) -> Result<Vec<Unset>, EnvError> {
+) -> Result<Vec<Reference>, EnvError> {
     for (index, line) in text
         .strip_prefix('\u{feff}')
         .unwrap_or(text)
@@ -106,7 +106,7 @@ struct Reader<'a> {
     line: usize,
     /// Bytes that came out of variables so far.
     grown: usize,
-    unset: Vec<Unset>,
+    references: Vec<Reference>,
 }
 
 /// White space that does not end a line.
@@ -259,12 +259,10 @@ impl Reader<'_> {
             }
             Err(TemplateError::TooLong) => return self.fail(TOO_LONG, None),
         };
-        let unset = substituted.used.into_iter();
-        let unset = unset.filter(|variable| variable.state == State::Unset);
-        self.unset.extend(unset.map(|variable| Unset {
-            line: self.line,
-            name: variable.name,
-        }));
+        let line = self.line;
+        let used = substituted.used.into_iter();
+        self.references
+            .extend(used.map(|variable| Reference { line, variable }));
         self.grown += substituted.grown;
         if self.grown > TEXT_LIMIT {
             return self.fail(TOO_LONG, None);

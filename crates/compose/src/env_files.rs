@@ -2,8 +2,8 @@
 
 use bowline_model::{EnvFile, Pairs, Project};
 
-use crate::context::Context;
-use crate::dotenv::{self, EnvError, Unset};
+use crate::context::{Context, State};
+use crate::dotenv::{self, EnvError, Reference};
 use crate::finish::Environment;
 use crate::interpolate::Lookup;
 use crate::problem::{Caution, Mistake};
@@ -11,7 +11,7 @@ use crate::project::Spans;
 use crate::source::Span;
 
 /// How a file is written.
-type Parse = fn(&str, &mut Environment, Lookup<'_>) -> Result<Vec<Unset>, EnvError>;
+type Parse = fn(&str, &mut Environment, Lookup<'_>) -> Result<Vec<Reference>, EnvError>;
 
 /// Where a file was asked for.
 struct Wanted {
@@ -38,8 +38,15 @@ impl Wanted {
             }
         };
         match parse(&text, out, lookup) {
-            Ok(unset) => {
-                warn(ctx, path, text, unset);
+            Ok(references) => {
+                for Reference { variable, .. } in &references {
+                    let value = lookup(&variable.name)
+                        .or_else(|| out.get(&variable.name).map(String::as_str));
+                    if variable.state == State::Filled {
+                        ctx.keep_secret(value.unwrap_or_default());
+                    }
+                }
+                warn(ctx, path, text, references);
                 Some(())
             }
             Err(error) => {
@@ -58,13 +65,15 @@ impl Wanted {
     }
 }
 
-fn warn(ctx: &mut Context, path: &str, text: String, unset: Vec<Unset>) {
-    if unset.is_empty() {
+fn warn(ctx: &mut Context, path: &str, text: String, mut references: Vec<Reference>) {
+    references.retain(|reference| reference.variable.state == State::Unset);
+    if references.is_empty() {
         return;
     }
     let file = ctx.sources.add(path, text);
-    for Unset { line, name } in unset {
+    for Reference { line, variable } in references {
         let span = ctx.sources.line(file, line);
+        let name = variable.name;
         ctx.warn_at(span, String::new(), Caution::UnsetVariable { name });
     }
 }

@@ -34,6 +34,9 @@ pub(crate) fn parse(spec: &str) -> Result<Vec<Port>, String> {
     }
     let (first, last) =
         range(container).ok_or_else(|| format!("`{container}` is not a port of the container"))?;
+    if first == 0 {
+        return Err("the container's port cannot be 0".to_owned());
+    }
     let published = match host_port {
         "" => None,
         text => Some(range(text).ok_or_else(|| format!("`{text}` is not a port of the host"))?),
@@ -186,6 +189,7 @@ mod tests {
         for (spec, reason) in [
             ("", "the container's port is missing"),
             ("80:", "the container's port is missing"),
+            ("880:0", "the container's port cannot be 0"),
             ("80a", "`80a` is not a port of the container"),
             ("x:80", "`x` is not a port of the host"),
             ("1.2.3:80:80", "`1.2.3` is not an address"),
