@@ -410,6 +410,7 @@ mod tests {
             let answer = Run::new().exec_answers(["who"], 0, &number.to_string());
             started(&engine, "web", number, answer).await;
         }
+        // sleeps because: the clock is paused, and this moves it
         tokio::time::sleep(Duration::from_secs(1)).await;
         let mut who = request("web", &["who"]);
         let mut first = run(engine.clone(), &who).await.unwrap();
@@ -431,6 +432,7 @@ mod tests {
         engine.pause_container(&web).await.unwrap();
         let broken = Run::new().fails_to_start(127, "no such file");
         started(&engine, "broken", 1, broken).await;
+        // sleeps because: the clock is paused, and this moves it
         tokio::time::sleep(Duration::from_millis(5500)).await;
         let (message, hints) = refusal(engine.clone(), &request("api", &["true"])).await;
         insta::assert_snapshot!(message, @"container `shop-api-1` does not run: Exited (3) 5 seconds ago");

@@ -385,6 +385,7 @@ mod tests {
         started_with(&engine, one_off, Run::new()).await;
         let broken = Run::new().fails_to_start(127, "no such file");
         started(&engine, "broken", 1, broken).await;
+        // sleeps because: the clock is paused, and this moves it
         tokio::time::sleep(Duration::from_secs(330)).await;
         engine
     }
@@ -437,6 +438,7 @@ mod tests {
         let mut job = stage::spec("migrate", 1);
         job.restart = RestartSpec::OnFailure { max_retries: None };
         started_with(&engine, job, Run::new().ends_after(Duration::ZERO, 0)).await;
+        // sleeps because: the clock is paused, and this moves it
         tokio::time::sleep(Duration::from_millis(7500)).await;
         let all = request(PsScope::All);
         assert_eq!(
@@ -483,6 +485,7 @@ mod tests {
             answer().await.status,
             "Up Less than a second (health: starting)"
         );
+        // sleeps because: the clock is paused, and this moves it
         tokio::time::sleep(Duration::from_millis(2500)).await;
         let web = answer().await;
         assert_eq!(web.status, "Up 2 seconds (healthy)");

@@ -43,6 +43,7 @@ async fn all(engine: &Arc<FakeEngine>, request: LogsRequest) -> Vec<String> {
 async fn write(engine: &FakeEngine, lines: &[(&ContainerId, &str)]) {
     for (id, line) in lines {
         engine.write_log(id, STDOUT, line);
+        // sleeps because: the clock is paused, and this moves it
         sleep(Duration::from_millis(1)).await;
     }
 }
@@ -91,8 +92,10 @@ async fn since_and_until_are_points_or_spans_by_the_engines_clock() {
     let engine = stage::engine();
     let web = started(&engine, "web", 1, Run::new()).await;
     engine.write_log(&web, STDOUT, "old");
+    // sleeps because: the clock is paused, and this moves it
     sleep(Duration::from_mins(1)).await;
     engine.write_log(&web, STDOUT, "new");
+    // sleeps because: the clock is paused, and this moves it
     sleep(Duration::from_secs(10)).await;
     let ago = |secs| Some(Moment::Ago(jiff::SignedDuration::from_secs(secs)));
     let since = LogsRequest {
@@ -175,6 +178,7 @@ async fn following_goes_on_in_the_container_that_takes_over() {
     engine.stop_container(&old, Duration::ZERO).await.unwrap();
     let how = RemoveContainer::default();
     engine.remove_container(&old, how).await.unwrap();
+    // sleeps because: the clock is paused, and this moves it
     sleep(Duration::from_secs(3)).await;
     started(&engine, "web", 1, Run::new().writes(STDOUT, "new")).await;
     assert_eq!(lines.next().await.unwrap(), "web-1 new");
