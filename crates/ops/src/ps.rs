@@ -7,6 +7,7 @@ use bowline_engine::Engine;
 use bowline_model::{
     ContainerStatus, ContainerSummary, HealthStatus, Labels, ObservedContainer, PortKey, label,
 };
+use futures_util::TryFutureExt as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
@@ -146,18 +147,19 @@ async fn list(
     named: &Named,
     request: &PsRequest,
 ) -> Result<PsAnswer, Failure> {
-    let (now, found) = try_join!(engine.now(), containers::of_stack(engine, &named.name))?;
-    check_services(named, &found, &request.services)?;
-    let waited_for = waited_for(&found);
-    let wanted: Vec<ContainerSummary> = found
-        .into_iter()
-        .filter(|container| is_meant(container, named, request))
-        .collect();
-    let ids: Vec<_> = wanted
-        .iter()
-        .map(|container| container.id.clone())
-        .collect();
-    let inspected = engine.inspect_containers(&ids).await?;
+    let reading = async {
+        let found = containers::of_stack(engine, &named.name).await?;
+        check_services(named, &found, &request.services)?;
+        let waited_for = waited_for(&found);
+        let meant = found.into_iter();
+        let wanted: Vec<_> = meant.filter(|one| is_meant(one, named, request)).collect();
+        let ids: Vec<_> = wanted.iter().map(|one| one.id.clone()).collect();
+        let inspected = engine.inspect_containers(&ids).await?;
+        Ok::<_, Failure>((wanted, inspected, waited_for))
+    };
+    // The clock is asked beside the rest: that takes an engine as long as some inspects.
+    let (now, (wanted, inspected, waited_for)) =
+        try_join!(engine.now().map_err(Failure::from), reading)?;
     let mut answer = PsAnswer {
         project: named.name.clone(),
         containers: Vec::new(),
