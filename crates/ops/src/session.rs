@@ -8,7 +8,7 @@ use bowline_core::{
     ConfigHashes, Given, HomeHints, Sealer, Stack, StateHome, SystemClock, files_to_read, wanted,
 };
 use bowline_engine::Engine;
-use bowline_model::{Actor, Project, Wanted};
+use bowline_model::{Actor, Ignored, Project, Wanted};
 
 use crate::connect::connect;
 use crate::stack::{StackOptions, Surroundings};
@@ -49,11 +49,22 @@ pub(crate) async fn with_project(
     if selection.no_deps && !selection.services.is_empty() {
         leave_out_dependencies(&mut wanted, selection.services);
     }
+    let warnings = loaded.warnings.render(surroundings.color) + &not_acted_on(&wanted.ignored);
     Ok(LoadedSession {
         session,
         wanted,
-        warnings: loaded.warnings.render(surroundings.color),
+        warnings,
     })
+}
+
+/// What the files say and nothing acts on, a line each: nothing is ignored silently.
+fn not_acted_on(ignored: &[Ignored]) -> String {
+    let line = |one: &Ignored| {
+        let place = one.place.as_ref();
+        let place = place.map_or_else(String::new, |place| format!("{place}: "));
+        format!("warning: {place}`{}`: {}\n", one.path, one.why)
+    };
+    ignored.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 /// Connects to the engine of a stack that is known by its name alone, or by its files.
