@@ -1,6 +1,6 @@
 //! The road that every change to a stack takes: observe, plan, journal, execute.
 //!
-//! [`wanted`](crate::wanted) turns a project into what an engine would be asked for; `observe` looks at the
+//! [`wanted()`] turns a project into what an engine would be asked for; `observe` looks at the
 //! engine once; `plan` compares the two and decides everything, purely; `journal` writes down what is about
 //! to happen; `execute` carries a plan out and decides nothing. `undo` and `resume` are plans, too.
 

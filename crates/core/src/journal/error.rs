@@ -228,7 +228,7 @@ impl StorageProblem {
 }
 
 impl From<StorageProblem> for JournalError {
-    /// The file is named later, by [`JournalError::at`].
+    /// The file is named later, by `JournalError::at`.
     fn from(problem: StorageProblem) -> Self {
         Self::Storage {
             path: PathBuf::new(),
