@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bowline_model::{Deploy, Project, Service};
+use bowline_model::{Deploy, Project, Service, nearest};
 
 use crate::context::Context;
-use crate::problem::{Mistake, nearest};
+use crate::problem::Mistake;
 use crate::source::Span;
 
 /// Finds the span of a field by its path.
@@ -77,7 +77,7 @@ impl Checker<'_> {
             service: self.service(),
             kind,
             name: name.to_owned(),
-            nearest: nearest(name, self.known(kind)),
+            nearest: nearest(name, self.known(kind)).map(str::to_owned),
         };
         self.fail(field, mistake);
     }

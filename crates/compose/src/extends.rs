@@ -3,11 +3,12 @@
 use crate::load::{Loader, read, reset};
 use crate::merge::merge;
 use crate::paths::{self, Resolver};
-use crate::problem::{Mistake, nearest};
+use crate::problem::Mistake;
 use crate::request::is_remote;
 use crate::source::Span;
 use crate::tree::{At, Map, Node};
 use crate::yaml::Resets;
+use bowline_model::nearest;
 
 /// How many services may extend one another in a row.
 const CHAIN_LIMIT: usize = 100;

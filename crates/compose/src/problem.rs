@@ -460,66 +460,9 @@ pub(crate) fn mask_text(text: &str) -> String {
 /// The most characters of a value that a message shows.
 const SHOWN_CHARS: usize = 79;
 
-/// The candidate closest to `name`, if one is close enough to be a slip of the fingers.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    let limit = (name.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit && *candidate != name)
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
-/// Edit distance in which swapping two neighbours counts once.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    if one.len() > 64 || other.len() > 64 {
-        return usize::MAX;
-    }
-    let mut rows = vec![vec![0; other.len() + 1]; one.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    rows[0] = (0..=other.len()).collect();
-    for i in 1..=one.len() {
-        for j in 1..=other.len() {
-            let change = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
-            let mut best = change.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[one.len()][other.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slip_of_the_fingers_finds_the_field_that_was_meant() {
-        let fields = [
-            "environment",
-            "env_file",
-            "image",
-            "volumes",
-            "volumes_from",
-            "ports",
-        ];
-        assert_eq!(
-            nearest("enviroment", fields).as_deref(),
-            Some("environment")
-        );
-        assert_eq!(nearest("prots", fields).as_deref(), Some("ports"));
-        assert_eq!(nearest("volume", fields).as_deref(), Some("volumes"));
-        assert_eq!(nearest("replicas", fields), None);
-    }
 
     #[test]
     fn values_behind_secret_keys_are_masked_in_messages() {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{Project, Service};
+use bowline_model::{Project, Service, nearest};
 
-use crate::problem::{Mistake, nearest};
+use crate::problem::Mistake;
 
 /// Switches services on and off by their profiles; `*` switches on all.
 pub(crate) fn apply_profiles(project: &mut Project, profiles: &[String]) {
@@ -55,7 +55,7 @@ pub(crate) fn select(
                     .keys()
                     .chain(project.disabled_services.keys())
                     .map(String::as_str);
-                let nearest = nearest(&name, known);
+                let nearest = nearest(&name, known).map(str::to_owned);
                 return Err(Mistake::NoSuchService { name, nearest });
             }
             continue;

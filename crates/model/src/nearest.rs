@@ -53,4 +53,20 @@ mod tests {
         assert_eq!(nearest("ap", services), Some("api"));
         assert_eq!(nearest("gateway", services), None);
     }
+
+    #[test]
+    fn a_slip_of_the_fingers_finds_the_field_that_was_meant() {
+        let fields = [
+            "environment",
+            "env_file",
+            "image",
+            "volumes",
+            "volumes_from",
+            "ports",
+        ];
+        assert_eq!(nearest("enviroment", fields), Some("environment"));
+        assert_eq!(nearest("prots", fields), Some("ports"));
+        assert_eq!(nearest("volume", fields), Some("volumes"));
+        assert_eq!(nearest("replicas", fields), None);
+    }
 }

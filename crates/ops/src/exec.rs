@@ -279,6 +279,7 @@ impl ExecControl {
             if let Some(code) = state.exit_code {
                 return Ok(Some(self.exit(code).await));
             }
+            // sleeps because: the engine tells of an exec only when it is asked
             sleep(wait).await;
             wait = (wait * 2).min(LOOK.1);
         }
@@ -298,6 +299,7 @@ impl ExecControl {
                 Err(error) if error.is_not_found() => return Ok(self.exit(137).await),
                 Err(error) => return Err(error.into()),
             }
+            // sleeps because: the engine tells of an exec only when it is asked
             sleep(wait).await;
             wait = (wait * 2).min(LOOK.1);
         }

@@ -154,8 +154,7 @@ pub async fn at_stake(
         no_deps: false,
         scale: &scale,
     };
-    let by_name_alone = stack.project_name.is_some() && stack.files.is_empty();
-    let (session, disposable) = if by_name_alone {
+    let (session, disposable) = if stack.named(surroundings)?.project.is_none() {
         (session::by_name(surroundings, stack).await?, false)
     } else {
         let loaded = session::with_project(surroundings, stack, selection).await?;

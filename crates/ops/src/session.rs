@@ -72,10 +72,7 @@ pub(crate) async fn by_name(
     surroundings: &Surroundings,
     options: &StackOptions,
 ) -> Result<Session, Failure> {
-    let name = match &options.project_name {
-        Some(name) if options.files.is_empty() => name.clone(),
-        _ => load(&options.load_request(surroundings, &[]))?.project.name,
-    };
+    let name = options.named(surroundings)?.name;
     let engine = connect(surroundings).await?;
     open(surroundings, engine, name)
 }

@@ -164,6 +164,7 @@ async fn attached(run: ExecRun, tty: bool, terminal: &Terminal) -> Result<End, F
     if let Some(input) = input {
         tokio::spawn(feed(input));
     }
+    // sleeps because: the size of a terminal is lost while the process starts, and nothing tells when it has
     let say_again = sleep(SAY_SIZE_AGAIN);
     tokio::pin!(say_again);
     let mut said_again = !tty;

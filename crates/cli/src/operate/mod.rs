@@ -226,6 +226,7 @@ fn listen(
 
 async fn after(seconds: Option<u64>) {
     match seconds {
+        // sleeps because: the user gave a time
         Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
         None => std::future::pending().await,
     }

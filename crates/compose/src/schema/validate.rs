@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{Extra, Names, ROOT, Record, Shape};
 use crate::context::Context;
-use crate::problem::{Mistake, nearest};
+use crate::problem::Mistake;
 use crate::tree::{At, Map, Node, Value};
+use bowline_model::nearest;
 
 /// Reports everything in a Compose file that does not fit the table. All of it, not only the first.
 pub(crate) fn validate(ctx: &mut Context, root: &Node) {
@@ -154,7 +155,7 @@ fn unknown_field(ctx: &mut Context, key: &str, map: &Map, at: &At<'_>, record: &
         Mistake::UnknownField {
             key: key.to_owned(),
             parent,
-            nearest,
+            nearest: nearest.map(str::to_owned),
         },
     );
 }

@@ -246,6 +246,7 @@ impl Actor<'_> {
                     holder: holder.map(|id| id.short().to_owned()),
                 });
             }
+            // sleeps because: nothing tells when a container in the making is made
             tokio::time::sleep(MAKING_POLL).await;
         }
     }

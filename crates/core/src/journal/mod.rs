@@ -71,7 +71,12 @@ pub struct NewOperation {
 /// by reference, and does the action in it and nothing else.
 ///
 /// ```compile_fail
-/// let token = bowline_core::StepToken { operation: todo!(), step: todo!(), action: todo!() };
+/// use bowline_core::StepToken;
+/// use bowline_model::{Action, OperationId, StepId};
+///
+/// fn made(operation: OperationId, step: StepId, action: Action) -> StepToken {
+///     StepToken { operation, step, action }
+/// }
 /// ```
 ///
 /// ```compile_fail

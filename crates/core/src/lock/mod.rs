@@ -207,6 +207,7 @@ impl Lock {
                     continue;
                 }
             }
+            // sleeps because: nothing tells when a lock in the making is made
             tokio::time::sleep(PAUSE).await;
         }
         Err(LockError::Crowded {

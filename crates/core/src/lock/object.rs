@@ -81,6 +81,7 @@ impl Object {
                     sent: Sent::Maybe, ..
                 }) if lost < LOST_ANSWERS => {
                     lost += 1;
+                    // sleeps because: the engine has just been away
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),

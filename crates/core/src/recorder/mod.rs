@@ -191,6 +191,7 @@ impl Work {
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
+                // sleeps because: the engine is away, and asking at once again helps nobody
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }

@@ -3,7 +3,7 @@
 //! At the top level: `data: disposable`, and `ready` and `on_content_change` for all services. At a service:
 //! `ready` and `on_content_change`. A key that is not known is a mistake, because it would do nothing.
 
-use bowline_model::{Extensions, OnContentChange, Readiness};
+use bowline_model::{Extensions, OnContentChange, Readiness, nearest};
 use serde_json::Value as Json;
 
 use super::Unfit;
@@ -75,7 +75,7 @@ fn read(
                 ),
             },
             None => {
-                let nearest = nearest(key, known);
+                let nearest = nearest(key, known.iter().copied());
                 let key = key.clone();
                 report.refuse(at, Unfit::UnknownKey { key, nearest });
             }
@@ -100,31 +100,4 @@ fn shown(value: &Json) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// The known key that was probably meant: at most two letters away, or three where the key is long.
-fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
-    let limit = if key.len() > 8 { 3 } else { 2 };
-    known
-        .iter()
-        .map(|candidate| (distance(key, candidate), *candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many letters have to be changed, added or taken away.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, c) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, wanted) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *wanted);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

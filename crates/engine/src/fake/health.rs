@@ -50,6 +50,7 @@ impl World {
             let mut ready = false;
             loop {
                 let in_start_period = !ready && began.elapsed() < start_period;
+                // sleeps because: a healthcheck has an interval
                 tokio::time::sleep(if in_start_period { early } else { interval }).await;
                 let Some(shared) = this.upgrade() else { return };
                 let go_on = shared.change(|world| {

@@ -319,6 +319,7 @@ impl World {
     ) {
         let this = self.this.clone();
         tokio::spawn(async move {
+            // sleeps because: the script says when this happens
             tokio::time::sleep(time).await;
             if let Some(shared) = this.upgrade() {
                 shared.change(|world| {

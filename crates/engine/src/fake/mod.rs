@@ -332,6 +332,7 @@ impl Engine for FakeEngine {
             world.next_run(id).takes
         };
         if !takes.is_zero() {
+            // sleeps because: the script says how long a start takes
             tokio::time::sleep(takes).await;
         }
         self.of_container(|world| world.start(id))

@@ -308,6 +308,7 @@ impl Reader<'_> {
             // A log can end although its container runs; then no start will come.
             let state = self.engine.inspect_container(&self.source.id).await;
             match state {
+                // sleeps because: nothing tells when a log that ended goes on
                 Ok(container) if container.state.is_running() => sleep(REOPEN).await,
                 Ok(_) => {
                     if started.changed().await.is_err() {
