@@ -8,7 +8,8 @@ use bowline_engine::{
 };
 use bowline_model::{
     Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy, Labels,
-    NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share, VolumeSpec, label,
+    NetworkId, NetworkSpec, ObjectKind, ObservedContainer, ObservedNetwork, OperationId, Share,
+    VolumeSpec, label,
 };
 use std::time::Duration;
 
@@ -147,7 +148,10 @@ impl Actor<'_> {
         let mut spec = spec.clone();
         self.labelled(&mut spec.labels);
         match self.engine.create_network(&spec).await {
-            Ok(id) => Ok(Acted::made(id.0)),
+            Ok(id) => {
+                self.remove_twins(&spec, &id).await?;
+                Ok(Acted::made(id.0))
+            }
             Err(error @ EngineError::Conflict { .. }) => {
                 let named = self
                     .engine
@@ -166,6 +170,26 @@ impl Actor<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes networks of the same name that an operation which died had asked for: engines make such a request's
+    /// network even when nobody waits for it any more, and a name that two have cannot be used. The stack is held,
+    /// so nobody alive has made them, and nothing is attached yet.
+    async fn remove_twins(&self, spec: &NetworkSpec, ours: &NetworkId) -> Result<(), ExecuteError> {
+        let named = self
+            .engine
+            .networks(&bowline_engine::Selector::name(spec.name.as_str()))
+            .await?;
+        let is_twin = |network: &&ObservedNetwork| {
+            let labels = &network.spec.labels;
+            network.id != *ours
+                && labels.get(label::OPERATION).is_some()
+                && labels.get(label::PROJECT) == spec.labels.get(label::PROJECT)
+        };
+        for twin in named.iter().filter(is_twin) {
+            self.engine.remove_network(&twin.id).await?;
+        }
+        Ok(())
     }
 
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<Acted, ExecuteError> {
