@@ -5,6 +5,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::exec::ExecArgs;
 use crate::logs::LogsArgs;
+use crate::ls::LsArgs;
 use crate::operate::{
     DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
 };
@@ -42,6 +43,8 @@ pub(crate) enum Verb {
     Down(DownArgs),
     /// List containers
     Ps(PsArgs),
+    /// List the stacks on the engine
+    Ls(LsArgs),
     /// Print what containers wrote
     Logs(LogsArgs),
     /// Run a command in a container that runs

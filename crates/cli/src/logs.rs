@@ -88,8 +88,12 @@ pub(crate) fn run(
             if answer.value.sources.is_empty() {
                 terminal.note("there are no containers to read logs of\n");
             }
-            let printer = Printer::new(args, terminal, &answer.value.sources);
-            print(answer.value, printer, terminal).await
+            let form = LineForm {
+                prefixes: !args.no_log_prefix,
+                timestamps: args.timestamps,
+                color: terminal.data_color() && !args.no_color,
+            };
+            print(answer.value, form, terminal).await
         };
         tokio::select! {
             done = printing => done.map(|()| ExitCode::Done),
@@ -137,7 +141,12 @@ fn moment(option: &str, text: Option<&str>) -> Result<Option<Moment>, Failure> {
 }
 
 /// Writes events to standard output, as many at once as there are. A reader that has gone is the end.
-async fn print(mut logs: Logs, mut printer: Printer, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) async fn print(
+    mut logs: Logs,
+    form: LineForm,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let mut printer = Printer::new(form, &logs.sources);
     let mut stdout = tokio::io::stdout();
     while let Some(event) = logs.events.next().await {
         let mut next = Some(event);
@@ -180,11 +189,20 @@ async fn print(mut logs: Logs, mut printer: Printer, terminal: &Terminal) -> Res
 }
 
 /// How lines look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineForm {
+    /// Whether the name of the container stands before each.
+    pub(crate) prefixes: bool,
+    /// Whether the time does.
+    pub(crate) timestamps: bool,
+    /// Whether names have colours.
+    pub(crate) color: bool,
+}
+
+/// Writes lines as they are to look.
 #[derive(Debug)]
 struct Printer {
-    prefixes: bool,
-    timestamps: bool,
-    color: bool,
+    form: LineForm,
     width: usize,
     colors: BTreeMap<String, &'static str>,
     /// Who wrote a line whose end is still to come.
@@ -192,11 +210,9 @@ struct Printer {
 }
 
 impl Printer {
-    fn new(args: &LogsArgs, terminal: &Terminal, sources: &[LogSource]) -> Self {
+    fn new(form: LineForm, sources: &[LogSource]) -> Self {
         let mut printer = Self {
-            prefixes: !args.no_log_prefix,
-            timestamps: args.timestamps,
-            color: terminal.data_color() && !args.no_color,
+            form,
             width: 0,
             colors: BTreeMap::new(),
             open: None,
@@ -227,7 +243,7 @@ impl Printer {
         }
         if !goes_on {
             self.prefix(&line.source, text);
-            if self.timestamps {
+            if self.form.timestamps {
                 text.extend_from_slice(format!("{:.9} ", line.at).as_bytes());
             }
         }
@@ -240,14 +256,14 @@ impl Printer {
     }
 
     fn prefix(&mut self, source: &LogSource, text: &mut Vec<u8>) {
-        if !self.prefixes {
+        if !self.form.prefixes {
             return;
         }
         self.meet(source);
         let width = self.width + 1;
         let prefix = format!("{:<width$} | ", source.name);
         let prefix = match self.colors.get(&source.service) {
-            Some(color) if self.color => format!("\u{1b}[{color}m{prefix}\u{1b}[0m"),
+            Some(color) if self.form.color => format!("\u{1b}[{color}m{prefix}\u{1b}[0m"),
             _ => prefix,
         };
         text.extend_from_slice(prefix.as_bytes());
@@ -266,14 +282,12 @@ mod tests {
     }
 
     fn printer() -> Printer {
-        Printer {
+        let form = LineForm {
             prefixes: true,
             timestamps: false,
             color: false,
-            width: 0,
-            colors: BTreeMap::new(),
-            open: None,
-        }
+        };
+        Printer::new(form, &[])
     }
 
     fn line(name: &str, bytes: &[u8], ends: bool) -> LogLine {
@@ -302,14 +316,14 @@ mod tests {
         ");
         let mut known = printer();
         known.meet(&source("worker-10"));
-        known.timestamps = true;
+        known.form.timestamps = true;
         insta::assert_snapshot!(printed(known, &lines[..1]), @"web-1      | 2026-11-21T06:55:48.742100000Z hello");
     }
 
     #[test]
     fn bytes_pass_through_as_they_are() {
         let mut printer = printer();
-        printer.prefixes = false;
+        printer.form.prefixes = false;
         let mut text = Vec::new();
         printer.line(&line("web-1", b"\xff\x00\x1b[1m\r", true), &mut text);
         assert_eq!(text, b"\xff\x00\x1b[1m\r\n");
@@ -333,7 +347,7 @@ mod tests {
     #[test]
     fn replicas_have_the_colour_of_their_service() {
         let mut printer = printer();
-        printer.color = true;
+        printer.form.color = true;
         let lines = ["web-1", "api-1", "web-2"].map(|name| line(name, b"", true));
         assert_eq!(
             printed(printer, &lines),

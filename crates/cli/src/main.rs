@@ -5,10 +5,12 @@
 mod args;
 mod exec;
 mod logs;
+mod ls;
 mod operate;
 mod ps;
 mod runtime;
 mod surroundings;
+mod table;
 mod terminal;
 mod verbs;
 

@@ -12,6 +12,7 @@ mod exec;
 mod failure;
 mod inputs;
 mod logs;
+mod ls;
 mod operate;
 mod outside;
 mod problem;
@@ -21,12 +22,14 @@ mod session;
 mod stack;
 #[cfg(test)]
 mod stage;
+mod stay;
 
 pub use bowline_core::{Halt, StepError, Watch};
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use exec::{ExecControl, ExecExit, ExecOutput, ExecRequest, ExecRun, exec};
 pub use failure::{ExitCode, Failure};
 pub use logs::{LogEvent, LogLine, LogSource, Logs, LogsRequest, Moment, logs};
+pub use ls::{LsRequest, StackLine, ls};
 pub use operate::{
     AtStake, Done as OperationDone, DownRequest, PullRule, ServicesRequest, Turn, UpRequest,
     VolumeAtStake, at_stake, down, history, plan, rerun, resume, turn, undo, up,
@@ -35,6 +38,7 @@ pub use problem::Problem;
 pub use progress::Progress;
 pub use ps::{Done, PsAnswer, PsContainer, PsRequest, PsScope, Publisher, ps};
 pub use stack::{StackOptions, Surroundings, Who};
+pub use stay::{AbortOn, Ended, StayEnd, StayRequest, Stayed, Staying, stay};
 
 /// What a verb answers, with what it has to say besides.
 #[derive(Debug)]

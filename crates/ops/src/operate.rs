@@ -39,6 +39,8 @@ pub struct UpRequest {
     pub pull: Option<PullRule>,
     /// Return when everything is started.
     pub no_wait: bool,
+    /// Seconds until a container that has to stop is killed, whatever the files say.
+    pub grace_secs: Option<i64>,
     /// How many steps may be under way at once.
     pub parallel: Option<usize>,
 }
@@ -191,7 +193,7 @@ pub async fn up(
     halt: watch::Receiver<Option<Halt>>,
 ) -> Result<Answer<Done>, Failure> {
     let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
-    let goal = goal(request, loaded.wanted.clone());
+    let goal = up_goal(request, loaded.wanted.clone());
     let done = reach(
         surroundings,
         &loaded.session,
@@ -213,7 +215,7 @@ pub async fn plan(
     request: &UpRequest,
 ) -> Result<Answer<Plan>, Failure> {
     let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
-    let goal = goal(request, loaded.wanted);
+    let goal = up_goal(request, loaded.wanted);
     let plan = loaded.session.stack.plan(&goal).await?;
     Ok(Answer {
         value: plan,
@@ -221,7 +223,7 @@ pub async fn plan(
     })
 }
 
-fn selection(request: &UpRequest) -> Selection<'_> {
+pub(crate) fn selection(request: &UpRequest) -> Selection<'_> {
     Selection {
         services: &request.services,
         no_deps: request.no_deps,
@@ -229,7 +231,8 @@ fn selection(request: &UpRequest) -> Selection<'_> {
     }
 }
 
-fn goal(request: &UpRequest, mut wanted: Wanted) -> Goal {
+/// The goal of an `up`.
+pub(crate) fn up_goal(request: &UpRequest, mut wanted: Wanted) -> Goal {
     let policy = request.pull.map(|rule| match rule {
         PullRule::Always => PullPolicy::Always,
         PullRule::Missing => PullPolicy::Missing,
@@ -238,6 +241,11 @@ fn goal(request: &UpRequest, mut wanted: Wanted) -> Goal {
     if let Some(policy) = policy {
         for service in wanted.services.values_mut() {
             service.image.pull = policy;
+        }
+    }
+    if request.grace_secs.is_some() {
+        for service in wanted.services.values_mut() {
+            service.stop_grace_secs = request.grace_secs;
         }
     }
     let recreate = if !request.force_recreate {
@@ -388,7 +396,8 @@ pub async fn history(
     Ok(session.stack.history(limit).await?)
 }
 
-async fn reach(
+/// Reaches a goal and finds out about everything that did not work.
+pub(crate) async fn reach(
     surroundings: &Surroundings,
     session: &Session,
     goal: &Goal,

@@ -24,6 +24,8 @@ pub(crate) struct Session {
 pub(crate) struct LoadedSession {
     pub(crate) session: Session,
     pub(crate) wanted: Wanted,
+    /// What the files say.
+    pub(crate) project: Project,
     /// Warnings about the files, rendered.
     pub(crate) warnings: String,
 }
@@ -53,6 +55,7 @@ pub(crate) async fn with_project(
     Ok(LoadedSession {
         session,
         wanted,
+        project: loaded.project,
         warnings,
     })
 }

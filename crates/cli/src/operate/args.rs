@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bowline_ops::{DownRequest, Failure, PullRule, ServicesRequest, StackOptions, UpRequest};
-use clap::{Args, ValueEnum};
+use bowline_ops::{
+    AbortOn, DownRequest, Failure, PullRule, ServicesRequest, StackOptions, StayRequest, UpRequest,
+};
+use clap::{ArgGroup, Args, ValueEnum};
 
 /// `bowline up` and `bowline plan`: what is wanted.
 #[derive(Debug, Args)]
@@ -50,6 +52,7 @@ enum Pull {
 
 /// `bowline up`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("stays").multiple(true))]
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) wanted: WantedArgs,
@@ -59,9 +62,59 @@ pub(crate) struct UpArgs {
     /// Seconds after which waiting is given up; what was started stays
     #[arg(long, value_name = "SECONDS")]
     pub(crate) wait_timeout: Option<u64>,
+    /// Seconds until a container that has to stop is killed [default: what the service says, else 10]
+    #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true)]
+    timeout: Option<i64>,
     /// Answer every question with yes; there are none
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    pub(crate) stay: StayArgs,
+}
+
+/// `bowline up` that stays with the logs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Staying with the logs")]
+#[group(skip)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own in Compose"
+)]
+pub(crate) struct StayArgs {
+    /// Show what all services write, until nothing runs any more; Ctrl-C leaves them running
+    #[arg(long, group = "stays", conflicts_with = "detach")]
+    follow: bool,
+    /// Show only what this service writes, and stay like `--follow`; repeatable
+    #[arg(
+        long,
+        group = "stays",
+        value_name = "SERVICE",
+        conflicts_with = "detach"
+    )]
+    attach: Vec<String>,
+    /// Stop everything when a container ends, and exit with its code; done jobs that others wait for do not count
+    #[arg(long, group = "stays", conflicts_with_all = ["detach", "abort_on_container_failure"])]
+    abort_on_container_exit: bool,
+    /// Stop everything when a container ends with another code than 0, and exit with it
+    #[arg(long, group = "stays", conflicts_with = "detach")]
+    abort_on_container_failure: bool,
+    /// Stop everything when a container ends, and exit with the code of this service
+    #[arg(
+        long,
+        group = "stays",
+        value_name = "SERVICE",
+        conflicts_with = "detach"
+    )]
+    exit_code_from: Option<String>,
+    /// Print when each line was written
+    #[arg(long, requires = "stays")]
+    pub(crate) timestamps: bool,
+    /// Print no colours
+    #[arg(long, requires = "stays")]
+    pub(crate) no_color: bool,
+    /// Print lines without the name of the container
+    #[arg(long, requires = "stays")]
+    pub(crate) no_log_prefix: bool,
 }
 
 /// `bowline plan`
@@ -149,6 +202,42 @@ pub(crate) struct UndoArgs {
     pub(crate) operation: Option<String>,
 }
 
+impl UpArgs {
+    /// What is asked for.
+    pub(crate) fn request(
+        &self,
+        stack: StackOptions,
+        parallel: Option<usize>,
+    ) -> Result<UpRequest, Failure> {
+        Ok(UpRequest {
+            grace_secs: self.timeout,
+            ..self.wanted.request(stack, parallel)?
+        })
+    }
+
+    /// What is asked for beside that where the logs are to be shown; `None` where they are not.
+    pub(crate) fn stay(&self, up: &UpRequest) -> Option<StayRequest> {
+        let stay = &self.stay;
+        let abort_on = if stay.abort_on_container_exit {
+            Some(AbortOn::Exit)
+        } else if stay.abort_on_container_failure {
+            Some(AbortOn::Failure)
+        } else {
+            None
+        };
+        let stays = stay.follow
+            || !stay.attach.is_empty()
+            || abort_on.is_some()
+            || stay.exit_code_from.is_some();
+        stays.then(|| StayRequest {
+            up: up.clone(),
+            attach: stay.attach.clone(),
+            abort_on,
+            exit_code_from: stay.exit_code_from.clone(),
+        })
+    }
+}
+
 impl WantedArgs {
     /// What is asked for.
     pub(crate) fn request(
@@ -169,6 +258,7 @@ impl WantedArgs {
                 Pull::Never => PullRule::Never,
             }),
             no_wait: self.no_wait,
+            grace_secs: None,
             parallel,
         })
     }

@@ -2,8 +2,11 @@
 
 mod args;
 mod show;
+mod stay;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bowline_model::OperationId;
@@ -34,6 +37,8 @@ struct Call<'a> {
     parallel: Option<usize>,
     steps: Steps<'a>,
     terminal: &'a Terminal,
+    /// Whether steps may be under way that an interrupt lets end.
+    acts: Arc<AtomicBool>,
 }
 
 /// Runs a verb; `None` where it is not one of these.
@@ -50,6 +55,7 @@ pub(crate) fn run(
             parallel: global.parallel()?,
             steps: Steps::new(terminal),
             terminal,
+            acts: Arc::new(AtomicBool::new(true)),
         };
         call.run(verb).await
     };
@@ -75,43 +81,53 @@ impl Call<'_> {
         let stack = self.stack.clone();
         match verb {
             Verb::Up(args) => {
-                let request = args.wanted.request(stack, self.parallel)?;
-                let halt = listen(self.terminal, args.wait_timeout)?;
-                Ok(self.show(up(at, &request, steps, halt).await?, "up"))
+                let halt = self.listen(args.wait_timeout)?;
+                let request = args.request(stack, self.parallel)?;
+                match args.stay(&request) {
+                    Some(request) => self.stay(&args.stay, &request, halt).await,
+                    None => Ok(self.show(&up(at, &request, steps, halt).await?, "up")),
+                }
             }
             Verb::Plan(args) => self.plan(args).await,
             Verb::Down(args) => self.down(args).await,
             Verb::Start(args) => {
-                let (request, halt) = (args.request(stack), listen(self.terminal, None)?);
-                Ok(self.show(turn(at, &request, Turn::Start, steps, halt).await?, "start"))
+                let (request, halt) = (args.request(stack), self.listen(None)?);
+                Ok(self.show(
+                    &turn(at, &request, Turn::Start, steps, halt).await?,
+                    "start",
+                ))
             }
             Verb::Stop(args) => {
-                let (request, halt) = (args.request(stack), listen(self.terminal, None)?);
-                Ok(self.show(turn(at, &request, Turn::Stop, steps, halt).await?, "stop"))
+                let (request, halt) = (args.request(stack), self.listen(None)?);
+                Ok(self.show(&turn(at, &request, Turn::Stop, steps, halt).await?, "stop"))
             }
             Verb::Restart(args) => {
-                let (request, halt) = (args.request(stack), listen(self.terminal, None)?);
+                let (request, halt) = (args.request(stack), self.listen(None)?);
                 Ok(self.show(
-                    turn(at, &request, Turn::Restart, steps, halt).await?,
+                    &turn(at, &request, Turn::Restart, steps, halt).await?,
                     "restart",
                 ))
             }
             Verb::Rerun(args) => {
-                let halt = listen(self.terminal, None)?;
-                Ok(self.show(rerun(at, &stack, &args.jobs, steps, halt).await?, "rerun"))
+                let halt = self.listen(None)?;
+                Ok(self.show(&rerun(at, &stack, &args.jobs, steps, halt).await?, "rerun"))
             }
             Verb::Undo(args) => {
                 let operation = args.operation.clone().map(OperationId);
-                let halt = listen(self.terminal, None)?;
-                Ok(self.show(undo(at, &stack, operation, steps, halt).await?, "undo"))
+                let halt = self.listen(None)?;
+                Ok(self.show(&undo(at, &stack, operation, steps, halt).await?, "undo"))
             }
             Verb::Resume => {
-                let halt = listen(self.terminal, None)?;
-                Ok(self.show(resume(at, &stack, steps, halt).await?, "resume"))
+                let halt = self.listen(None)?;
+                Ok(self.show(&resume(at, &stack, steps, halt).await?, "resume"))
             }
             Verb::History(args) => self.history(args).await,
             _ => Ok(0),
         }
+    }
+
+    fn listen(&self, seconds: Option<u64>) -> Result<watch::Receiver<Option<Halt>>, Failure> {
+        listen(self.terminal, self.acts.clone(), seconds)
     }
 
     async fn plan(&self, args: &PlanArgs) -> Result<u8, Failure> {
@@ -139,9 +155,9 @@ impl Call<'_> {
             args.destroy_volumes.clone()
         };
         let request = args.request(self.stack.clone(), volumes, self.parallel);
-        let halt = listen(self.terminal, None)?;
+        let halt = self.listen(None)?;
         let done = down(&self.surroundings, &request, &self.steps, halt).await?;
-        Ok(self.show(done, "down"))
+        Ok(self.show(&done, "down"))
     }
 
     async fn history(&self, args: &HistoryArgs) -> Result<u8, Failure> {
@@ -154,17 +170,20 @@ impl Call<'_> {
     }
 
     /// Shows what became of an operation, and returns the exit code that says it.
-    fn show(&self, answer: Answer<OperationDone>, verb: &str) -> u8 {
-        let Answer { value, warnings } = answer;
+    fn show(&self, answer: &Answer<OperationDone>, verb: &str) -> u8 {
+        self.terminal.note(&answer.warnings);
+        self.show_done(&answer.value, verb)
+    }
+
+    fn show_done(&self, value: &OperationDone, verb: &str) -> u8 {
         let terminal = self.terminal;
-        terminal.note(&warnings);
         for note in &value.plan.notes {
             terminal.note(&format!("note: {}: {}\n", note.subject, note.text));
         }
-        terminal.note(&show::problems(&value, terminal));
-        terminal.note(&show::summary(&value, verb));
+        terminal.note(&show::problems(value, terminal));
+        terminal.note(&show::summary(value, verb));
         if value.halted.is_some() {
-            terminal.note(&show::halted(&value, terminal));
+            terminal.note(&show::halted(value, terminal));
         }
         value.exit_code() as u8
     }
@@ -188,6 +207,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
 )]
 fn listen(
     terminal: &Terminal,
+    acts: Arc<AtomicBool>,
     seconds: Option<u64>,
 ) -> Result<watch::Receiver<Option<Halt>>, Failure> {
     let (sender, receiver) = watch::channel(None);
@@ -216,8 +236,11 @@ fn listen(
                 std::process::exit(i32::from(ExitCode::Interrupted as u8));
             }
             asked = true;
-            terminal
-                .note("\nletting the steps that are under way end; once more to leave at once\n");
+            terminal.note(if acts.load(Ordering::Relaxed) {
+                "\nletting the steps that are under way end; once more to leave at once\n"
+            } else {
+                "\n"
+            });
             sender.send_replace(Some(Halt::Interrupted));
         }
     });

@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use bowline_model::{
     Action, Cause, Effect, Note, Operation, Outcome, Plan, Step, StepId, StepOutcome,
 };
-use bowline_ops::{Halt, OperationDone, Problem, Progress, StepError, Watch};
+use bowline_ops::{Halt, OperationDone, Problem, Progress, StayEnd, Stayed, StepError, Watch};
 
 use serde::Serialize;
 
+use crate::table::columns;
 use crate::terminal::Terminal;
 
 /// Shows steps on standard error, a line each.
@@ -162,24 +163,8 @@ pub(crate) fn why(plan: &Plan, service: &str) -> String {
 
 /// Operations as a table, newest first.
 pub(crate) fn history(operations: &[Operation]) -> String {
-    let rows: Vec<[String; 5]> = operations.iter().map(row).collect();
-    let head = ["OPERATION", "VERB", "BEGAN", "BY", "OUTCOME"].map(str::to_owned);
-    let mut widths = head.each_ref().map(|cell| cell.chars().count());
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for row in std::iter::once(&head).chain(&rows) {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        let _ = writeln!(text, "{}", cells.join("   ").trim_end());
-    }
-    text
+    let head = ["OPERATION", "VERB", "BEGAN", "BY", "OUTCOME"];
+    columns(head, operations.iter().map(row))
 }
 
 fn row(operation: &Operation) -> [String; 5] {
@@ -228,6 +213,29 @@ pub(crate) fn halted(done: &OperationDone, terminal: &Terminal) -> String {
             text,
             "{hint}: go on with `bowline resume`, or take it back with `bowline undo`"
         );
+    }
+    text
+}
+
+/// Why nobody stays with the logs any longer, and what became of the stack.
+pub(crate) fn end_of_stay(stayed: &Stayed, up: &OperationDone, terminal: &Terminal) -> String {
+    let mut text = match &stayed.end {
+        StayEnd::NotUp(_) => return String::new(),
+        StayEnd::NothingRuns => "nothing runs any more\n".to_owned(),
+        StayEnd::Interrupted if stayed.stopped.is_none() && up.halted.is_some() => {
+            return String::new();
+        }
+        StayEnd::Interrupted if stayed.stopped.is_none() => {
+            "left the logs: the stack goes on, and `bowline down` takes it down\n".to_owned()
+        }
+        StayEnd::Interrupted => "interrupted: everything was stopped\n".to_owned(),
+        StayEnd::Ended(ended) => format!(
+            "{} has ended with exit code {}: everything was stopped\n",
+            ended.container, ended.code
+        ),
+    };
+    if let Some(stopped) = &stayed.stopped {
+        text += &problems(stopped, terminal);
     }
     text
 }

@@ -14,7 +14,7 @@ use bowline_engine::{Engine, EngineError, LogOptions, Sent, Stream, Unreachable}
 use bowline_model::{ContainerId, ContainerStatus, ContainerSummary, EngineEvent, EventAction};
 use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio::try_join;
@@ -55,6 +55,8 @@ pub(super) struct Follower {
     readers: JoinSet<()>,
     waiting: Waiting,
     quiet_at: Option<Instant>,
+    /// Says when to end; `None`: when nothing runs any more.
+    told: Option<oneshot::Receiver<()>>,
 }
 
 /// Whether there is anything to follow.
@@ -94,7 +96,9 @@ enum Wake {
     Ripe,
     /// Nothing may have been running for a while.
     Quiet,
-    /// The time until which was asked for, or nobody reads any more.
+    /// Whoever asked says that no container will start any more.
+    Told,
+    /// The time until which was asked for, or nobody reads or asks any more.
     Over,
 }
 
@@ -120,7 +124,14 @@ impl Follower {
             readers: JoinSet::new(),
             waiting: Waiting::default(),
             quiet_at: None,
+            told: None,
         }
+    }
+
+    /// Follows also while nothing runs, until it is told to read what is left and to end.
+    pub(super) fn until(mut self, told: oneshot::Receiver<()>) -> Self {
+        self.told = Some(told);
+        self
     }
 
     /// Follows until nothing runs any more, the time is over, nobody reads, or the engine has gone.
@@ -130,7 +141,7 @@ impl Follower {
         mut events: Stream<EngineEvent>,
         alive: Alive,
     ) {
-        if alive == Alive::Nothing {
+        if alive == Alive::Nothing && self.told.is_none() {
             return;
         }
         self.look_again_where(alive == Alive::MayStart);
@@ -150,9 +161,14 @@ impl Follower {
                 Some(event) = read.recv() => Wake::Read(event),
                 () = until(self.waiting.ripe_at()) => Wake::Ripe,
                 () = until(self.quiet_at) => Wake::Quiet,
+                said = told(&mut self.told) => if said { Wake::Told } else { Wake::Over },
                 () = until(end) => Wake::Over,
                 () = to.closed() => Wake::Over,
             };
+            if matches!(wake, Wake::Told) {
+                self.read_to_the_end(sender, read).await;
+                break;
+            }
             if !self.go_on(wake, &sender).await {
                 break;
             }
@@ -171,11 +187,12 @@ impl Follower {
                 self.notice(&event, sender);
                 true
             }
-            Wake::Engine(gone) => {
-                let error = gone.and_then(Result::err);
+            Wake::Engine(ended) => {
+                let error = ended.and_then(Result::err);
                 let rest = self.waiting.rest();
                 self.hand_on(rest).await;
-                self.fail(error.unwrap_or_else(|| self.gone())).await;
+                let error = error.unwrap_or_else(|| gone(self.engine.as_ref()));
+                self.fail(error).await;
                 false
             }
             Wake::Read(Ok(LogEvent::Line(line))) => {
@@ -200,13 +217,43 @@ impl Follower {
                     false
                 }
             },
-            Wake::Over => false,
+            Wake::Told | Wake::Over => false,
+        }
+    }
+
+    /// Takes in what the containers still have to say in their present runs.
+    async fn read_to_the_end(
+        &mut self,
+        sender: mpsc::Sender<Event>,
+        mut read: mpsc::Receiver<Event>,
+    ) {
+        // One that started a moment ago may be listed before its event comes.
+        let found = containers::of_stack(self.engine.as_ref(), self.selection.stack()).await;
+        for one in found.unwrap_or_default() {
+            if self.selection.has(&one.labels) && !self.starts.contains_key(&one.id) {
+                let source = Source::new(&one.id, &one.name, &one.labels);
+                self.attach(source, self.options.clone(), &sender);
+            }
+        }
+        // A reader ends with the run of its container where nobody can tell it of another.
+        self.starts.clear();
+        drop(sender);
+        while let Some(event) = read.recv().await {
+            match event {
+                Ok(LogEvent::Line(line)) => self.waiting.push(line),
+                other => {
+                    if self.to.send(other).await.is_err() {
+                        return;
+                    }
+                }
+            }
         }
     }
 
     /// Looks after a while whether anything runs, or does not look by itself.
     fn look_again_where(&mut self, needed: bool) {
-        self.quiet_at = needed.then(|| Instant::now() + QUIET);
+        let by_itself = self.told.is_none();
+        self.quiet_at = (needed && by_itself).then(|| Instant::now() + QUIET);
     }
 
     /// When following ends by itself.
@@ -272,14 +319,23 @@ impl Follower {
         // Where nobody listens any more, nobody is to be told.
         let _ = self.to.send(Err(error.into())).await;
     }
+}
 
-    fn gone(&self) -> EngineError {
-        EngineError::Unreachable {
-            endpoint: self.engine.about().endpoint.to_string(),
-            request: "GET /events".to_owned(),
-            reason: Unreachable::Closed("the engine has ended it".to_owned()),
-            sent: Sent::Maybe,
-        }
+/// What is wrong where an engine ends the stream of its events.
+pub(crate) fn gone(engine: &dyn Engine) -> EngineError {
+    EngineError::Unreachable {
+        endpoint: engine.about().endpoint.to_string(),
+        request: "GET /events".to_owned(),
+        reason: Unreachable::Closed("the engine has ended it".to_owned()),
+        sent: Sent::Maybe,
+    }
+}
+
+/// Whether to read what is left; never, where nobody says anything.
+async fn told(by: &mut Option<oneshot::Receiver<()>>) -> bool {
+    match by {
+        Some(by) => by.await.is_ok(),
+        None => std::future::pending().await,
     }
 }
 

@@ -17,13 +17,14 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use moment::Moment;
 
+pub(crate) use self::follow::gone;
 use self::follow::{Alive, Follower};
-use self::source::{Selection, Source};
+use self::source::Selection;
 use crate::connect::connect;
 use crate::containers::{self, check_services};
 use crate::stack::{Named, StackOptions, Surroundings};
@@ -157,10 +158,7 @@ async fn open(
     };
     let found = containers::of_stack(engine.as_ref(), &named.name).await?;
     check_services(named, &found, &request.services)?;
-    let chosen = found.iter().filter(|one| selection.has(&one.labels));
-    let sources: Vec<Source> = chosen
-        .map(|one| Source::new(&one.id, &one.name, &one.labels))
-        .collect();
+    let sources = selection.sources(&found);
     if let (Some(index), [service], []) = (request.index, &request.services[..], &sources[..]) {
         return Err(containers::no_such_number(service, index, &found));
     }
@@ -184,8 +182,41 @@ async fn open(
     })
 }
 
+/// Reads what the containers of some services write from now on, whether any of them is there yet or not.
+///
+/// It goes on until the second value says that no more will start, reads the present runs to their ends then, and
+/// ends at once where that is dropped.
+pub(crate) async fn from_now_on(
+    engine: Arc<dyn Engine>,
+    stack: &str,
+    services: Vec<String>,
+) -> Result<(Logs, oneshot::Sender<()>), Failure> {
+    let now = Some(engine.now().await?);
+    let selection = Selection::of_services(stack, services);
+    let events = starts_and_ends(engine.as_ref(), stack, now).await?;
+    let found = containers::of_stack(engine.as_ref(), stack).await?;
+    let sources = selection.sources(&found);
+    let shown = sources.iter().map(|source| LogSource::clone(&source.shown));
+    let shown = shown.collect();
+    let (sender, receiver) = mpsc::channel(WAITING_LINES);
+    let (tell, told) = oneshot::channel();
+    let reading = async move {
+        let options = LogOptions {
+            since: now,
+            ..LogOptions::default()
+        };
+        let follower = Follower::new(engine, selection, &options, now, sender).until(told);
+        follower.run(sources, events, Alive::MayStart).await;
+    };
+    let logs = Logs {
+        sources: shown,
+        events: when_asked(reading, receiver),
+    };
+    Ok((logs, tell))
+}
+
 /// The engine's word on containers of a stack that start and end, from this time on.
-async fn starts_and_ends(
+pub(crate) async fn starts_and_ends(
     engine: &dyn Engine,
     stack: &str,
     since: Option<Timestamp>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bowline_engine::{Engine, EngineError, LogEntry, LogOptions, Stream};
-use bowline_model::{ContainerId, label};
+use bowline_model::{ContainerId, ContainerSummary, label};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 
@@ -36,6 +36,23 @@ impl Selection {
             services,
             index: request.index,
         }
+    }
+
+    /// The containers of these services.
+    pub(super) fn of_services(stack: &str, services: Vec<String>) -> Self {
+        Self {
+            stack: stack.to_owned(),
+            services: Some(services),
+            index: None,
+        }
+    }
+
+    /// The containers of a listing that are meant.
+    pub(super) fn sources(&self, found: &[ContainerSummary]) -> Vec<Source> {
+        let chosen = found.iter().filter(|one| self.has(&one.labels));
+        chosen
+            .map(|one| Source::new(&one.id, &one.name, &one.labels))
+            .collect()
     }
 
     /// The stack.
