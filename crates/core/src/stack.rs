@@ -25,7 +25,7 @@ use crate::journal::{
 use crate::lock::{Lock, LockError, LockGuard, Owner};
 use crate::observe::{Names, observe};
 use crate::plan::{Images, Memory, PlanError, plan, plan_images};
-use crate::recorder::{Recorder, Scope};
+use crate::recorder::{Recorder, Scope, Stopped};
 use crate::seal::{SealError, Sealer};
 use crate::settle::{SettleError, settle};
 use crate::state_home::StateHome;
@@ -121,9 +121,17 @@ impl From<SettleError> for StackError {
 /// What an operation is to do.
 struct Work<'a> {
     goal: &'a Goal,
-    plan: &'a Plan,
+    plan: Plan,
+    /// What the plan was made from, under the lock; an undo's is made from the journal.
+    seen: Option<Observed>,
     /// The operation that it takes back.
     undoes: Option<OperationId>,
+}
+
+/// A plan, and what it was made from.
+struct Planned {
+    plan: Plan,
+    observed: Observed,
 }
 
 fn join(errors: &[PlanError]) -> String {
@@ -138,8 +146,18 @@ impl Stack {
     /// Looks at the stack and plans towards a goal. Changes nothing, and needs no lock.
     pub async fn plan(&self, goal: &Goal) -> Result<Plan, StackError> {
         let journal = self.look().await?;
-        let (observed, memory) = self.observe(goal, journal.as_ref()).await?;
-        plan(&self.project, goal, &observed, &memory, Images::Bring).map_err(StackError::Plan)
+        Ok(self.plan_now(goal, journal.as_ref()).await?.plan)
+    }
+
+    async fn plan_now(
+        &self,
+        goal: &Goal,
+        journal: Option<&Journal>,
+    ) -> Result<Planned, StackError> {
+        let (observed, memory) = self.observe(goal, journal).await?;
+        let plan = plan(&self.project, goal, &observed, &memory, Images::Bring)
+            .map_err(StackError::Plan)?;
+        Ok(Planned { plan, observed })
     }
 
     /// Looks at the stack as a planner sees it.
@@ -206,21 +224,22 @@ impl Stack {
         }
         let chapter = self.hold(how, None).await?;
         // What was seen without the lock may be over.
-        let planned = self.plan(goal).await;
+        let planned = self.plan_now(goal, Some(&chapter.journal)).await;
         match planned {
-            Ok(plan) if !plan.is_empty() => {
+            Ok(planned) if !planned.plan.is_empty() => {
                 let work = Work {
                     goal,
-                    plan: &plan,
+                    plan: planned.plan,
+                    seen: Some(planned.observed),
                     undoes: None,
                 };
-                self.operate(chapter, &work, how).await
+                self.operate(chapter, work, how).await
             }
-            Ok(plan) => {
+            Ok(planned) => {
                 let closed = close_left(&chapter.journal).await;
                 release(chapter).await;
                 closed?;
-                self.only_wait(goal, plan, how).await
+                self.only_wait(goal, planned.plan, how).await
             }
             Err(error) => {
                 release(chapter).await;
@@ -261,7 +280,7 @@ impl Stack {
             operation: new_operation_id()?,
             lock: None,
         };
-        let execution = execution(self, goal, how, &chapter, how.halt.clone());
+        let execution = execution(self, goal, how, &chapter, Stopped::none(), how.halt.clone());
         let report = execute(&plan, &execution).await;
         Ok(Reached {
             operation: None,
@@ -324,10 +343,10 @@ impl Stack {
     async fn operate(
         &self,
         chapter: Chapter,
-        work: &Work<'_>,
+        mut work: Work<'_>,
         how: &How<'_>,
     ) -> Result<Reached, StackError> {
-        let since = match self.begin(&chapter, work, how).await {
+        let since = match self.begin(&chapter, &work, how).await {
             Ok(since) => since,
             Err(error) => {
                 release(chapter).await;
@@ -338,16 +357,19 @@ impl Stack {
             self.engine.clone(),
             chapter.journal.clone(),
             chapter.operation.clone(),
-            scope(&self.project, work),
+            scope(&self.project, &work),
             since,
         );
+        let seen = work.seen.take();
         let (sender, halt) = watch::channel(how.halt.borrow().clone());
+        let stopped = recorder.stopped();
+        let execution = execution(self, work.goal, how, &chapter, stopped, halt);
         let done = tokio::select! {
-            done = self.carry_out(work, &chapter, how, halt) => done,
+            done = self.carry_out(&work, seen, &execution) => done,
             never = forward(how.halt.clone(), chapter.lock.as_ref(), sender) => match never {},
         };
         recorder.finish().await;
-        let reached = self.close(&chapter, work, done).await;
+        let reached = self.close(&chapter, &work, done).await;
         release(chapter).await;
         reached
     }
@@ -359,7 +381,10 @@ impl Stack {
         work: &Work<'_>,
         how: &How<'_>,
     ) -> Result<Timestamp, StackError> {
-        let since = self.engine.now().await?;
+        let since = match &work.seen {
+            Some(seen) => seen.now,
+            None => self.engine.now().await?,
+        };
         let open = chapter.journal.open_operations().await?;
         let supersedes = open
             .into_iter()
@@ -377,38 +402,35 @@ impl Stack {
         Ok(since)
     }
 
-    /// Does an undo as it was planned; for any other goal brings the images, then looks and plans again and does
-    /// the rest.
+    /// Does an undo as it was planned; for any other goal brings the images, and does the rest as it is planned when
+    /// they are there.
     async fn carry_out(
         &self,
         work: &Work<'_>,
-        chapter: &Chapter,
-        how: &How<'_>,
-        halt: watch::Receiver<Option<Halt>>,
+        seen: Option<Observed>,
+        execution: &Execution<'_>,
     ) -> Result<(Plan, Report), StackError> {
         let goal = work.goal;
-        let execution = execution(self, goal, how, chapter, halt);
-        if work.undoes.is_some() {
-            let report = execute(work.plan, &execution).await;
+        let images = match &seen {
+            Some(seen) => plan_images(&self.project, goal, seen),
+            None => Ok(Plan::default()),
+        };
+        let mut plan = images.map_err(StackError::Plan)?;
+        if plan.steps.is_empty() {
+            let report = execute(&work.plan, execution).await;
             return Ok((work.plan.clone(), report));
         }
-        let (observed, memory) = self.observe(goal, Some(&chapter.journal)).await?;
-        let images = plan_images(&self.project, goal, &observed).map_err(StackError::Plan)?;
-        let (observed, memory) = if images.steps.is_empty() {
-            (observed, memory)
-        } else {
-            let report = execute(&images, &execution).await;
-            if report.outcome() != Outcome::Done {
-                return Ok((images, report));
-            }
-            self.observe(goal, Some(&chapter.journal)).await?
-        };
-        let last = u32::try_from(images.steps.len()).unwrap_or(u32::MAX);
-        let rest = plan(&self.project, goal, &observed, &memory, Images::Brought)
+        let brought = execute(&plan, execution).await;
+        if brought.outcome() != Outcome::Done {
+            return Ok((plan, brought));
+        }
+        let journal = self.look().await?;
+        let (observed, memory) = self.observe(goal, journal.as_ref()).await?;
+        let last = u32::try_from(plan.steps.len()).unwrap_or(u32::MAX);
+        let rest = crate::plan::plan(&self.project, goal, &observed, &memory, Images::Brought)
             .map_err(StackError::Plan)?
             .following(last);
-        let report = execute(&rest, &execution).await;
-        let mut plan = images;
+        let report = execute(&rest, execution).await;
         plan.steps.extend(rest.steps);
         plan.notes.extend(rest.notes);
         Ok((plan, report))
@@ -574,10 +596,11 @@ impl Stack {
         };
         let work = Work {
             goal: &goal,
-            plan: &plan,
+            plan,
+            seen: None,
             undoes: Some(id),
         };
-        self.operate(chapter, &work, how).await
+        self.operate(chapter, work, how).await
     }
 
     async fn last_undoable(&self) -> Result<OperationId, StackError> {
@@ -733,6 +756,7 @@ fn execution<'a>(
     goal: &Goal,
     how: &'a How<'_>,
     chapter: &'a Chapter,
+    stopped: Stopped,
     halt: watch::Receiver<Option<Halt>>,
 ) -> Execution<'a> {
     let readiness: BTreeMap<String, Readiness> = wanted_of(goal)
@@ -750,6 +774,7 @@ fn execution<'a>(
         probes: how.probes,
         readiness,
         listeners: how.listeners,
+        stopped,
         halt,
     }
 }

@@ -47,7 +47,8 @@ pub trait Engine: Debug + Send + Sync {
     /// Says who this engine is, as read when it was connected to. Asks nothing.
     fn about(&self) -> &About;
 
-    /// Reads the engine's clock.
+    /// Says the engine's time. An adapter may read it once and move it on with this host's clock: then it is never
+    /// behind the engine's own, and ahead by no more than the first answer took.
     async fn now(&self) -> Result<Timestamp>;
 
     // ---- containers, reading

@@ -4,7 +4,8 @@
 //! found again by its name and recognised by that label.
 
 use bowline_engine::{
-    CreatedContainer, Engine, EngineError, FileToPut, RemoveContainer, Removed, Started, Stopped,
+    CreatedContainer, Engine, EngineError, FileToPut, RemoveContainer, Removed, Started,
+    Stopped as Answered,
 };
 use bowline_model::{
     Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy, Labels,
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use super::{ExecuteError, Outside};
 use crate::journal::StepToken;
+use crate::recorder::Stopped;
 use crate::shares;
 
 /// Seconds that a container has to stop where nothing is said.
@@ -53,6 +55,8 @@ pub(super) struct Actor<'a> {
     pub(super) engine: &'a dyn Engine,
     pub(super) operation: &'a OperationId,
     pub(super) outside: &'a dyn Outside,
+    /// Who has ended since it was told to.
+    pub(super) stopped: &'a Stopped,
 }
 
 impl Actor<'_> {
@@ -328,11 +332,15 @@ impl Actor<'_> {
         let secs = grace_secs
             .or(found.spec.stop_timeout_secs)
             .and_then(|secs| u64::try_from(secs).ok());
-        let stopped = self
-            .engine
-            .stop_container(&found.id, Duration::from_secs(secs.unwrap_or(GRACE_SECS)))
-            .await?;
-        Ok(Acted::now_or(stopped == Stopped::Already))
+        let grace = Duration::from_secs(secs.unwrap_or(GRACE_SECS));
+        tokio::select! {
+            answer = self.engine.stop_container(&found.id, grace) => {
+                Ok(Acted::now_or(answer? == Answered::Already))
+            }
+            // What depends on it may go on: the engine puts the rest away by itself, and whatever is asked of
+            // this container meanwhile waits for that.
+            () = self.stopped.wait(&found.id) => Ok(Acted::default()),
+        }
     }
 
     async fn connect(

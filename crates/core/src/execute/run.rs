@@ -21,6 +21,7 @@ use crate::compare::Baseline;
 use crate::journal::{Journal, JournalError, StepToken};
 use crate::lock::{LockGuard, LockLost};
 use crate::ready::{self, Failed, Ready, Waiting};
+use crate::recorder::Stopped;
 
 /// Where steps are written down before they are done, and their outcomes behind them.
 ///
@@ -122,6 +123,8 @@ pub struct Execution<'a> {
     pub readiness: BTreeMap<String, Readiness>,
     /// How the listeners of a container are looked at.
     pub listeners: &'a (dyn Fn(&ContainerId, u32) -> Option<Vec<Listener>> + Send + Sync),
+    /// Who has ended since it was told to, by the engine's events.
+    pub stopped: Stopped,
     /// Becomes `Some` when nothing new may begin.
     pub halt: watch::Receiver<Option<Halt>>,
 }
@@ -325,6 +328,7 @@ async fn one(
         engine: execution.engine,
         operation: execution.operation,
         outside: execution.outside,
+        stopped: &execution.stopped,
     };
     let undo = undo_of(&actor, execution.ledger, &step.action).await?;
     let token = execution.ledger.intend(step, &undo).await?;

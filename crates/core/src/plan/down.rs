@@ -224,6 +224,7 @@ pub(super) fn down(
     let _ = remove_orphans;
     let stopped = stops(draft, &services, grace_secs);
     let mut removed = Vec::new();
+    let mut leaves: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
     for (name, containers) in &services {
         for container in containers {
             let after = stopped.get(name).cloned().unwrap_or_default();
@@ -233,7 +234,11 @@ pub(super) fn down(
                 made_by: None,
             };
             let service = (!name.is_empty()).then_some(*name);
-            removed.push(draft.step(remove, Cause::Requested, service, &after));
+            let step = draft.step(remove, Cause::Requested, service, &after);
+            removed.push(step);
+            for network in container.endpoints.keys() {
+                leaves.entry(network).or_default().push(step);
+            }
         }
     }
     let observed = draft.observed;
@@ -245,7 +250,10 @@ pub(super) fn down(
                 name: network.spec.name.clone(),
                 made_by: None,
             };
-            draft.step(remove, Cause::Requested, None, &removed);
+            // An engine removes networks slowly, so none waits for containers that are on others.
+            let after = leaves.get(network.spec.name.as_str());
+            let after = after.map_or(&[][..], Vec::as_slice);
+            draft.step(remove, Cause::Requested, None, after);
         }
     }
     let known: Vec<String> = observed

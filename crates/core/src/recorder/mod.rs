@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bowline_engine::{Engine, EngineError, EventFilter, Stream};
-use bowline_model::{EngineEvent, EventAction, ObjectKind, OperationId, label};
+use bowline_model::{ContainerId, EngineEvent, EventAction, ObjectKind, OperationId, label};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::{Gap, Journal, JournalError};
@@ -76,6 +76,63 @@ pub struct Recorded {
 pub struct Recorder {
     stop: Option<oneshot::Sender<()>>,
     work: JoinHandle<Recorded>,
+    stopped: Stopped,
+}
+
+/// Containers that were told to stop and have ended since, by the engine's events.
+///
+/// An engine says that a process has ended as soon as it has, and answers the request to stop it only when it has
+/// put away everything else.
+#[derive(Clone, Debug)]
+pub struct Stopped(watch::Receiver<BTreeSet<String>>);
+
+impl Stopped {
+    /// Knows of no container, and never will.
+    pub fn none() -> Self {
+        Self(watch::channel(BTreeSet::new()).1)
+    }
+
+    /// Returns when a container has ended that was told to; never, where nobody listens any more.
+    pub async fn wait(&self, container: &ContainerId) {
+        let mut stopped = self.0.clone();
+        if stopped
+            .wait_for(|stopped| stopped.contains(&container.0))
+            .await
+            .is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What is known of the containers that were told to stop.
+#[derive(Debug)]
+struct Stops {
+    /// Told, and not ended yet.
+    told: BTreeSet<String>,
+    ended: watch::Sender<BTreeSet<String>>,
+}
+
+impl Stops {
+    /// Takes in an event of a container. One that ends without having been told to may be started again.
+    fn note(&mut self, event: &EngineEvent) {
+        let id = &event.id;
+        match event.action {
+            EventAction::Kill => {
+                self.told.insert(id.clone());
+            }
+            EventAction::Die if self.told.remove(id) => {
+                self.ended.send_modify(|ended| {
+                    ended.insert(id.clone());
+                });
+            }
+            EventAction::Start => {
+                self.told.remove(id);
+                self.ended.send_if_modified(|ended| ended.remove(id));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The two things that a recorder asks of an engine.
@@ -119,6 +176,11 @@ impl Recorder {
         since: Timestamp,
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
+        let (ended, listening) = watch::channel(BTreeSet::new());
+        let stops = Stops {
+            told: BTreeSet::new(),
+            ended,
+        };
         let work = Work {
             source,
             journal,
@@ -126,12 +188,19 @@ impl Recorder {
             scope,
             last: since,
             containers: VecDeque::new(),
+            stops,
             recorded: Recorded::default(),
         };
         Self {
             stop: Some(stop),
             work: tokio::spawn(work.run(stopped)),
+            stopped: Stopped(listening),
         }
+    }
+
+    /// The containers that were told to stop and have ended.
+    pub fn stopped(&self) -> Stopped {
+        self.stopped.clone()
     }
 
     /// Records what the engine has said up to now, and ends. Takes at most some seconds.
@@ -159,6 +228,7 @@ struct Work {
     /// Time of the last event that was seen.
     last: Timestamp,
     containers: VecDeque<String>,
+    stops: Stops,
     recorded: Recorded,
 }
 
@@ -250,6 +320,7 @@ impl Work {
                 Ok(event) => {
                     self.last = self.last.max(event.at);
                     if self.belongs(&event) {
+                        self.stops.note(&event);
                         events.push(event);
                     }
                 }

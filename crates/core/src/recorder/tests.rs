@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use bowline_engine::fake::FakeEngine;
 use bowline_engine::{Sent, Tap, Unreachable};
 use bowline_model::{Actor, ContainerSpec, Goal, ImageConfig, Labels, NetworkSpec, Outcome, Plan};
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 
 use super::*;
 use crate::{NewOperation, StateHome, SystemClock};
@@ -165,8 +165,10 @@ async fn an_engine_that_is_away_at_first_is_asked_again() {
         .await
         .unwrap();
     tap.reset();
-    // Time goes on by itself whenever everybody waits.
-    while words(&journal).await.is_empty() {}
+    while words(&journal).await.is_empty() {
+        // sleeps because: the runtime's clock is paused, this is how it goes on
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert_eq!(recorder.finish().await.gaps, 1);
     assert_eq!(words(&journal).await, ["create shop-web-1"]);
 }
@@ -339,4 +341,55 @@ fn what_would_drown_the_engines_memory_is_not_asked_for() {
     for needed in ["start", "die", "oom"] {
         assert!(words.contains(&needed), "{needed}");
     }
+}
+
+fn said(action: EventAction, id: &str) -> EngineEvent {
+    EngineEvent {
+        at: Timestamp::UNIX_EPOCH,
+        kind: ObjectKind::Container,
+        action,
+        id: id.into(),
+        attributes: std::collections::BTreeMap::new(),
+    }
+}
+
+#[tokio::test]
+async fn only_one_that_was_told_to_stop_counts_as_stopped_when_it_ends() {
+    let (ended, listening) = watch::channel(BTreeSet::new());
+    let mut stops = Stops {
+        told: BTreeSet::new(),
+        ended,
+    };
+    let stopped = Stopped(listening);
+    let id = ContainerId("a".into());
+    let has_ended = || stopped.wait(&id).now_or_never().is_some();
+    // It crashed, and the engine may start it again.
+    stops.note(&said(EventAction::Die, "a"));
+    assert!(!has_ended());
+    stops.note(&said(EventAction::Start, "a"));
+    stops.note(&said(EventAction::Kill, "a"));
+    assert!(!has_ended());
+    stops.note(&said(EventAction::Die, "b"));
+    assert!(!has_ended());
+    stops.note(&said(EventAction::Die, "a"));
+    assert!(has_ended());
+    stops.note(&said(EventAction::Start, "a"));
+    assert!(!has_ended());
+}
+
+#[tokio::test]
+async fn a_stop_shows_before_the_engine_answers_it() {
+    let engine = FakeEngine::new();
+    engine.add_image("web:1", ImageConfig::default());
+    let engine: Arc<dyn Engine> = Arc::new(engine);
+    let (_folder, journal) = journal().await;
+    let since = engine.now().await.unwrap();
+    let web = engine.create_container("shop-web-1", &spec("shop")).await;
+    let web = web.unwrap().id;
+    engine.start_container(&web).await.unwrap();
+    let recorder = start(Arc::clone(&engine), &journal, since);
+    let stopped = recorder.stopped();
+    engine.stop_container(&web, Duration::ZERO).await.unwrap();
+    stopped.wait(&web).await;
+    recorder.finish().await;
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::http::Call;
 use super::refusal::About as Subject;
-use super::wire::{Event, Info, time};
+use super::wire::Event;
 use super::{Docker, filters, observe};
 use crate::{
     About, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine, EngineError,
@@ -32,16 +32,11 @@ impl Engine for Docker {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        let subject = Subject::new(ObjectKind::Container, "");
-        let info: Info = self
-            .http
-            .json(Call::get("/info"))
-            .await
-            .map_err(|failure| subject.error(failure))?;
-        time(&info.system_time).ok_or_else(|| EngineError::Unreadable {
+        let clock = self.clock.ok_or_else(|| EngineError::Unreadable {
             request: "GET /info".into(),
             text: "it does not say the time".into(),
-        })
+        })?;
+        Ok(clock.now())
     }
 
     async fn containers(&self, which: &Selector) -> Result<Vec<ContainerSummary>> {

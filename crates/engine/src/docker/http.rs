@@ -180,7 +180,7 @@ impl Call {
 }
 
 impl Client {
-    /// A way without version: only `/version` and `/_ping` are asked so.
+    /// A way without version: only `/version` and `/info` are asked so, before a version is agreed on.
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,

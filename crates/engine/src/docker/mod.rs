@@ -5,6 +5,7 @@
 //! client library in between: docs/decisions/engine-client.md.
 
 mod adapter;
+mod clock;
 mod containers;
 mod create_body;
 mod exec;
@@ -20,9 +21,10 @@ mod wire_objects;
 
 use bowline_model::{ApiVersion, Capability, ObjectKind};
 
+use self::clock::EngineClock;
 use self::http::{Call, Client, Failure};
 use self::refusal::About as Subject;
-use self::wire::{Info, Version};
+use self::wire::{Info, Version, time};
 use crate::{About, Endpoint, EngineError, EngineKind};
 
 /// The oldest API that is spoken (Docker 20.10).
@@ -76,15 +78,25 @@ impl ConnectError {
 pub(crate) struct Docker {
     http: Client,
     about: About,
+    /// `None` where the engine did not say its time.
+    clock: Option<EngineClock>,
 }
 
 impl Docker {
     /// Asks the engine who it is, and agrees on the newest API that both know.
+    ///
+    /// Both questions are asked at once, and therefore without a version: what is read of the answers is the same
+    /// in all of them.
     pub(crate) async fn connect(endpoint: Endpoint) -> Result<Self, ConnectError> {
         let plain = Client::new(endpoint.clone());
         let about = Subject::new(ObjectKind::Container, "");
         let failed = |failure: Failure| ConnectError::Engine(about.error(failure));
-        let version: Version = plain.json(Call::get("/version")).await.map_err(failed)?;
+        let asked = EngineClock::host();
+        let (version, info) = tokio::join!(
+            plain.json::<Version>(Call::get("/version")),
+            plain.json::<Info>(Call::get("/info")),
+        );
+        let version = version.map_err(failed)?;
         let unreadable = |text: &str| EngineError::Unreadable {
             request: "GET /version".into(),
             text: format!("`{text}` is no version of the API"),
@@ -107,10 +119,11 @@ impl Docker {
         }
         let api = newest.min(NEWEST_API);
         let http = plain.speaking(api);
-        let info: Info = http.json(Call::get("/info")).await.map_err(failed)?;
+        let info = info.map_err(failed)?;
+        let clock = time(&info.system_time).map(|said| EngineClock::said(said, asked));
         let about = describe(version, info, endpoint, api, newest);
         tracing::debug!(engine = about.id, version = about.version, %api, "connected");
-        Ok(Self { http, about })
+        Ok(Self { http, about, clock })
     }
 
     fn refuse_unsupported(&self, needs: Vec<Capability>) -> Result<(), EngineError> {

@@ -159,6 +159,7 @@ impl World {
             probes: 2,
             readiness: BTreeMap::new(),
             listeners: &|_, _| None,
+            stopped: Stopped::none(),
             halt,
         };
         let outcome = tokio::select! {

@@ -19,6 +19,7 @@ use bowline_model::{
 use super::act::Actor;
 use super::*;
 use crate::journal::StepToken;
+use crate::recorder::Stopped;
 use crate::{Baseline, Images, Memory, Names, PlanError, observe, plan};
 
 pub(crate) struct Nothing;
@@ -95,6 +96,7 @@ impl Stage {
             engine: &self.engine,
             operation: &operation,
             outside: &Nothing,
+            stopped: &Stopped::none(),
         };
         for step in &plan.steps {
             let token = StepToken::of_nobody(&operation, step);
