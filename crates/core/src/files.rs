@@ -245,7 +245,24 @@ pub(crate) fn write_once(path: &Path, part: &str, contents: &[u8]) -> Result<boo
 /// A file lock, let go by the kernel when this is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct HeldFile {
-    _file: File,
+    file: File,
+}
+
+impl HeldFile {
+    /// Lets the lock go and takes back whose it was: what it stood for has been brought to its end.
+    pub(crate) fn done(self) {
+        // A line that stays says only that somebody has to look.
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// Tells whether a file says whose lock it is: somebody holds it, or died holding it.
+pub(crate) fn is_signed(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(found.len() > 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FileError::io(path, &error)),
+    }
 }
 
 /// Takes the lock of a file, making the file where there is none, and writes a line into it that says whose it
@@ -260,7 +277,7 @@ pub(crate) fn hold_file(path: &Path, line: &str) -> Result<std::result::Result<H
             let _ = file
                 .set_len(0)
                 .and_then(|()| file.write_all(line.as_bytes()));
-            Ok(Ok(HeldFile { _file: file }))
+            Ok(Ok(HeldFile { file }))
         }
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();

@@ -15,6 +15,7 @@ mod plan;
 mod ready;
 mod recorder;
 mod seal;
+mod settle;
 mod shares;
 mod stack;
 mod state_home;

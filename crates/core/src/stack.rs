@@ -12,19 +12,22 @@ use std::sync::Arc;
 use bowline_engine::{Engine, EngineError, Listener};
 use bowline_model::{
     Action, Actor, Cause, ContainerId, Goal, Observed, Operation, OperationId, Outcome, Plan,
-    Readiness, StepOutcome, Undo, Wanted,
+    Readiness, StepOutcome, Undo, Wanted, label,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::Clock;
 use crate::execute::{Chapter, Execution, Halt, Outside, Report, Watch, execute};
-use crate::journal::{Journal, JournalError, NewOperation, OperationRecord, new_operation_id};
+use crate::journal::{
+    Intended, Journal, JournalError, NewOperation, OperationRecord, Remembered, new_operation_id,
+};
 use crate::lock::{Lock, LockError, LockGuard, Owner};
 use crate::observe::{Names, observe};
 use crate::plan::{Images, Memory, PlanError, plan, plan_images};
 use crate::recorder::{Recorder, Scope};
 use crate::seal::{SealError, Sealer};
+use crate::settle::{SettleError, settle};
 use crate::state_home::StateHome;
 
 /// A stack: its engine, its name, and where its state is.
@@ -106,6 +109,15 @@ pub enum StackError {
     },
 }
 
+impl From<SettleError> for StackError {
+    fn from(error: SettleError) -> Self {
+        match error {
+            SettleError::Engine(error) => Self::Engine(error),
+            SettleError::Journal(error) => Self::Journal(error),
+        }
+    }
+}
+
 /// What an operation is to do.
 struct Work<'a> {
     goal: &'a Goal,
@@ -144,7 +156,14 @@ impl Stack {
             .map(|container| container.id.clone())
             .collect();
         let memory = match journal {
-            Some(journal) => journal.remembered(ids).await?.memory,
+            Some(journal) => {
+                let remembered = journal.remembered(ids).await?;
+                let half_made = half_made(journal, &observed, &remembered).await?;
+                Memory {
+                    half_made,
+                    ..remembered.memory
+                }
+            }
             None => Memory::default(),
         };
         Ok((observed, memory))
@@ -181,17 +200,11 @@ impl Stack {
     /// for is waited for.
     pub async fn reach(&self, goal: &Goal, how: &How<'_>) -> Result<Reached, StackError> {
         let first = self.plan(goal).await?;
-        if first.steps.is_empty() {
-            return Ok(Reached {
-                operation: None,
-                plan: first,
-                report: Report::default(),
-            });
-        }
-        if first.is_empty() {
+        // What an operation left that died may change yet, however it looks now.
+        if first.is_empty() && !self.is_left_behind().await? {
             return self.only_wait(goal, first, how).await;
         }
-        let chapter = self.hold(how).await?;
+        let chapter = self.hold(how, None).await?;
         // What was seen without the lock may be over.
         let planned = self.plan(goal).await;
         match planned {
@@ -203,24 +216,46 @@ impl Stack {
                 };
                 self.operate(chapter, &work, how).await
             }
-            other => {
+            Ok(plan) => {
+                let closed = close_left(&chapter.journal).await;
                 release(chapter).await;
-                Ok(Reached {
-                    operation: None,
-                    plan: other?,
-                    report: Report::default(),
-                })
+                closed?;
+                self.only_wait(goal, plan, how).await
+            }
+            Err(error) => {
+                release(chapter).await;
+                Err(error)
             }
         }
     }
 
-    /// Waits for what only has to be waited for: nothing is changed, so nothing is held or written down.
+    /// Whether a process died here with an operation under way, or runs one.
+    async fn is_left_behind(&self) -> Result<bool, StackError> {
+        let folder = self.home.stack(&self.engine.about().id, &self.project);
+        if Lock::is_left_behind(&folder)? {
+            return Ok(true);
+        }
+        Ok(match self.look().await? {
+            Some(journal) => !journal.open_operations().await?.is_empty(),
+            None => false,
+        })
+    }
+
+    /// Waits for what only has to be waited for, if anything has: nothing is changed, so nothing is held or written
+    /// down.
     async fn only_wait(
         &self,
         goal: &Goal,
         plan: Plan,
         how: &How<'_>,
     ) -> Result<Reached, StackError> {
+        if plan.steps.is_empty() {
+            return Ok(Reached {
+                operation: None,
+                plan,
+                report: Report::default(),
+            });
+        }
         let chapter = Chapter {
             journal: self.open().await?,
             operation: new_operation_id()?,
@@ -235,8 +270,13 @@ impl Stack {
         })
     }
 
-    /// Takes the lock for an operation and opens the journal.
-    async fn hold(&self, how: &How<'_>) -> Result<Chapter, StackError> {
+    /// Takes the lock for an operation, opens the journal, and finds out how the steps went of operations that died
+    /// and of the one that is to be taken back.
+    async fn hold(
+        &self,
+        how: &How<'_>,
+        undoes: Option<&OperationId>,
+    ) -> Result<Chapter, StackError> {
         let operation = new_operation_id()?;
         let owner = Owner::new(
             how.actor.clone(),
@@ -253,11 +293,31 @@ impl Stack {
             self.clock.clone(),
         )
         .await?;
-        Ok(Chapter {
+        let chapter = Chapter {
             journal: self.open().await?,
             operation,
             lock: Some(lock),
-        })
+        };
+        match self.settle(&chapter.journal, undoes).await {
+            Ok(()) => Ok(chapter),
+            Err(error) => {
+                release(chapter).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        journal: &Journal,
+        undoes: Option<&OperationId>,
+    ) -> Result<(), StackError> {
+        let mut operations = journal.open_operations().await?;
+        operations.extend(undoes.cloned());
+        for operation in operations {
+            settle(&*self.engine, journal, &*self.clock, &operation).await?;
+        }
+        Ok(())
     }
 
     /// Begins an operation, carries it out while events are recorded, ends it, and lets the lock go.
@@ -459,10 +519,16 @@ impl Stack {
         };
         let mut last = None;
         for step in record.steps.into_iter().rev() {
-            if matches!(step.outcome, StepOutcome::Failed { .. }) {
+            let Intended { step: meant, undo } = step.intended?;
+            // What failed changed nothing, apart from what failed half way.
+            let may_be_half_made = matches!(
+                meant.action,
+                Action::CreateContainer { .. } | Action::CreateNetwork { .. }
+            );
+            if matches!(step.outcome, StepOutcome::Failed { .. }) && !may_be_half_made {
                 continue;
             }
-            match step.intended?.undo {
+            match undo {
                 Undo::Nothing => {}
                 Undo::Impossible { because } => {
                     return Err(StackError::NotUndoable { operation, because });
@@ -494,7 +560,7 @@ impl Stack {
             None => self.last_undoable().await?,
         };
         self.plan_undo(&id).await?;
-        let chapter = self.hold(how).await?;
+        let chapter = self.hold(how, Some(&id)).await?;
         // What was planned without the lock may be over.
         let plan = match self.plan_undo(&id).await {
             Ok(plan) => plan,
@@ -548,6 +614,39 @@ impl Stack {
             _ => Err(StackError::Nothing("resume")),
         }
     }
+}
+
+/// The containers that an operation of this journal created and did not get to remember.
+async fn half_made(
+    journal: &Journal,
+    observed: &Observed,
+    remembered: &Remembered,
+) -> Result<BTreeSet<ContainerId>, JournalError> {
+    let mut made: BTreeMap<&ContainerId, OperationId> = BTreeMap::new();
+    for container in &observed.containers {
+        let is_remembered = remembered.memory.baselines.contains_key(&container.id)
+            || remembered.unreadable.contains_key(&container.id);
+        if let Some(by) = container.labels().get(label::OPERATION)
+            && !is_remembered
+            && container.state.started.is_none()
+        {
+            made.insert(&container.id, OperationId(by.clone()));
+        }
+    }
+    // Those of other state homes are remembered there.
+    let others = journal
+        .unknown_operations(made.values().cloned().collect())
+        .await?;
+    made.retain(|_, by| !others.contains(by));
+    Ok(made.into_keys().cloned().collect())
+}
+
+/// Ends what died and left nothing to do. Its steps are settled.
+async fn close_left(journal: &Journal) -> Result<(), JournalError> {
+    for operation in journal.open_operations().await? {
+        journal.close(&operation, Outcome::Interrupted).await?;
+    }
+    Ok(())
 }
 
 fn wanted_of(goal: &Goal) -> Option<&Wanted> {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use bowline_model::{
     VolumeSpec,
 };
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::{
     About, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine, EngineError,
@@ -53,6 +55,10 @@ pub enum Fault {
     BeforeRequest,
     /// The request is carried out, the answer never comes.
     ReplyLost,
+    /// The caller stands still for good before the request is sent. To be dropped then, as if its process had died.
+    DiesBefore,
+    /// The caller stands still for good when the request was sent. The engine carries it out, now or later.
+    DiesAfter,
 }
 
 /// An engine that records its calls and lets chosen ones fail.
@@ -60,6 +66,7 @@ pub enum Fault {
 pub struct Tap {
     inner: Arc<dyn Engine>,
     state: Mutex<State>,
+    died: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +83,7 @@ impl Tap {
         Self {
             inner,
             state: Mutex::default(),
+            died: Notify::new(),
         }
     }
 
@@ -121,6 +129,16 @@ impl Tap {
             },
             sent,
         }
+    }
+
+    /// Returns when a caller has come to where it dies.
+    pub async fn died(&self) {
+        self.died.notified().await;
+    }
+
+    async fn die<T>(&self) -> T {
+        self.died.notify_one();
+        std::future::pending().await
     }
 
     async fn read<T>(
@@ -179,6 +197,16 @@ impl Tap {
                 // Whatever the answer is, nobody hears it.
                 let _ = call.await;
                 Err(self.lost(method, Sent::Maybe))
+            }
+            (false, Some(Fault::DiesBefore)) => self.die().await,
+            (false, Some(Fault::DiesAfter)) => {
+                let mut call = std::pin::pin!(call);
+                std::future::poll_fn(|context| {
+                    let _ = call.as_mut().poll(context);
+                    Poll::Ready(())
+                })
+                .await;
+                self.die().await
             }
             (false, None) => call.await,
         }

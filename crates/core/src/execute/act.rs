@@ -8,8 +8,7 @@ use bowline_engine::{
 };
 use bowline_model::{
     Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy, Labels,
-    NetworkId, NetworkSpec, ObjectKind, ObservedContainer, ObservedNetwork, OperationId, Share,
-    VolumeSpec, label,
+    NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share, VolumeSpec, label,
 };
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::journal::StepToken;
 use crate::shares;
 
 /// Seconds that a container has to stop where nothing is said.
-const GRACE_SECS: u64 = 10;
+pub(crate) const GRACE_SECS: u64 = 10;
 
 /// How often a container is looked for whose name is taken and that cannot be inspected yet, and how long.
 const MAKING_POLL: Duration = Duration::from_millis(50);
@@ -148,10 +147,7 @@ impl Actor<'_> {
         let mut spec = spec.clone();
         self.labelled(&mut spec.labels);
         match self.engine.create_network(&spec).await {
-            Ok(id) => {
-                self.remove_twins(&spec, &id).await?;
-                Ok(Acted::made(id.0))
-            }
+            Ok(id) => Ok(Acted::made(id.0)),
             Err(error @ EngineError::Conflict { .. }) => {
                 let named = self
                     .engine
@@ -170,26 +166,6 @@ impl Actor<'_> {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Removes networks of the same name that an operation which died had asked for: engines make such a request's
-    /// network even when nobody waits for it any more, and a name that two have cannot be used. The stack is held,
-    /// so nobody alive has made them, and nothing is attached yet.
-    async fn remove_twins(&self, spec: &NetworkSpec, ours: &NetworkId) -> Result<(), ExecuteError> {
-        let named = self
-            .engine
-            .networks(&bowline_engine::Selector::name(spec.name.as_str()))
-            .await?;
-        let is_twin = |network: &&ObservedNetwork| {
-            let labels = &network.spec.labels;
-            network.id != *ours
-                && labels.get(label::OPERATION).is_some()
-                && labels.get(label::PROJECT) == spec.labels.get(label::PROJECT)
-        };
-        for twin in named.iter().filter(is_twin) {
-            self.engine.remove_network(&twin.id).await?;
-        }
-        Ok(())
     }
 
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<Acted, ExecuteError> {
@@ -328,14 +304,10 @@ impl Actor<'_> {
         let Some(found) = self.find(container).await? else {
             return Ok(Acted::now_or(true));
         };
-        if made_by
-            .is_some_and(|operation| found.labels().get(label::OPERATION) != Some(&operation.0))
-        {
-            return Err(ExecuteError::NotOurs {
-                kind: ObjectKind::Container,
-                name: container.name.clone(),
-                holder: Some(found.id.short().to_owned()),
-            });
+        let is_anothers =
+            |operation: &OperationId| found.labels().get(label::OPERATION) != Some(&operation.0);
+        if made_by.is_some_and(is_anothers) {
+            return Ok(Acted::now_or(true));
         }
         let how = RemoveContainer {
             force: false,
@@ -403,19 +375,11 @@ impl Actor<'_> {
         })
     }
 
-    /// The container that a plan means: that of the id where it is still there, else that of the name.
     pub(super) async fn find(
         &self,
         container: &ContainerRef,
     ) -> Result<Option<ObservedContainer>, EngineError> {
-        if let Some(id) = &container.id {
-            match self.engine.inspect_container(id).await {
-                Ok(found) => return Ok(Some(found)),
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.engine.find_container(&container.name).await
+        find(self.engine, container).await
     }
 
     /// The id of the container that a plan means.
@@ -428,6 +392,21 @@ impl Actor<'_> {
             }),
         }
     }
+}
+
+/// The container that a plan means: that of the id where it is still there, else that of the name.
+pub(crate) async fn find(
+    engine: &dyn Engine,
+    container: &ContainerRef,
+) -> Result<Option<ObservedContainer>, EngineError> {
+    if let Some(id) = &container.id {
+        match engine.inspect_container(id).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    engine.find_container(&container.name).await
 }
 
 fn to_put(file: &FileToCopy) -> FileToPut {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bowline_engine::{Engine, EngineError};
 use bowline_model::{Build, ImageId, ObjectKind};
 
+pub(crate) use act::{GRACE_SECS, find};
 pub use run::{Chapter, Execution, Halt, Ledger, Report, StepError, Watch, execute};
 
 /// What an executor needs from outside of the engine: files, logins, and somebody to tell about progress.

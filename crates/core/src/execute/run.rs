@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
-use bowline_engine::{Engine, EngineError, Listener};
+use bowline_engine::{Engine, EngineError, Listener, Sent};
 use bowline_model::{
     Action, Condition, ContainerId, OperationId, Outcome, Plan, Readiness, Step, StepId,
     StepOutcome, Undo,
@@ -141,6 +141,19 @@ pub enum StepError {
     /// The wait was given up.
     #[error("given up")]
     Halted,
+}
+
+impl StepError {
+    /// Tells whether the engine may have done what was asked for although it did not say so.
+    fn leaves_open(&self) -> bool {
+        matches!(
+            self,
+            Self::Execute(ExecuteError::Engine(EngineError::Unreachable {
+                sent: Sent::Maybe,
+                ..
+            }))
+        )
+    }
 }
 
 impl From<EngineError> for StepError {
@@ -319,6 +332,10 @@ async fn one(
     let result = act(&actor, &token, execution).await;
     let outcome = match &result {
         Ok(outcome) => outcome.clone(),
+        // The engine may have done it, or may do it yet: whoever goes on finds out.
+        Err(error) if error.leaves_open() => StepOutcome::Unknown {
+            because: error.to_string(),
+        },
         Err(error) => StepOutcome::Failed {
             error: error.to_string(),
         },

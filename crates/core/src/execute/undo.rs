@@ -4,8 +4,8 @@
 //!   step                      undo, in the order in which it is run
 //!   create network, container remove it again, where this operation made it
 //!   create volume             nothing: a volume that may hold data is never removed by an undo
-//!   remove container          create it again as it was, on the image that it had
-//!   remove network            create it again as it was
+//!   remove container          create it again as it was, on the image that it had; nothing where it was half made
+//!   remove network            create it again as it was; nothing where another one has its name
 //!   remove volume             impossible
 //!   start / stop              stop / start, where that changes something
 //!   rename, connect, tag      the other way round
@@ -13,10 +13,10 @@
 
 use std::collections::BTreeMap;
 
-use bowline_engine::Engine;
+use bowline_engine::{Engine, Selector};
 use bowline_model::{
     Action, ContainerRef, ContainerSpec, EffectiveMount, ImageId, MountSource, MountSpec,
-    ObservedContainer, Undo, VolumeMountSpec,
+    ObservedContainer, Undo, VolumeMountSpec, label,
 };
 
 use super::act::Actor;
@@ -43,11 +43,20 @@ pub(super) async fn undo_of(
             name: spec.name.clone(),
             made_by: Some(actor.operation.clone()),
         }]),
-        Action::RemoveNetwork { id: Some(id), .. } => {
-            match actor.engine.inspect_network(id).await {
-                Ok(network) => Undo::Run(vec![Action::CreateNetwork { spec: network.spec }]),
-                Err(error) if error.is_not_found() => Undo::Nothing,
-                Err(error) => return Err(error.into()),
+        Action::RemoveNetwork {
+            id: Some(id), name, ..
+        } => {
+            let named = actor
+                .engine
+                .networks(&Selector::name(name.as_str()))
+                .await?;
+            let is_double = named.iter().any(|network| network.id != *id);
+            match named.into_iter().find(|network| network.id == *id) {
+                // Nobody wants two networks of one name back.
+                Some(network) if !is_double => {
+                    Undo::Run(vec![Action::CreateNetwork { spec: network.spec }])
+                }
+                _ => Undo::Nothing,
             }
         }
         Action::RemoveNetwork { id: None, .. } => Undo::Nothing,
@@ -88,6 +97,7 @@ pub(super) async fn undo_of(
             ..
         } => match actor.find(container).await? {
             None => Undo::Nothing,
+            Some(found) if is_half_made(ledger, &found).await? => Undo::Nothing,
             Some(found)
                 if *anonymous_volumes
                     && found.mounts.iter().any(EffectiveMount::is_anonymous_volume) =>
@@ -136,6 +146,17 @@ async fn retag(engine: &dyn Engine, reference: &str) -> Result<Undo, ExecuteErro
         Err(error) if error.is_not_found() => Ok(Undo::Nothing),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a container was created by an operation that did not get to remember it, and never ran: what belongs
+/// into it may be missing, and nobody wants it back.
+async fn is_half_made(
+    ledger: &dyn Ledger,
+    container: &ObservedContainer,
+) -> Result<bool, StepError> {
+    Ok(container.labels().get(label::OPERATION).is_some()
+        && container.state.started.is_none()
+        && ledger.remembered(&container.id).await?.is_none())
 }
 
 /// Makes a container again as it is: by what it was made of where that is remembered, else by what the engine

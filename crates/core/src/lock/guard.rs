@@ -142,7 +142,11 @@ impl LockGuard {
         self.heart.abort();
         let removed = self.held.object.remove(&self.held.id).await;
         // Only now may another process of ours try.
-        self.file = None;
+        if let Some(file) = self.file.take()
+            && removed.is_ok()
+        {
+            file.done();
+        }
         removed.map(drop)
     }
 
@@ -175,10 +179,10 @@ impl Drop for LockGuard {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let held = Arc::clone(&self.held);
             runtime.spawn(async move {
-                if let Err(error) = held.object.remove(&held.id).await {
-                    tracing::warn!(%error, "the lock of the stack stays behind");
+                match held.object.remove(&held.id).await {
+                    Ok(_) => file.done(),
+                    Err(error) => tracing::warn!(%error, "the lock of the stack stays behind"),
                 }
-                drop(file);
             });
         }
     }

@@ -215,6 +215,11 @@ impl Lock {
         })
     }
 
+    /// Tells, without asking the engine, whether a process of this state home holds the lock or died holding it.
+    pub(crate) fn is_left_behind(stack: &StackHome) -> Result<bool, LockError> {
+        Ok(files::is_signed(&stack.lock())?)
+    }
+
     /// Says who has the lock of a project; `None` where nobody has.
     pub async fn holder(
         engine: Arc<dyn Engine>,

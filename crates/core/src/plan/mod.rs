@@ -24,6 +24,9 @@ pub struct Memory {
     pub baselines: BTreeMap<ContainerId, Baseline>,
     /// Containers that were found ready, by the start of the run in which they were.
     pub ready: BTreeSet<(ContainerId, Timestamp)>,
+    /// Containers that an operation of this journal created and that it did not get to remember: what belongs into
+    /// them may be missing, and no engine shows that.
+    pub half_made: BTreeSet<ContainerId>,
 }
 
 /// Why there is no plan.

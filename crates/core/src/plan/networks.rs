@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bowline_model::{
-    Action, Cause, Change, ContainerRef, EndpointSpec, IpamSpec, NetworkSpec, ObservedNetwork,
-    StepId, VolumeSpec, Wanted, WantedService, label,
+    Action, Cause, Change, ContainerRef, EndpointSpec, IpamSpec, NetworkSpec, Observed,
+    ObservedNetwork, StepId, VolumeSpec, Wanted, WantedService, label,
 };
 
 use super::PlanError;
@@ -37,7 +37,11 @@ pub(super) fn prepare(draft: &mut Draft<'_>, wanted: &Wanted) -> Prepared {
     for (key, network) in &wanted.networks {
         let name = &network.spec.name;
         let observed = draft.observed;
-        let there = best(&observed.networks, name, key, &wanted.project);
+        let there = best(observed, name, key, &wanted.project);
+        if let Some(there) = there.filter(|_| !network.external) {
+            let gone = remove_doubles(draft, there, &wanted.project);
+            prepared.0.extend(gone.map(|step| (name.clone(), step)));
+        }
         match there {
             None if network.external => {
                 draft.fail(PlanError::NoExternalNetwork { name: name.clone() });
@@ -72,19 +76,57 @@ pub(super) fn prepare(draft: &mut Draft<'_>, wanted: &Wanted) -> Prepared {
     prepared
 }
 
-/// Of several networks of one name the one that was made for this project.
+/// Of several networks of one name the one that was made for this project, and of those the one in use, else the
+/// oldest.
 fn best<'a>(
-    networks: &'a [ObservedNetwork],
+    observed: &'a Observed,
     name: &str,
     key: &str,
     project: &str,
 ) -> Option<&'a ObservedNetwork> {
-    let ours = |network: &&ObservedNetwork| {
+    let ours = |network: &ObservedNetwork| {
         network.spec.labels.get(label::PROJECT).map(String::as_str) == Some(project)
             && network.spec.labels.get(label::NETWORK).map(String::as_str) == Some(key)
     };
-    let mut named = networks.iter().filter(|network| network.spec.name == name);
-    named.clone().find(ours).or_else(|| named.next())
+    observed
+        .networks
+        .iter()
+        .filter(|network| network.spec.name == name)
+        .min_by_key(|network| (!ours(network), !is_used(observed, network), network.created))
+}
+
+fn is_used(observed: &Observed, network: &ObservedNetwork) -> bool {
+    let mut endpoints = observed
+        .containers
+        .iter()
+        .flat_map(|container| container.endpoints.values());
+    endpoints.any(|endpoint| endpoint.network.as_ref() == Some(&network.id))
+}
+
+/// Removes the doubles of a network that bowline made and nothing uses. An engine lets two networks have one name
+/// where both are asked for at once, as by an operation that died and the next one, and a name that two have
+/// cannot be used.
+fn remove_doubles(draft: &mut Draft<'_>, there: &ObservedNetwork, project: &str) -> Option<StepId> {
+    let observed = draft.observed;
+    let is_double = |network: &&ObservedNetwork| {
+        let labels = &network.spec.labels;
+        network.spec.name == there.spec.name
+            && network.id != there.id
+            && labels.get(label::PROJECT).map(String::as_str) == Some(project)
+            && labels.get(label::OPERATION).is_some()
+            && !is_used(observed, network)
+    };
+    let mut last = None;
+    for double in observed.networks.iter().filter(is_double) {
+        let remove = Action::RemoveNetwork {
+            id: Some(double.id.clone()),
+            name: double.spec.name.clone(),
+            made_by: None,
+        };
+        let after: Vec<StepId> = last.into_iter().collect();
+        last = Some(draft.step(remove, Cause::Doubled, None, &after));
+    }
+    last
 }
 
 /// Detaches everything from a network, makes it again, and attaches everything as it was.

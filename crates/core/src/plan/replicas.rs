@@ -64,6 +64,9 @@ pub(super) fn assign<'a>(
         .iter()
         .filter(|container| container.service() == Some(name) && !container.is_one_off())
         .collect();
+    let (half_made, there): (Vec<_>, Vec<_>) = there
+        .into_iter()
+        .partition(|container| memory.half_made.contains(&container.id));
     let mut by_number: BTreeMap<u32, Vec<Current<'a>>> = BTreeMap::new();
     for container in there {
         let (_, spec) = instance_of(wanted, service, container.number(), observed);
@@ -77,6 +80,7 @@ pub(super) fn assign<'a>(
             });
     }
     let (mut chosen, mut extra) = best_of(service, by_number);
+    extra.extend(half_made);
     // Those that are as wanted stay before those that would have to be made again.
     chosen.sort_by_key(|(number, current)| (!current.comparison.is_same(), *number));
     let keep = (service.replicas as usize).min(chosen.len());

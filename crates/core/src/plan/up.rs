@@ -199,7 +199,12 @@ impl<'a> Up<'a> {
         // What is too many goes first where its name is needed.
         let mut freed = BTreeMap::new();
         for container in extra {
-            let removed = remove(draft, container, Cause::TooMany, Some(name), &[]);
+            let cause = if draft.memory.half_made.contains(&container.id) {
+                Cause::HalfMade
+            } else {
+                Cause::TooMany
+            };
+            let removed = remove(draft, container, cause, Some(name), &[]);
             freed.insert(container.name.clone(), removed);
         }
         let mut running = Vec::new();

@@ -1,7 +1,10 @@
 //! Whole operations on the scripted engine, with a real journal: forth and back again.
 
+mod died;
+
 use std::sync::Mutex;
 
+use bowline_engine::Tap;
 use bowline_engine::fake::FakeEngine;
 use bowline_model::{Step, StepOutcome};
 
@@ -26,6 +29,8 @@ impl Watch for Notes {
 
 struct Scene {
     engine: Arc<FakeEngine>,
+    /// Between the stack and the engine.
+    tap: Arc<Tap>,
     stack: Stack,
     _folder: tempfile::TempDir,
 }
@@ -39,8 +44,9 @@ impl Scene {
             folder.path().join("config"),
             owner_of(&folder),
         );
+        let tap = Arc::new(Tap::new(engine.clone()));
         let stack = Stack {
-            engine: engine.clone(),
+            engine: tap.clone(),
             project: "shop".to_owned(),
             sealer: Some(Sealer::of_key(&[7; 32])),
             home,
@@ -48,6 +54,7 @@ impl Scene {
         };
         Self {
             engine,
+            tap,
             stack,
             _folder: folder,
         }

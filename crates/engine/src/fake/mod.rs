@@ -11,6 +11,7 @@ mod create;
 mod ending;
 mod execs;
 mod health;
+mod late;
 mod lifecycle;
 mod objects;
 mod output;
@@ -318,7 +319,9 @@ impl Engine for FakeEngine {
 
     async fn create_container(&self, name: &str, spec: &ContainerSpec) -> Result<CreatedContainer> {
         self.refuse_unsupported(spec.needs())?;
-        self.shared.change(|world| world.create(name, spec))
+        let (made, spec) = (name.to_owned(), spec.clone());
+        self.create(name, move |world| world.create(&made, &spec))
+            .await
     }
 
     async fn rename_container(&self, id: &ContainerId, name: &str) -> Result<()> {
@@ -347,21 +350,7 @@ impl Engine for FakeEngine {
             return Ok(Stopped::Already);
         }
         let ended = self.of_container(|world| world.ask_to_stop(id))?;
-        if !ended {
-            let gone = self.shared.until(|world| {
-                world
-                    .container(id)
-                    .map_or(true, |c| !c.is_running())
-                    .then_some(())
-            });
-            // It may end by itself meanwhile; else it is killed.
-            if tokio::time::timeout(grace, gone).await.is_err() {
-                self.of_container(|world| world.kill(id, "9"))?;
-            }
-        }
-        self.shared
-            .change(|world| world.emit_of(id, EventAction::Stop, &[]));
-        Ok(Stopped::Now)
+        self.wait_for_stop(id, grace, ended).await
     }
 
     async fn restart_container(&self, id: &ContainerId, grace: Duration) -> Result<()> {
@@ -488,7 +477,10 @@ impl Engine for FakeEngine {
 
     async fn create_network(&self, spec: &NetworkSpec) -> Result<NetworkId> {
         self.refuse_unsupported(spec.needs())?;
-        self.shared.change(|world| world.create_network(spec))
+        self.shared.lock().refuse_taken_network(spec)?;
+        let made = spec.clone();
+        self.create(&spec.name, move |world| Ok(world.add_network(&made)))
+            .await
     }
 
     async fn remove_network(&self, id: &NetworkId) -> Result<Removed> {

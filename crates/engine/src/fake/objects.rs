@@ -44,7 +44,7 @@ impl World {
         id
     }
 
-    pub(super) fn create_network(&mut self, spec: &NetworkSpec) -> Result<NetworkId, EngineError> {
+    pub(super) fn refuse_taken_network(&self, spec: &NetworkSpec) -> Result<(), EngineError> {
         if self
             .networks
             .iter()
@@ -54,7 +54,7 @@ impl World {
                 text: format!("network with name {} already exists", spec.name),
             });
         }
-        Ok(self.add_network(spec))
+        Ok(())
     }
 
     /// The network that a name or id means to an endpoint.

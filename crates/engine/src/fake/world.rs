@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bowline_model::{
     ContainerId, ContainerSpec, ContainerState, ContainerStatus, EngineEvent, EventAction, Health,
@@ -77,6 +78,8 @@ pub(super) struct World {
     pub(super) runs_of_containers: BTreeMap<String, Vec<Run>>,
     pub(super) ports_outside: BTreeSet<(u16, Protocol)>,
     pub(super) execs: BTreeMap<ExecId, FakeExec>,
+    /// How long the next creation of what has this name takes.
+    pub(super) late: BTreeMap<String, Duration>,
     events: Vec<EngineEvent>,
     watchers: Vec<(EventFilter, mpsc::UnboundedSender<EngineEvent>)>,
 }
@@ -132,6 +135,7 @@ impl World {
             runs_of_containers: BTreeMap::new(),
             ports_outside: BTreeSet::new(),
             execs: BTreeMap::new(),
+            late: BTreeMap::new(),
             events: Vec::new(),
             watchers: Vec::new(),
         }

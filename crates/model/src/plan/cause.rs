@@ -65,6 +65,10 @@ pub enum Cause {
     Policy,
     /// What it is used by goes.
     Unused,
+    /// Another network has its name, which engines allow.
+    Doubled,
+    /// An operation whose process died made it and did not get to its end.
+    HalfMade,
     /// It takes back an earlier step.
     Undoes(String),
 }
@@ -89,6 +93,8 @@ impl fmt::Display for Cause {
             Self::Requested => f.write_str("requested"),
             Self::Policy => f.write_str("pull policy"),
             Self::Unused => f.write_str("no longer used"),
+            Self::Doubled => f.write_str("another network has its name"),
+            Self::HalfMade => f.write_str("left half made by an operation that died"),
             Self::Undoes(step) => write!(f, "undoes: {step}"),
         }
     }
