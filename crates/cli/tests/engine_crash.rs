@@ -10,55 +10,10 @@
 mod crash;
 mod program;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bowline_testkit::{Chance, Gate, Moment, engine_host, is_full_run, seed};
-use crash::{Shop, There};
-
-/// An operation that is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Case {
-    /// From nothing.
-    Up,
-    /// Two services are to be made again.
-    ChangedUp,
-    /// Everything goes but the volume.
-    Down,
-}
-
-const CASES: [Case; 3] = [Case::Up, Case::ChangedUp, Case::Down];
-
-impl Case {
-    /// Brings the stack to where the operation begins.
-    fn prepare(self, shop: &Shop) {
-        shop.first();
-        let verb = if self == Self::Up { "down" } else { "up" };
-        shop.ends(0, &[verb], "before");
-        if self == Self::ChangedUp {
-            shop.changed();
-        }
-    }
-
-    fn verb(self) -> &'static str {
-        if self == Self::Down { "down" } else { "up" }
-    }
-}
-
-/// What is there where nothing is killed.
-struct Expected {
-    before: There,
-    after: There,
-}
-
-impl Expected {
-    fn of(shop: &Shop, case: Case) -> Self {
-        case.prepare(shop);
-        let before = shop.there();
-        shop.ends(0, &[case.verb()], "straight");
-        let after = shop.there();
-        Self { before, after }
-    }
-}
+use crash::{CASES, Case, Expected, Shop};
 
 /// Puts right what a kill left, and looks whether it is right.
 fn recover(shop: &Shop, case: Case, expected: &Expected, undoes: bool, point: &str) {
@@ -136,19 +91,13 @@ fn operations_that_are_killed_at_random_moments_are_completed_or_taken_back() {
     let (seed, shop) = (seed(), Shop::new(&engine_host(), "random"));
     eprintln!("BOWLINE_TEST_SEED={seed}");
     let mut chance = Chance::new(seed);
-    let expected = CASES.map(|case| {
-        let expected = Expected::of(&shop, case);
-        case.prepare(&shop);
-        let begun = Instant::now();
-        shop.ends(0, &[case.verb()], "straight");
-        (expected, begun.elapsed())
-    });
+    let expected = CASES.map(|case| Expected::of(&shop, case));
     let kills = if is_full_run() { 100 } else { 6 };
     for kill in 0..kills {
         let which = usize::try_from(chance.below(3)).unwrap();
-        let (case, (expected, length)) = (CASES[which], &expected[which]);
+        let (case, expected) = (CASES[which], &expected[which]);
         case.prepare(&shop);
-        let millis = chance.below(u64::try_from(length.as_millis()).unwrap());
+        let millis = chance.below(expected.millis());
         let mut child = shop.start_through(shop.host(), &[case.verb()]);
         // sleeps because: the moment is drawn from the length of the operation
         std::thread::sleep(Duration::from_millis(millis));

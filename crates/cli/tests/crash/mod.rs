@@ -3,12 +3,16 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![expect(
     clippy::unwrap_used,
+    clippy::disallowed_methods,
     reason = "a test of the binary ends where that fails"
 )]
+
+pub(crate) mod own;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::{Child, Output};
+use std::time::{Duration, Instant};
 
 use bowline_testkit::{Api, image};
 use serde_json::Value;
@@ -71,6 +75,63 @@ impl There {
     }
 }
 
+/// An operation that is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// From nothing.
+    Up,
+    /// Two services are to be made again.
+    ChangedUp,
+    /// Everything goes but the volume.
+    Down,
+}
+
+pub(crate) const CASES: [Case; 3] = [Case::Up, Case::ChangedUp, Case::Down];
+
+impl Case {
+    /// Brings the stack to where the operation begins.
+    pub(crate) fn prepare(self, shop: &Shop) {
+        shop.first();
+        let verb = if self == Self::Up { "down" } else { "up" };
+        shop.ends(0, &[verb], "before");
+        if self == Self::ChangedUp {
+            shop.changed();
+        }
+    }
+
+    pub(crate) fn verb(self) -> &'static str {
+        if self == Self::Down { "down" } else { "up" }
+    }
+}
+
+/// What is there where nothing is killed.
+pub(crate) struct Expected {
+    pub(crate) before: There,
+    pub(crate) after: There,
+    took: Duration,
+}
+
+impl Expected {
+    pub(crate) fn of(shop: &Shop, case: Case) -> Self {
+        case.prepare(shop);
+        let before = shop.there();
+        let begun = Instant::now();
+        shop.ends(0, &[case.verb()], "straight");
+        let took = begun.elapsed();
+        let after = shop.there();
+        Self {
+            before,
+            after,
+            took,
+        }
+    }
+
+    /// How many milliseconds the operation takes; more than one.
+    pub(crate) fn millis(&self) -> u64 {
+        u64::try_from(self.took.as_millis()).unwrap().max(2)
+    }
+}
+
 /// The stack.
 pub(crate) struct Shop {
     pub(crate) bowline: Program,
@@ -107,6 +168,11 @@ impl Shop {
     pub(crate) fn changed(&self) {
         let text = SHOP.replace("TAG: one", "TAG: two");
         self.write(&text.replace("content: welcome", "content: farewell"));
+    }
+
+    /// Lets the job be another one.
+    pub(crate) fn with_job(&self, command: &str) {
+        self.write(&SHOP.replace("['true']", command));
     }
 
     /// The engine, as `DOCKER_HOST` is written.
