@@ -110,6 +110,10 @@ pub struct Done {
 impl Done {
     /// The exit code that says how it went.
     pub fn exit_code(&self) -> ExitCode {
+        // Without its engine a lock cannot be held either.
+        if self.problems.iter().any(|problem| problem.is_engine_gone) {
+            return ExitCode::EngineUnreachable;
+        }
         match &self.halted {
             Some(Halt::Interrupted) => return ExitCode::Interrupted,
             Some(Halt::LockLost) => return ExitCode::Locked,

@@ -35,6 +35,8 @@ pub struct Problem {
     pub hints: Vec<String>,
     /// Whether it is a service that did not become ready, rather than a step that was not done.
     pub is_gate: bool,
+    /// Whether the engine was lost.
+    pub is_engine_gone: bool,
 }
 
 /// Gathers everything about the steps that failed. What cannot be read is left out.
@@ -88,14 +90,20 @@ async fn problem(
         blocks: blocked(reached, step),
         hints: Vec::new(),
         is_gate: false,
+        is_engine_gone: false,
     };
     match error {
+        StepError::NotReady(failed) if let NotReady::Engine(error) = &failed.reason => {
+            problem.is_engine_gone = error.is_unreachable();
+            problem.hints = error.hints();
+        }
         StepError::NotReady(failed) => {
             problem.is_gate = true;
             problem.probe.clone_from(&failed.probe);
             problem.hints = gate_hints(step, &failed.reason);
         }
         StepError::Execute(bowline_core::ExecuteError::Engine(error)) => {
+            problem.is_engine_gone = error.is_unreachable();
             problem.hints = error.hints();
             if let EngineError::PortTaken { port, .. } = error {
                 problem.hints.extend(holder(engine, *port).await);

@@ -6,8 +6,17 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::missing_panics_doc,
+    clippy::unwrap_used,
     reason = "tests only: reads what the test run hands over, and a panic is how a test fails"
 )]
+
+mod api;
+mod chance;
+mod gate;
+
+pub use api::Api;
+pub use chance::Chance;
+pub use gate::{Gate, Moment};
 
 /// Where the engine for tests listens, in the form of `DOCKER_HOST`.
 ///
@@ -26,6 +35,19 @@ pub fn image(name: &str) -> String {
 /// Whether all figures are wanted (`cargo xtask test --full`) instead of a sample.
 pub fn is_full_run() -> bool {
     std::env::var_os("BOWLINE_TEST_FULL").is_some()
+}
+
+/// What chance is drawn from: `BOWLINE_TEST_SEED`, so that a run can be repeated, else the time.
+pub fn seed() -> u64 {
+    match std::env::var("BOWLINE_TEST_SEED") {
+        Ok(seed) => seed
+            .parse()
+            .unwrap_or_else(|_| panic!("BOWLINE_TEST_SEED is no number: `{seed}`")),
+        Err(_) => std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs(),
+    }
 }
 
 /// The program that starts, kills and stops engines: `engine up|kill|down --name NAME`.

@@ -11,18 +11,20 @@ mod process;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::images;
 use http::Endpoint;
 use own::{Kind, Own};
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask engine up|down|kill|clear|status|run [--kind distribution|newest] [--name NAME] [IMAGE…|-- PROGRAM…]
+usage: cargo xtask engine up|down|kill|fill|free|clear|status|run
+         [--kind distribution|newest] [--name NAME] [--disk MEBIBYTES] [IMAGE…|-- PROGRAM…]
 
-  up [IMAGE…]     start it and give it these images (all: `all`)
-  down            stop it with everything in it; images are kept
-  kill            kill it as a crash would
+  up [IMAGE…]     start it and give it these images (all: `all`); with `--disk` on a disk of its own, in memory
+  down            stop it with everything in it; images are kept, but for those on a disk of its own
+  kill            kill it and its containerd with signal 9
+  fill, free      take all the room on its own disk, and give it back
   clear           remove every container, network and volume in it
   run -- PROGRAM  run a program where its published ports are, with DOCKER_HOST and BOWLINE_TEST_DOCKER_HOST set
 ";
@@ -33,13 +35,14 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         Ok(word) => Kind::parse(&word)?,
         Err(_) => Kind::Distribution,
     };
-    let (mut name, mut rest) = ("test", Vec::new());
+    let (mut name, mut disk, mut rest) = ("test", None, Vec::new());
     let mut words = arguments.iter().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().map(String::as_str).unwrap_or_default();
         match word.as_str() {
             "--kind" => kind = Kind::parse(value())?,
             "--name" => name = value(),
+            "--disk" => disk = Some(value().parse().context("`--disk` needs a number of MiB")?),
             "--" => rest.extend(words.by_ref().cloned()),
             _ => rest.push(word.clone()),
         }
@@ -47,6 +50,9 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let engine = Own::new(kind, name)?;
     match arguments.first().map(String::as_str) {
         Some("up") => {
+            if let Some(mebibytes) = disk {
+                engine.limit_disk(mebibytes)?;
+            }
             engine.up(true)?;
             if !rest.is_empty() {
                 let names = if rest == ["all"] { Vec::new() } else { rest };
@@ -55,6 +61,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         }
         Some("down") => engine.down()?,
         Some("kill") => return engine.kill(),
+        Some("fill") => return engine.fill_disk(),
+        Some("free") => return engine.free_disk(),
         Some("clear") => engine.clear()?,
         Some("status") => {}
         Some("run") => {

@@ -53,6 +53,9 @@ pub(crate) struct Own {
     namespace: String,
 }
 
+/// What the mount of an engine's own disk is called.
+const DISK: &str = "bowline-test-disk";
+
 /// A Unix socket's path has room for 107 bytes, and the longest below the folder needs about 25.
 const LONGEST_FOLDER: usize = 80;
 
@@ -171,6 +174,9 @@ impl Own {
             self.clear()?;
         }
         self.stop_programs()?;
+        if self.has_own_disk()? {
+            as_root("umount").arg(self.folder.join("data")).run()?;
+        }
         if self.namespace_file().exists() {
             as_root("ip")
                 .args(["netns", "delete", &self.namespace])
@@ -179,9 +185,55 @@ impl Own {
         Ok(())
     }
 
-    /// Kills the engine as a power cut would: its containers run on, nothing is tidied up.
+    /// Kills the engine with signal 9, and its containerd: its containers run on, nothing is tidied up.
     pub(crate) fn kill(&self) -> Result<()> {
-        self.dockerd().signal("-KILL")
+        self.dockerd().signal("-KILL")?;
+        self.containerd().signal("-KILL")
+    }
+
+    /// Keeps what the engine has, from its next start on, on a disk of its own with this much room, in memory.
+    /// What was on such a disk before is gone when the engine is stopped.
+    pub(crate) fn limit_disk(&self, mebibytes: u32) -> Result<()> {
+        if self.is_up() || self.has_own_disk()? {
+            bail!("the engine has its disk already; stop it first");
+        }
+        let data = self.folder.join("data");
+        as_root("mkdir").arg("-p").arg(&data).run()?;
+        as_root("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), DISK])
+            .arg(&data)
+            .run()
+    }
+
+    /// Takes all the room that is left on the engine's own disk, and no other.
+    pub(crate) fn fill_disk(&self) -> Result<()> {
+        if !self.has_own_disk()? {
+            bail!("the engine has no disk of its own: `up --disk MEBIBYTES` gives it one");
+        }
+        let filler = format!("of={}", self.filler().display());
+        // It ends with an error where the disk is full, which is what it is for.
+        let ended = as_root("dd")
+            .args(["if=/dev/zero", "bs=64k", &filler])
+            .run();
+        drop(ended);
+        Ok(())
+    }
+
+    /// Gives that room back.
+    pub(crate) fn free_disk(&self) -> Result<()> {
+        as_root("rm").arg("-f").arg(self.filler()).run()
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("data/filler")
+    }
+
+    fn has_own_disk(&self) -> Result<bool> {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").context("cannot read mounts")?;
+        let data = self.path("data");
+        Ok(mounts
+            .lines()
+            .any(|line| line.starts_with(&format!("{DISK} {data} "))))
     }
 
     /// Removes every container, network and volume.

@@ -311,7 +311,7 @@ impl<'a> Up<'a> {
         match self.reason(draft, subject, current) {
             Some(cause) => {
                 self.recreated.insert(subject.name);
-                self.replace(draft, subject, replica, current.container, cause)
+                self.replace(draft, subject, replica, current.container, cause, freed)
             }
             None => self.keep(draft, subject, replica, current, freed),
         }
@@ -355,6 +355,7 @@ impl<'a> Up<'a> {
         replica: &Replica<'_>,
         old: &ObservedContainer,
         cause: Cause,
+        freed: &BTreeMap<String, StepId>,
     ) -> Running {
         let service = Some(subject.name);
         let aside = ContainerRef {
@@ -367,7 +368,9 @@ impl<'a> Up<'a> {
         let mut spec = replica.spec.clone();
         spec.labels
             .insert(label::REPLACE.to_owned(), old.name.clone());
-        let after = self.made.needed_by(subject.service, draft);
+        let mut after = self.made.needed_by(subject.service, draft);
+        // One that was begun there before and is not finished goes first.
+        after.extend(freed.get(&beside));
         let created = draft.step(
             self.creation(subject, replica, beside.clone(), spec),
             cause,

@@ -73,7 +73,7 @@ impl Ledger for Book {
         let number = self.concluded.lock().expect("nobody panics").len();
         let dies = match self.dies_at {
             Some(Point::Conclude(at)) => at == number,
-            Some(Point::Write(..)) => matches!(outcome, StepOutcome::Failed { .. }),
+            Some(Point::Write(..)) => !matches!(outcome, StepOutcome::Done { .. }),
             _ => false,
         };
         if dies {

@@ -1,0 +1,149 @@
+//! The engine is killed in the middle of an operation, and disks run full. On engines that these tests start.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test of the binary starts programs, ends where that fails, and says its seed"
+)]
+
+mod crash;
+mod program;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bowline_testkit::{Chance, is_full_run, seed};
+use crash::own::OwnEngine;
+use crash::{CASES, Case, Expected, Shop};
+
+/// What a program says until its end, and its exit code.
+fn end_of(mut child: Child) -> (i32, String) {
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code().unwrap(), said)
+}
+
+#[test]
+fn an_engine_that_is_killed_is_named_and_what_was_begun_is_completed_when_it_is_back() {
+    let seed = seed();
+    eprintln!("BOWLINE_TEST_SEED={seed}");
+    let mut chance = Chance::new(seed);
+    let mut engine = OwnEngine::up("death", &[]);
+    let shop = Shop::new(engine.host(), "engine-killed");
+    let expected = CASES.map(|case| Expected::of(&shop, case));
+    let (kills, mut lost) = (if is_full_run() { 10 } else { 1 }, 0);
+    for kill in 0..kills {
+        let which = usize::try_from(chance.below(3)).unwrap();
+        let (case, expected) = (CASES[which], &expected[which]);
+        case.prepare(&shop);
+        let begun = Instant::now();
+        let child = shop.bowline.start(&[case.verb()]);
+        // sleeps because: the moment is drawn from the length of the operation
+        std::thread::sleep(Duration::from_millis(chance.below(expected.millis() / 2)));
+        engine.call("kill", &[]);
+        let point = format!(
+            "kill {kill}, {case:?} after {} ms, seed {seed}",
+            begun.elapsed().as_millis()
+        );
+        let (code, said) = end_of(child);
+        if code != 0 {
+            lost += 1;
+            assert_eq!(code, 4, "{point}\n{said}");
+            assert!(
+                said.contains(engine.host().trim_start_matches("unix://")),
+                "{point}: it does not name the engine:\n{said}"
+            );
+        }
+        engine.start(&[]);
+        shop.ends(0, &[case.verb()], &point);
+        assert_eq!(shop.there(), expected.after, "{point}");
+    }
+    eprintln!("{kills} kills, {lost} of them within an operation");
+    drop(shop);
+}
+
+/// Waits until a line says this.
+fn read_until(child: &mut Child, words: &str) -> BufReader<std::process::ChildStderr> {
+    let mut reader = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        let length = reader.read_line(&mut line).unwrap();
+        assert_ne!(length, 0, "it ended before it said `{words}`");
+    }
+    reader
+}
+
+#[test]
+fn a_full_disk_of_the_engine_is_named_and_the_next_up_goes_on() {
+    let engine = OwnEngine::up("full", &["--disk", "700"]);
+    let shop = Shop::new(engine.host(), "engine-full");
+    let expected = Expected::of(&shop, Case::ChangedUp);
+
+    Case::ChangedUp.prepare(&shop);
+    engine.call("fill", &[]);
+    let said = shop.ends(1, &["up"], "full");
+    assert!(said.contains("no space left"), "{said}");
+    assert!(
+        said.contains("hint: free space on the engine's disk"),
+        "{said}"
+    );
+    let there = shop.there();
+    assert_eq!(there.mark, expected.before.mark, "the data is as it was");
+    engine.call("free", &[]);
+    shop.ends(0, &["up"], "free again");
+    assert_eq!(shop.there(), expected.after);
+
+    // In the middle of an operation: a job ends when the disk is full, and something waits for that.
+    let wait = "until ! dd if=/dev/zero of=/tmp/probe bs=64k count=1; do sleep 0.1; done; rm -f /tmp/probe";
+    shop.with_job(&format!("[sh, -c, '{wait}']"));
+    let mut child = shop.bowline.start(&["up"]);
+    let mut rest = read_until(&mut child, "migrate-1 has completed");
+    engine.call("fill", &[]);
+    let mut said = String::new();
+    rest.read_to_string(&mut said).unwrap();
+    let code = child.wait().unwrap().code().unwrap();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("no space left"), "{said}");
+    engine.call("free", &[]);
+    shop.first();
+    shop.ends(0, &["up"], "free again");
+    let there = shop.there();
+    assert_eq!(there, expected.before, "as it was, and its data");
+    drop(shop);
+}
+
+#[test]
+fn a_full_disk_of_the_state_is_named_and_the_next_up_goes_on() {
+    let shop = Shop::new(&bowline_testkit::engine_host(), "state-full");
+    // A file system of its own for the state: in a mount namespace, so that nobody else sees it.
+    let steps = "mkdir -p state && mount -t tmpfs -o size=1m,mode=700 tmpfs state || exit 99
+        dd if=/dev/zero of=state/filler bs=4k 2>/dev/null
+        \"$0\" up; echo \"full: $?\" >&2
+        rm state/filler
+        \"$0\" up; echo \"free: $?\" >&2";
+    let bowline = shop.bowline.command(&[]);
+    let mut shell = Command::new("unshare");
+    shell.args(["--map-root-user", "--mount", "sh", "-c", steps]);
+    shell.arg(bowline.get_program());
+    shell.current_dir(shop.bowline.folder()).env_clear();
+    shell.envs(
+        bowline
+            .get_envs()
+            .filter_map(|(key, value)| Some((key, value?))),
+    );
+    let child = shell
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (_, said) = end_of(child);
+    assert!(said.contains("full: 1\n"), "{said}");
+    assert!(said.contains("the disk is full"), "{said}");
+    assert!(said.contains("hint: free space on the disk of"), "{said}");
+    assert!(said.contains("free: 0\n"), "{said}");
+    assert_eq!(shop.there(), Expected::of(&shop, Case::Up).after);
+}
