@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use crate::Clock;
 use crate::execute::{Chapter, Execution, Halt, Outside, Report, Watch, execute};
 use crate::journal::{
-    Intended, Journal, JournalError, NewOperation, OperationRecord, Remembered, new_operation_id,
+    Intended, Journal, JournalError, NewOperation, OperationRecord, Passed, Remembered,
+    new_operation_id,
 };
 use crate::lock::{Lock, LockError, LockGuard, Owner};
 use crate::observe::{Names, observe};
@@ -485,6 +486,11 @@ impl Stack {
             }
         }
         Ok(())
+    }
+
+    /// Writes down that something is passed through to a container, in one line of the journal.
+    pub async fn pass(&self, passed: Passed) -> Result<(), StackError> {
+        Ok(self.open().await?.pass(passed).await?)
     }
 
     /// The operations of this stack, newest first.

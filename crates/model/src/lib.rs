@@ -50,7 +50,7 @@ pub use plan::{
     Outcome, Plan, Step, StepId, StepOutcome, Undo,
 };
 pub use project::*;
-pub use secret::{MASK, Secret, is_secret_key, mask_line, mask_passwords};
+pub use secret::{MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords};
 pub use snapshot::Observed;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};

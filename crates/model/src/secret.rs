@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 /// What stands in the place of a secret value wherever one would be shown.
 pub const MASK: &str = "••••";
@@ -54,6 +54,16 @@ const SECRET_ENDINGS: &[&str] = &[
     "privatekey",
 ];
 
+/// Words that end like a short password and are none.
+const NO_PASSWORDS: &[&str] = &[
+    "bypass",
+    "compass",
+    "overpass",
+    "surpass",
+    "trespass",
+    "underpass",
+];
+
 /// Endings that say the value is the *name of a place*, not the secret itself.
 const PLACE_ENDINGS: &[&str] = &["_file", "_path", "_dir", "_name", "_id_file"];
 
@@ -66,7 +76,9 @@ pub fn is_secret_key(key: &str) -> bool {
         return false;
     }
     key.split(['_', '-', '.', '/']).any(|part| {
-        SECRET_PARTS.contains(&part) || SECRET_ENDINGS.iter().any(|ending| part.ends_with(ending))
+        SECRET_PARTS.contains(&part)
+            || SECRET_ENDINGS.iter().any(|ending| part.ends_with(ending))
+            || (part.ends_with("pass") && !NO_PASSWORDS.contains(&part))
     })
 }
 
@@ -110,8 +122,16 @@ static DSN_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
     clippy::unwrap_used,
     reason = "the patterns are constants that the tests of this module compile"
 )]
-static KEY_VALUE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?P<key>[A-Za-z_][A-Za-z0-9_.-]*)(?P<sep>["']?\s*[=:]\s*)(?P<value>\S.*)$"#)
+static KEY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?P<key>[A-Za-z_][A-Za-z0-9_.-]*)["']?\s*[=:]\s*"#).unwrap());
+
+/// An option and what stands behind it: `--requirepass x`, in a list as well.
+#[expect(
+    clippy::unwrap_used,
+    reason = "the patterns are constants that the tests of this module compile"
+)]
+static OPTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?P<head>--?(?P<key>[A-Za-z][A-Za-z0-9_-]*)(?:["']?\s*,\s*|\s+)["']?)(?P<value>[^\s"',\]-][^\s"',\]]*)"#)
         .unwrap()
 });
 
@@ -122,29 +142,58 @@ pub fn mask_passwords(text: &str) -> String {
         .into_owned()
 }
 
-/// Masks one line of a file for showing: the value behind a secret key, and passwords in connection strings.
+/// Masks one line of a file for showing: the value behind a secret key, behind an option with the name of one, and
+/// passwords in connection strings.
 ///
 /// Works on the text alone, so it also serves where the file could not be understood. It errs on the side
 /// of hiding: everything behind the first secret key of the line goes.
 pub fn mask_line(line: &str) -> String {
-    let mut start = 0;
-    while let Some(found) = KEY_VALUE.captures(&line[start..]) {
-        let (Some(key), Some(value)) = (found.name("key"), found.name("value")) else {
-            break;
+    for found in KEY.captures_iter(line) {
+        let (Some(key), Some(all)) = (found.name("key"), found.get(0)) else {
+            continue;
         };
+        let (keep, value) = line.split_at(all.end());
         // `secrets:` opens a section; the names in it are no secrets.
-        if is_secret_key(key.as_str()) && key.as_str() != "secrets" {
-            let keep = &line[..start + value.start()];
-            let opening = if matches!(value.as_str().chars().next(), Some('|' | '>' | '&' | '*')) {
-                value.as_str()
+        if is_secret_key(key.as_str()) && key.as_str() != "secrets" && !value.is_empty() {
+            let opening = if value.starts_with(['|', '>', '&', '*']) {
+                value
             } else {
                 MASK
             };
-            return mask_passwords(keep) + opening;
+            return mask_words(keep) + opening;
         }
-        start += value.start();
     }
-    mask_passwords(line)
+    mask_words(line)
+}
+
+/// Masks connection strings and what stands behind options that are named like a secret.
+fn mask_words(text: &str) -> String {
+    let masked = OPTION.replace_all(text, |found: &Captures<'_>| {
+        let value = if is_secret_key(&found["key"]) {
+            MASK
+        } else {
+            &found["value"]
+        };
+        format!("{}{value}", &found["head"])
+    });
+    mask_passwords(&masked)
+}
+
+/// Masks the words of a command for showing: one behind an option that is named like a secret, and in each what
+/// [`mask_line`] hides.
+pub fn mask_command<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut is_value = false;
+    let mask = |word: &'a str| {
+        let shown = if is_value && !word.starts_with('-') {
+            MASK.to_owned()
+        } else {
+            mask_line(word)
+        };
+        let name = word.trim_start_matches('-');
+        is_value = name.len() < word.len() && is_secret_key(name);
+        shown
+    };
+    words.into_iter().map(mask).collect()
 }
 
 #[cfg(test)]
@@ -161,6 +210,7 @@ mod tests {
             "db-password",
             "MYSQL_ROOT_PASSWORD",
             "dbpassword",
+            "requirepass",
         ] {
             assert!(is_secret_key(key), "{key}");
         }
@@ -194,6 +244,49 @@ mod tests {
         );
         assert_eq!(mask_line("      PRIVATE_KEY: |"), "      PRIVATE_KEY: |");
         assert_eq!(mask_line("    image: nginx:1.27"), "    image: nginx:1.27");
+    }
+
+    #[test]
+    fn what_stands_behind_an_option_that_is_named_like_a_secret_is_not_shown() {
+        assert_eq!(
+            mask_line("    command: redis-server --requirepass hunter2 --port 6379"),
+            "    command: redis-server --requirepass •••• --port 6379"
+        );
+        assert_eq!(
+            mask_line(r#"    command: ["redis-server", "--requirepass", "hunter2"]"#),
+            r#"    command: ["redis-server", "--requirepass", "••••"]"#
+        );
+        assert_eq!(
+            mask_line("app --password --verbose on"),
+            "app --password --verbose on"
+        );
+        let words = [
+            "app",
+            "--api-key",
+            "abc",
+            "--password",
+            "-v",
+            "DB_PASSWORD=x",
+            "on",
+        ];
+        assert_eq!(
+            mask_command(words),
+            [
+                "app",
+                "--api-key",
+                MASK,
+                "--password",
+                "-v",
+                "DB_PASSWORD=••••",
+                "on"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_line_of_keys_takes_no_longer_for_each_of_them() {
+        let line = "a:".repeat(200_000);
+        assert_eq!(mask_line(&line), line);
     }
 
     #[test]

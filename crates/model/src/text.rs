@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{MASK, Secret, is_secret_key, mask_line};
+use crate::{MASK, Secret, is_secret_key, mask_command, mask_line};
 
 /// Labels of an object, by key.
 pub type Labels = TextMap;
@@ -212,7 +212,7 @@ impl Deref for Argv {
 impl fmt::Debug for Argv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|word| mask_line(word)))
+            .entries(mask_command(self.0.iter().map(String::as_str)))
             .finish()
     }
 }

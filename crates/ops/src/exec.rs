@@ -7,9 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowline_core::Passed;
 use bowline_engine::{Engine, EngineError, ExecId, ExecSpec, OutputSource};
 use bowline_model::{
-    Argv, ContainerId, ContainerStatus, ContainerSummary, EnvSpec, ObservedContainer,
+    Argv, ContainerId, ContainerStatus, ContainerSummary, EnvSpec, ObservedContainer, mask_command,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -21,6 +22,7 @@ use tokio::try_join;
 use crate::connect::connect;
 use crate::containers::{self, check_services, is_one_off};
 use crate::ps::status;
+use crate::session;
 use crate::stack::{Named, StackOptions, Surroundings};
 use crate::{Answer, Failure};
 
@@ -116,11 +118,32 @@ pub async fn exec(
     }
     let named = request.stack.named(surroundings)?;
     let engine = connect(surroundings).await?;
-    let value = open(surroundings, engine, &named, request).await?;
-    Ok(Answer {
-        value,
-        warnings: named.warnings,
-    })
+    let value = open(surroundings, engine.clone(), &named, request).await?;
+    let mut warnings = named.warnings;
+    if let Err(failure) = note(surroundings, engine, &named.name, request).await {
+        // Who looks into a container on a bad day has to get in, whether that can be written down or not.
+        warnings += &format!("warning: this is not in the journal: {failure}\n");
+    }
+    Ok(Answer { value, warnings })
+}
+
+/// Writes down who runs what, without its secrets.
+async fn note(
+    surroundings: &Surroundings,
+    engine: Arc<dyn Engine>,
+    stack: &str,
+    request: &ExecRequest,
+) -> Result<(), Failure> {
+    let session = session::open(surroundings, engine, stack.to_owned())?;
+    let words = mask_command(request.command.iter().map(String::as_str));
+    let passed = Passed {
+        at: None,
+        actor: session.actor,
+        verb: "exec".to_owned(),
+        subject: request.service.clone(),
+        words: words.join(" "),
+    };
+    Ok(session.stack.pass(passed).await?)
 }
 
 async fn open(

@@ -80,7 +80,8 @@ pub(crate) async fn by_name(
     open(surroundings, engine, name)
 }
 
-fn open(
+/// Opens a stack on an engine, for whoever asks.
+pub(crate) fn open(
     surroundings: &Surroundings,
     engine: Arc<dyn Engine>,
     project: String,
