@@ -108,7 +108,7 @@ pub enum EngineError {
         reason: PullFailure,
     },
     /// A build ended with an error. The references that it was to get point where they did before.
-    #[error("the build failed{}: {}", .0.at_step(), .0.text)]
+    #[error("{0}")]
     Build(Box<BuildFailure>),
     /// The request contradicts itself, or a rule of the engine's.
     #[error("the engine refuses the request: {text}")]
@@ -177,10 +177,15 @@ pub struct BuildFailure {
 impl BuildFailure {
     /// How many of a step's lines are kept.
     pub const LAST_LINES: usize = 20;
+}
 
-    fn at_step(&self) -> String {
-        let step = self.step.as_ref();
-        step.map_or_else(String::new, |step| format!(" at step {step}"))
+impl std::fmt::Display for BuildFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the build failed")?;
+        if let Some(step) = &self.step {
+            write!(f, " at step {step}")?;
+        }
+        write!(f, ": {}", self.text)
     }
 }
 
