@@ -323,7 +323,8 @@ pub trait Engine: Debug + Send + Sync {
     /// one is an error.
     ///
     /// The same build with the same files gives the same image again, out of the builder's cache, as long as that
-    /// holds the layers and nobody asks for [`BuildSpec::no_cache`]. The references move to the new image when it
+    /// holds the layers, no other build has made newer ones by the same instructions meanwhile, and nobody asks for
+    /// [`BuildSpec::no_cache`]. The references move to the new image when it
     /// is complete; the image that had them stays, without a name. A build that fails or is dropped moves none,
     /// and leaves no container behind. Dropping the future or the stream stops the build; when exactly is the
     /// engine's business, so afterwards look where the references point.

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use bowline_engine::TarStream;
-use futures_util::stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use tar::{EntryType, Header};
 use tokio::sync::mpsc;
 
@@ -78,8 +78,15 @@ fn walk(folder: &Folder, below: &Path, found: &mut Vec<Entry>) -> Result<(), Fil
     Ok(())
 }
 
-/// Sends a folder. An error ends the stream; dropping it ends the reading.
+/// Sends a folder, which is read from the moment on at which the first piece is asked for. An error ends the stream;
+/// dropping it ends the reading.
 pub(super) fn send(folder: Folder, entries: Vec<Entry>) -> TarStream {
+    stream::once(async move { read(folder, entries) })
+        .flatten()
+        .boxed()
+}
+
+fn read(folder: Folder, entries: Vec<Entry>) -> impl Stream<Item = io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {
         let pipe = Pipe {
@@ -91,10 +98,10 @@ pub(super) fn send(folder: Folder, entries: Vec<Entry>) -> TarStream {
             let _ = sender.blocking_send(Err(error));
         }
     });
-    Box::pin(stream::unfold(receiver, |mut receiver| async {
+    stream::unfold(receiver, |mut receiver| async {
         let piece = receiver.recv().await?;
         Some((piece, receiver))
-    }))
+    })
 }
 
 fn write(folder: &Folder, entries: &[Entry], into: impl Write) -> io::Result<()> {
@@ -129,12 +136,7 @@ fn append_file(archive: &mut tar::Builder<impl Write>, name: &Path, path: &Path)
     let before = file.metadata()?;
     let mut header = header(EntryType::Regular, before.mode(), before.mtime());
     header.set_size(before.len());
-    let mut whole = Whole {
-        file: &file,
-        left: before.len(),
-        path,
-    };
-    archive.append_data(&mut header, name, &mut whole)?;
+    archive.append_data(&mut header, name, whole(&file, before.len(), path))?;
     let after = file.metadata()?;
     let look = |metadata: &Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
     if look(&before) == look(&after) {
@@ -155,7 +157,11 @@ fn header(kind: EntryType, mode: u32, modified: i64) -> Header {
     header
 }
 
-/// A file that has to be as long as its header says.
+/// A file that has to be as long as its header says. What comes behind that is not read.
+pub(super) fn whole<R: Read>(file: R, left: u64, path: &Path) -> impl Read {
+    Whole { file, left, path }
+}
+
 struct Whole<'a, R> {
     file: R,
     left: u64,

