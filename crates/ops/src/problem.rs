@@ -286,7 +286,7 @@ fn build_hints(step: &Step, text: &str) -> Vec<String> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if has(&is_for_buildkit) {
         return vec![format!(
-            "images are built with the engine's own builder; what needs BuildKit, build with `docker compose build {service}`: where the image is there, `up` takes it as it is"
+            "if it is written for BuildKit: images are built with the engine's own builder here, so build it with `docker compose build {service}`; where the image is there, `up` takes it as it is"
         )];
     }
     if has(&["pull access denied", "docker login", "no basic auth"]) {

@@ -212,6 +212,51 @@ mod tests {
         progress(stream::iter(messages).boxed()).collect().await
     }
 
+    #[test]
+    fn the_request_says_everything_in_the_engines_words() {
+        let mut spec = BuildSpec {
+            dockerfile: Some("deep/Dockerfile".into()),
+            tags: vec!["a:1".into(), "b:2".into()],
+            labels: [("l", "v")].into(),
+            cache_from: vec!["c:1".into()],
+            extra_hosts: vec!["h:10.0.0.1".into(), "i:::1".into()],
+            ulimits: vec![UlimitSpec {
+                name: "nofile".into(),
+                soft: 1,
+                hard: 2,
+            }],
+            pull: true,
+            shm_size_bytes: Some(64),
+            ..BuildSpec::default()
+        };
+        spec.args.set("A", Some("1".into()));
+        spec.args.set("B", None);
+        let call = call(&spec).unwrap();
+        let (path, query) = call.path().split_once('?').unwrap();
+        assert_eq!(path, "/build");
+        let parameters: Vec<&str> = query.split('&').collect();
+        assert_eq!(
+            parameters,
+            [
+                "version=1",
+                "dockerfile=deep%2FDockerfile",
+                "rm=true",
+                "forcerm=true",
+                "nocache=false",
+                "pull=true",
+                "shmsize=64",
+                "buildargs=%7B%22A%22%3A%221%22%2C%22B%22%3Anull%7D",
+                "labels=%7B%22l%22%3A%22v%22%7D",
+                "cachefrom=%5B%22c%3A1%22%5D",
+                "ulimits=%5B%7B%22Name%22%3A%22nofile%22%2C%22Soft%22%3A1%2C%22Hard%22%3A2%7D%5D",
+                "t=a%3A1",
+                "t=b%3A2",
+                "extrahosts=h%3A10.0.0.1",
+                "extrahosts=i%3A%3A%3A1",
+            ]
+        );
+    }
+
     #[tokio::test]
     async fn the_image_is_told_last_whatever_the_builder_says_after_it() {
         let found = read(&[

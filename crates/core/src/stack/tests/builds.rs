@@ -1,6 +1,9 @@
 //! Operations that build images.
 
-use bowline_model::{Build, BuildChoice, ImageId, Place};
+use bowline_model::{
+    Build, BuildChoice, Condition, Ignored, ImageConfig, ImageId, Place, PullPolicy,
+    WantedDependency, WantedImage, label,
+};
 
 use super::*;
 use crate::ExecuteError;
@@ -15,15 +18,15 @@ fn built(services: &[(&str, &str)]) -> Wanted {
         let mut service = plain.clone();
         service.name_prefix = format!("shop-{name}-");
         let labels = &mut service.spec.labels;
-        labels.insert(bowline_model::label::SERVICE.into(), (*name).to_owned());
-        service.image = bowline_model::WantedImage {
+        labels.insert(label::SERVICE.into(), (*name).to_owned());
+        service.image = WantedImage {
             reference: format!("shop-{name}"),
             build: Some(Box::new(Build {
                 context: (*context).to_owned(),
                 ..Build::default()
             })),
             unnamed: true,
-            ..bowline_model::WantedImage::default()
+            ..WantedImage::default()
         };
         service.spec.image.clone_from(&service.image.reference);
         wanted.services.insert((*name).to_owned(), service);
@@ -108,8 +111,8 @@ async fn another_image_makes_the_containers_again_and_an_undo_puts_the_tag_back(
 async fn services_with_the_same_build_share_one_and_dependencies_are_built_first() {
     let scene = Scene::new();
     let mut wanted = built(&[("api", "a"), ("base", "b"), ("worker", "a")]);
-    let needs = bowline_model::WantedDependency {
-        condition: bowline_model::Condition::Started,
+    let needs = WantedDependency {
+        condition: Condition::Started,
         restart: false,
         required: true,
     };
@@ -145,6 +148,34 @@ async fn an_image_that_one_service_builds_is_not_pulled_for_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_policy_that_builds_does_so_every_time_and_one_that_pulls_pulls_only_what_has_a_name() {
+    let scene = Scene::new();
+    let mut wanted = built(&[("web", "a")]);
+    scene.reach(&up(&wanted)).await;
+    for (policy, unnamed, expected) in [
+        (
+            PullPolicy::Build,
+            true,
+            "1. build image shop-web (pull policy)",
+        ),
+        (
+            PullPolicy::Always,
+            false,
+            "1. pull image shop-web (pull policy)",
+        ),
+        (PullPolicy::Always, true, ""),
+        (PullPolicy::Never, true, ""),
+    ] {
+        let web = wanted.services.get_mut("web").expect("it is there");
+        (web.image.pull, web.image.unnamed) = (policy, unnamed);
+        let plan = plan_of(&scene, &wanted).await.expect("there is a plan");
+        let text = plan.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        assert_eq!(first, expected, "{policy:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_nothing_may_be_built_the_missing_image_and_its_service_are_named() {
     let scene = Scene::new();
     let never = choosing(built(&[("web", "a")]), BuildChoice::Never);
@@ -162,7 +193,7 @@ async fn what_cannot_be_built_is_refused_only_where_it_has_to_be_built() {
     let scene = Scene::new();
     let mut wanted = built(&[("web", "a")]);
     let web = wanted.services.get_mut("web").expect("it is there");
-    web.image.not_buildable = vec![bowline_model::Ignored {
+    web.image.not_buildable = vec![Ignored {
         path: "services.web.build.ssh".into(),
         why: "it is not done".into(),
         place: Some(Place {
@@ -176,9 +207,7 @@ async fn what_cannot_be_built_is_refused_only_where_it_has_to_be_built() {
         refused.to_string(),
         "compose.yaml:4:7: `services.web.build.ssh`: it is not done"
     );
-    scene
-        .engine
-        .add_image("shop-web", bowline_model::ImageConfig::default());
+    scene.engine.add_image("shop-web", ImageConfig::default());
     scene.reach(&up(&wanted)).await;
 }
 
