@@ -39,6 +39,7 @@ mod yaml;
 
 pub use files::Files;
 pub use interpolate::VariableUse;
+pub use paths::clean as clean_path;
 pub use problem::{Caution, Mistake, Problem, Remark, Warning};
 pub use project::{Loaded, Model, load, load_model};
 pub use render::{

@@ -3,7 +3,7 @@
 use crate::tree::{At, Node, Value};
 
 /// Shortens a path: no `.`, no `..` that can be resolved, no doubled or trailing slash. An empty one stays.
-pub(crate) fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> String {
     if path.is_empty() {
         return String::new();
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::Clock;
-use crate::execute::{Chapter, Execution, Halt, Outside, Report, Watch, execute};
+use crate::execute::{Chapter, ExecuteError, Execution, Halt, Outside, Report, Watch, execute};
 use crate::journal::{
     Intended, Journal, JournalError, NewOperation, OperationRecord, Passed, Remembered,
     new_operation_id,
@@ -91,6 +91,9 @@ pub enum StackError {
     /// Another operation holds the stack, or the lock cannot be used.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// What the plan needs from outside is not there.
+    #[error("{}", join(.0))]
+    Outside(Vec<ExecuteError>),
     /// The host's key cannot be used.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -135,10 +138,10 @@ struct Planned {
     observed: Observed,
 }
 
-fn join(errors: &[PlanError]) -> String {
+fn join<E: std::fmt::Display>(errors: &[E]) -> String {
     errors
         .iter()
-        .map(PlanError::to_string)
+        .map(E::to_string)
         .collect::<Vec<_>>()
         .join("; ")
 }
@@ -223,6 +226,8 @@ impl Stack {
         if first.is_empty() && !self.is_left_behind().await? {
             return self.only_wait(goal, first, how).await;
         }
+        let looked = how.outside.look(&first).await;
+        looked.map_err(StackError::Outside)?;
         let chapter = self.hold(how, None).await?;
         // What was seen without the lock may be over.
         let planned = self.plan_now(goal, Some(&chapter.journal)).await;

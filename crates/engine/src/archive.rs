@@ -77,11 +77,16 @@ pub(crate) async fn first_file(
     Ok(contents)
 }
 
+/// The caller's archive cannot be read to its end.
+pub(crate) fn unreadable(why: &str) -> EngineError {
+    EngineError::BadRequest {
+        text: format!("the archive cannot be read: {why}"),
+    }
+}
+
 /// Unpacks the plain files of an archive; their paths begin with a slash.
 pub(crate) async fn unpack(mut archive: TarStream) -> Result<Vec<FileToPut>, EngineError> {
-    let broken = |error: std::io::Error| EngineError::BadRequest {
-        text: format!("the archive cannot be read: {error}"),
-    };
+    let broken = |error: std::io::Error| unreadable(&error.to_string());
     let mut bytes = Vec::new();
     while let Some(piece) = archive.next().await {
         bytes.extend(piece.map_err(broken)?);

@@ -30,10 +30,10 @@ use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use crate::{
-    About, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, EngineError, EventFilter,
-    ExecId, ExecLimits, ExecOutput, ExecSession, ExecSpec, ExecState, FileToPut, ImportSpec,
-    LogEntry, LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer,
-    Removed, Selector, Started, Stopped, Stream, TarStream, WaitFor,
+    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, EngineError,
+    EventFilter, ExecId, ExecLimits, ExecOutput, ExecSession, ExecSpec, ExecState, FileToPut,
+    ImportSpec, LogEntry, LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin,
+    RemoveContainer, Removed, Selector, Started, Stopped, Stream, TarStream, WaitFor,
 };
 
 /// How many inspects are asked at once by [`Engine::inspect_containers`].
@@ -319,17 +319,28 @@ pub trait Engine: Debug + Send + Sync {
         login: Option<&RegistryLogin>,
     ) -> Result<Stream<PullProgress>>;
 
-    /// Builds an image of a context given as an archive, with the engine's classic builder. The stream's last
-    /// item is the image.
+    /// Builds an image with the engine's classic builder. The stream's last item is the image; its end without
+    /// one is an error.
+    ///
+    /// The same build with the same files gives the same image again, out of the builder's cache, as long as that
+    /// holds the layers, no other build has made newer ones by the same instructions meanwhile, and nobody asks for
+    /// [`BuildSpec::no_cache`]. The references move to the new image when it
+    /// is complete; the image that had them stays, without a name. A build that fails or is dropped moves none,
+    /// and leaves no container behind. Dropping the future or the stream stops the build; when exactly is the
+    /// engine's business, so afterwards look where the references point.
+    ///
+    /// `logins` are those for all registries that base images may come from. Takes as long as it takes.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Build`], here or as the stream's last item.
+    /// [`EngineError::Build`], here or as the stream's last item: the Dockerfile or the target is not there, a
+    /// base image cannot be had, a step failed, or this engine has no such builder. [`EngineError::NoSpace`].
+    /// [`EngineError::BadRequest`] with the archive's own error, where that ends with one.
     async fn build_image(
         &self,
         spec: &BuildSpec,
         logins: &[RegistryLogin],
-        context: TarStream,
+        context: BuildContext,
     ) -> Result<Stream<BuildProgress>>;
 
     /// Makes an image of a root file system.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use bowline_model::{ApiVersion, Capability, ContainerId, ObjectKind, Protocol};
 
+use crate::BuildStep;
+
 /// Why an engine did not do what was asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -105,12 +107,9 @@ pub enum EngineError {
         /// Why.
         reason: PullFailure,
     },
-    /// A build ended with an error.
-    #[error("the build failed: {text}")]
-    Build {
-        /// The engine's words.
-        text: String,
-    },
+    /// A build ended with an error. The references that it was to get point where they did before.
+    #[error("{0}")]
+    Build(Box<BuildFailure>),
     /// The request contradicts itself, or a rule of the engine's.
     #[error("the engine refuses the request: {text}")]
     Invalid {
@@ -157,6 +156,37 @@ pub enum EngineError {
         /// What is wrong with it.
         text: String,
     },
+}
+
+/// Where and why a build ended with an error.
+///
+/// Its texts are the engine's and those of the programs that the build ran: whoever shows them masks the secrets
+/// that it gave to the build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildFailure {
+    /// The step under way; `None` where it never came to one.
+    pub step: Option<BuildStep>,
+    /// The engine's words.
+    pub text: String,
+    /// Exit code of the step's program, where it was that which failed.
+    pub exit_code: Option<i64>,
+    /// The last lines that the step wrote, at most [`BuildFailure::LAST_LINES`].
+    pub last_lines: Vec<String>,
+}
+
+impl BuildFailure {
+    /// How many of a step's lines are kept.
+    pub const LAST_LINES: usize = 20;
+}
+
+impl std::fmt::Display for BuildFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the build failed")?;
+        if let Some(step) = &self.step {
+            write!(f, " at step {step}")?;
+        }
+        write!(f, ": {}", self.text)
+    }
 }
 
 /// Whether a request may have reached the engine.

@@ -7,6 +7,7 @@
 
 mod about;
 mod archive;
+mod build;
 mod docker;
 mod docker_config;
 mod endpoint;
@@ -24,16 +25,16 @@ pub use docker::{ConnectError, NEWEST_API, OLDEST_API};
 pub use docker_config::{DockerConfig, DockerConfigError};
 pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, EndpointOrigin};
 pub use engine::{Engine, PARALLEL_INSPECTS};
-pub use error::{EngineError, PullFailure, Retry, Sent, Unreachable};
+pub use error::{BuildFailure, EngineError, PullFailure, Retry, Sent, Unreachable};
 pub use inside::{Listener, listeners};
 pub use reply::{
-    BuildProgress, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput, ExecSession,
-    ExecState, LogEntry, OutputChunk, OutputSource, PathStat, ProcessTable, PullProgress, Removed,
-    Started, Stopped, Stream,
+    BuildProgress, BuildStep, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput,
+    ExecSession, ExecState, LogEntry, OutputChunk, OutputSource, PathStat, ProcessTable,
+    PullProgress, Removed, Started, Stopped, Stream,
 };
 pub use request::{
-    BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec, LogOptions, RegistryLogin,
-    RemoveContainer, Selector, TarStream, WaitFor, tar_of,
+    BuildContext, BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec, LogOptions,
+    RegistryLogin, RemoveContainer, Selector, TarStream, WaitFor, tar_of,
 };
 pub use tap::{Call, CallEffect, Fault, Tap};
 

@@ -188,15 +188,35 @@ pub struct PullProgress {
     pub total_bytes: Option<u64>,
 }
 
-/// One step of a build.
+/// One item of a build's progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildProgress {
-    /// Output of the builder or of what it runs, as it comes.
-    Output(String),
+    /// A step of the Dockerfile begins.
+    Step(BuildStep),
+    /// A line that a step's program or the builder wrote, without its end and without colours. What the builder
+    /// says about its own containers and layers is left out.
+    Line(String),
     /// A base image is pulled.
     Pull(PullProgress),
     /// The image is there. The last item of a build that went well.
     Built(ImageId),
+}
+
+/// A step of a Dockerfile, as the builder counts them: labels that the request asks for are steps, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildStep {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub count: u32,
+    /// The instruction, variables in place.
+    pub instruction: String,
+}
+
+impl fmt::Display for BuildStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}: {}", self.number, self.count, self.instruction)
+    }
 }
 
 /// What is at a path of a container.

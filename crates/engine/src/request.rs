@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bowline_model::{Argv, EnvSpec, EventAction, Labels, MASK, ObjectKind};
+use bowline_model::{Argv, EnvSpec, EventAction, Labels, MASK, ObjectKind, UlimitSpec};
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
@@ -209,17 +209,18 @@ impl fmt::Debug for FileToPut {
 /// An image to build with the engine's own (classic) builder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildSpec {
-    /// Path of the Dockerfile within the context; `None` is `Dockerfile`.
+    /// Path of the Dockerfile within the context, with slashes; `None` is `Dockerfile`.
     pub dockerfile: Option<String>,
-    /// References the image gets.
+    /// References the image gets; one without a tag gets `latest`.
     pub tags: Vec<String>,
-    /// Build arguments; a bare name takes the builder's own value.
+    /// Build arguments; a bare name leaves the Dockerfile's own value. The engine keeps the values in the image's
+    /// history.
     pub args: EnvSpec,
-    /// Labels the image gets.
+    /// Labels the image gets, over those of the Dockerfile.
     pub labels: Labels,
-    /// Stage to build.
+    /// Stage to build; `None` is the last.
     pub target: Option<String>,
-    /// Images whose layers may be used.
+    /// References of images whose layers may be used, where they are there.
     pub cache_from: Vec<String>,
     /// Do not use layers of earlier builds.
     pub no_cache: bool,
@@ -229,7 +230,9 @@ pub struct BuildSpec {
     pub network: Option<String>,
     /// Lines for their hosts file, `name:address`.
     pub extra_hosts: Vec<String>,
-    /// `os/arch[/variant]`.
+    /// Their limits on resources of the kernel.
+    pub ulimits: Vec<UlimitSpec>,
+    /// `os/arch[/variant]`; `None` is the engine's own.
     pub platform: Option<String>,
     /// Size of their /dev/shm in bytes.
     pub shm_size_bytes: Option<i64>,
@@ -237,6 +240,24 @@ pub struct BuildSpec {
     pub memory_bytes: Option<i64>,
     /// Isolation (Windows hosts only).
     pub isolation: Option<String>,
+}
+
+/// Where the files of a build come from.
+pub enum BuildContext {
+    /// An archive, sent along. Its paths are relative. Where the stream ends with an error the request is given up.
+    Archive(TarStream),
+    /// A git repository (`https://…/repo.git#ref:folder`), an archive or a single Dockerfile behind a URL, which the
+    /// engine fetches itself.
+    Remote(String),
+}
+
+impl fmt::Debug for BuildContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Archive(_) => f.write_str("Archive(…)"),
+            Self::Remote(url) => write!(f, "Remote({})", bowline_model::mask_passwords(url)),
+        }
+    }
 }
 
 /// An image to make of a root file system.

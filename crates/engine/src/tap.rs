@@ -20,10 +20,10 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::{
-    About, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine, EngineError,
-    EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec, LogEntry, LogOptions,
-    PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer, Removed, Selector, Sent,
-    Started, Stopped, Stream, TarStream, Unreachable, WaitFor,
+    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine,
+    EngineError, EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec, LogEntry,
+    LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer, Removed,
+    Selector, Sent, Started, Stopped, Stream, TarStream, Unreachable, WaitFor,
 };
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -456,7 +456,7 @@ impl Engine for Tap {
         &self,
         spec: &BuildSpec,
         logins: &[RegistryLogin],
-        context: TarStream,
+        context: BuildContext,
     ) -> Result<Stream<BuildProgress>> {
         let target = spec.tags.join(" ");
         self.write(

@@ -31,6 +31,8 @@ pub const REPLACE: &str = "com.docker.compose.replace";
 pub const NETWORK: &str = "com.docker.compose.network";
 /// Key of a volume in its project.
 pub const VOLUME: &str = "com.docker.compose.volume";
+/// Which builder made an image: `classic` or `buildkit`.
+pub const IMAGE_BUILDER: &str = "com.docker.compose.image.builder";
 /// Digests of the images that a container mounts.
 pub const IMAGE_VOLUME_DIGEST: &str = "com.docker.compose.image-volume-digest";
 

@@ -55,6 +55,6 @@ pub use snapshot::Observed;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
 pub use wanted::{
-    Condition, Ignored, OnContentChange, PullPolicy, Readiness, Share, Shared, Wanted,
+    BuildChoice, Condition, Ignored, OnContentChange, PullPolicy, Readiness, Share, Shared, Wanted,
     WantedDependency, WantedImage, WantedLink, WantedNetwork, WantedService, WantedVolume,
 };

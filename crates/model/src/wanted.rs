@@ -112,10 +112,35 @@ pub struct WantedImage {
     pub reference: String,
     /// When it is pulled.
     pub pull: PullPolicy,
-    /// How it is built, where it is.
+    /// How it is built, where it is: labels, arguments and platform complete.
     pub build: Option<Box<crate::Build>>,
+    /// Where the build is written, for messages.
+    #[serde(default)]
+    pub build_place: Option<Place>,
+    /// What the build asks for and no engine's own builder does: with anything in here it is refused.
+    #[serde(default)]
+    pub not_buildable: Vec<Ignored>,
+    /// Whether a request builds it, whatever the files say.
+    #[serde(default)]
+    pub build_choice: BuildChoice,
+    /// The files give it no name: it is called after its service, and never pulled.
+    #[serde(default)]
+    pub unnamed: bool,
     /// `os/arch[/variant]`, where one is asked for.
     pub platform: Option<String>,
+}
+
+/// Whether a request builds an image that has a build section, whatever the files say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildChoice {
+    /// Where it is not there, or its pull policy says so.
+    #[default]
+    AsTheFilesSay,
+    /// Although it is there.
+    Always,
+    /// Never: it has to be there.
+    Never,
 }
 
 /// When an image is pulled.

@@ -1,7 +1,7 @@
 //! How a verb can fail, and the exit code by which scripts tell it.
 
 use bowline_compose::LoadError;
-use bowline_core::{PlanError, WantedError};
+use bowline_core::{ExecuteError, PlanError, WantedError};
 use bowline_engine::{ConnectError, EndpointError, EngineError};
 
 /// Exit codes of every front end. They are a contract: a number never changes its meaning.
@@ -65,6 +65,14 @@ pub enum Failure {
         /// What to do next, a sentence each.
         hints: Vec<String>,
     },
+    /// The files of a build are not there, or make no sense.
+    #[error("{message}")]
+    Build {
+        /// Which, where they are asked for, and what is wrong with them.
+        message: String,
+        /// What to do next, a sentence each.
+        hints: Vec<String>,
+    },
     /// What is there does not allow it.
     #[error("{message}")]
     State {
@@ -113,10 +121,22 @@ impl Failure {
         }
     }
 
+    /// What a plan needs from outside is not there.
+    pub(crate) fn unbuildable(errors: &[ExecuteError]) -> Self {
+        let hints = errors.iter().flat_map(|error| match error {
+            ExecuteError::Context { hints, .. } => hints.as_slice(),
+            _ => &[],
+        });
+        Self::Build {
+            message: join(errors),
+            hints: hints.cloned().collect(),
+        }
+    }
+
     /// The exit code of this failure.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Load(_) | Self::Unfit(_) => ExitCode::InvalidConfiguration,
+            Self::Load(_) | Self::Unfit(_) | Self::Build { .. } => ExitCode::InvalidConfiguration,
             Self::EngineEndpoint(_) | Self::EngineConnect { .. } => ExitCode::EngineUnreachable,
             Self::Engine(error) if error.is_unreachable() => ExitCode::EngineUnreachable,
             Self::Locked { .. } => ExitCode::Locked,
@@ -137,6 +157,7 @@ impl Failure {
             Self::EngineEndpoint(error) => error.hints(),
             Self::EngineConnect { hints, .. }
             | Self::Locked { hints, .. }
+            | Self::Build { hints, .. }
             | Self::State { hints, .. } => hints.clone(),
             Self::Engine(error) => error.hints(),
             Self::NoPlan(errors) => errors.iter().flat_map(PlanError::hints).collect(),

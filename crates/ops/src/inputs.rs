@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the one module of this crate that reads the user's files"
+    reason = "the module that reads the user's files which are no part of a build"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,6 +5,7 @@
 //! front end.
 
 mod ago;
+mod build;
 mod config;
 mod connect;
 mod containers;
@@ -35,7 +36,7 @@ pub use operate::{
     VolumeAtStake, at_stake, down, history, plan, rerun, resume, turn, undo, up,
 };
 pub use problem::Problem;
-pub use progress::Progress;
+pub use progress::{Building, Progress};
 pub use ps::{Done, PsAnswer, PsContainer, PsRequest, PsScope, Publisher, ps};
 pub use stack::{StackOptions, Surroundings, Who};
 pub use stay::{AbortOn, Ended, StayEnd, StayRequest, Stayed, Staying, stay};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bowline_core::{Halt, How, LockError, Reached, StackError};
 use bowline_engine::{Selector, listeners};
-use bowline_model::{Goal, Operation, OperationId, Plan, PullPolicy, Wanted, label};
+use bowline_model::{BuildChoice, Goal, Operation, OperationId, Plan, PullPolicy, Wanted, label};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::build;
 use crate::outside::Workshop;
 use crate::problem::{Problem, problems};
 use crate::progress::Progress;
@@ -37,6 +38,8 @@ pub struct UpRequest {
     pub remove_orphans: bool,
     /// When images are pulled, whatever the files say.
     pub pull: Option<PullRule>,
+    /// Whether images that have a build section are built, whatever the files say.
+    pub build: BuildChoice,
     /// Return when everything is started.
     pub no_wait: bool,
     /// Seconds until a container that has to stop is killed, whatever the files say.
@@ -221,6 +224,8 @@ pub async fn plan(
     let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
     let goal = up_goal(request, loaded.wanted);
     let plan = loaded.session.stack.plan(&goal).await?;
+    let looked = build::look(&plan).await;
+    looked.map_err(StackError::Outside)?;
     Ok(Answer {
         value: plan,
         warnings: loaded.warnings,
@@ -246,6 +251,9 @@ pub(crate) fn up_goal(request: &UpRequest, mut wanted: Wanted) -> Goal {
         for service in wanted.services.values_mut() {
             service.image.pull = policy;
         }
+    }
+    for service in wanted.services.values_mut() {
+        service.image.build_choice = request.build;
     }
     if request.grace_secs.is_some() {
         for service in wanted.services.values_mut() {
@@ -453,6 +461,7 @@ impl From<StackError> for Failure {
         match error {
             StackError::Engine(error) => Self::Engine(error),
             StackError::Plan(errors) => Self::NoPlan(errors),
+            StackError::Outside(errors) => Self::unbuildable(&errors),
             StackError::Journal(error) => Self::state(&error, error.hints()),
             StackError::Lock(
                 error @ (LockError::Held { .. }

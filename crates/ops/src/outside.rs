@@ -1,14 +1,15 @@
-//! What steps need from outside of the engine: logins for pulls.
+//! What steps need from outside of the engine: logins for pulls, files for builds.
 
 use std::path::Path;
 
 use async_trait::async_trait;
 use bowline_core::{ExecuteError, Outside};
-use bowline_engine::{DockerConfig, Engine};
-use bowline_model::{Build, ImageId};
+use bowline_engine::{DockerConfig, Engine, RegistryLogin};
+use bowline_model::{Build, ImageId, Place, Plan};
 use futures_util::TryStreamExt as _;
 
 use crate::Failure;
+use crate::build;
 use crate::progress::Progress;
 use crate::stack::Surroundings;
 
@@ -64,16 +65,19 @@ impl Outside for Workshop<'_> {
         Ok(())
     }
 
+    async fn look(&self, plan: &Plan) -> Result<(), Vec<ExecuteError>> {
+        build::look(plan).await
+    }
+
     async fn build(
         &self,
-        _: &dyn Engine,
+        engine: &dyn Engine,
         reference: &str,
         build: &Build,
+        place: Option<&Place>,
     ) -> Result<ImageId, ExecuteError> {
-        let text = format!(
-            "images are not built yet: build it with `docker build --tag {reference} {}`",
-            build.context
-        );
-        Err(ExecuteError::Outside { text })
+        let logins: Vec<RegistryLogin> = self.config.logins().cloned().collect();
+        let wanted = (reference, build, place);
+        build::build(engine, &logins, wanted, self.progress).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bowline_core::{Halt, NotReady, Probe, Reached, StepError};
+use bowline_core::{ExecuteError, Halt, NotReady, Probe, Reached, StepError};
 use bowline_engine::{Engine, EngineError, LogOptions, Selector};
 use bowline_model::{
     Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Step, StepId,
@@ -33,6 +33,10 @@ pub struct Problem {
     pub blocks: Vec<String>,
     /// What to do next, a sentence each.
     pub hints: Vec<String>,
+    /// The Dockerfile, where an image could not be built.
+    pub dockerfile: Option<String>,
+    /// The step of the Dockerfile that failed, and the exit code of its program.
+    pub build_step: Option<(String, Option<i64>)>,
     /// Whether it is a service that did not become ready, rather than a step that was not done.
     pub is_gate: bool,
     /// Whether the engine was lost.
@@ -89,9 +93,17 @@ async fn problem(
         last_lines,
         blocks: blocked(reached, step),
         hints: Vec::new(),
+        dockerfile: None,
+        build_step: None,
         is_gate: false,
         is_engine_gone: false,
     };
+    explain(&mut problem, engine, step, error).await;
+    problem
+}
+
+/// Adds what is known of a problem by its kind.
+async fn explain(problem: &mut Problem, engine: &dyn Engine, step: &Step, error: &StepError) {
     match error {
         StepError::NotReady(failed) if let NotReady::Engine(error) = &failed.reason => {
             problem.is_engine_gone = error.is_unreachable();
@@ -102,12 +114,28 @@ async fn problem(
             problem.probe.clone_from(&failed.probe);
             problem.hints = gate_hints(step, &failed.reason);
         }
-        StepError::Execute(bowline_core::ExecuteError::Engine(error)) => {
+        StepError::Execute(ExecuteError::Engine(error)) => {
             problem.is_engine_gone = error.is_unreachable();
             problem.hints = error.hints();
             if let EngineError::PortTaken { port, .. } = error {
                 problem.hints.extend(holder(engine, *port).await);
             }
+        }
+        StepError::Execute(ExecuteError::Build {
+            dockerfile,
+            failure,
+            ..
+        }) => {
+            problem.dockerfile = Some(dockerfile.clone());
+            problem.reason.clone_from(&failure.text);
+            problem.last_lines.clone_from(&failure.last_lines);
+            let code = failure.exit_code;
+            let failed = failure.step.as_ref();
+            problem.build_step = failed.map(|failed| (failed.to_string(), code));
+            problem.hints = build_hints(step, &failure.text);
+        }
+        StepError::Execute(ExecuteError::Context { hints, .. }) => {
+            problem.hints.clone_from(hints);
         }
         StepError::Journal(error) => problem.hints = error.hints(),
         StepError::Halted => {
@@ -116,7 +144,6 @@ async fn problem(
         }
         StepError::Execute(_) => {}
     }
-    problem
 }
 
 impl Problem {
@@ -178,8 +205,8 @@ async fn last_lines(engine: &dyn Engine, container: &ObservedContainer) -> Vec<S
         .collect()
 }
 
-/// Text of a container, without what could steer a terminal, and not longer than a line.
-fn printable(text: &str) -> String {
+/// Text of a container or a build, without what could steer a terminal, and not longer than a line.
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() && c != '\t' {
@@ -250,6 +277,25 @@ fn gate_hints(step: &Step, reason: &NotReady) -> Vec<String> {
         "everything that is fine stays as it is; mend this and run `bowline up` again".to_owned(),
     );
     hints
+}
+
+fn build_hints(step: &Step, text: &str) -> Vec<String> {
+    let service = step.service.as_deref().unwrap_or_default();
+    let text = text.to_lowercase();
+    let is_for_buildkit = ["buildkit", "unknown flag", "unknown instruction"];
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&is_for_buildkit) {
+        return vec![format!(
+            "if it is written for BuildKit: images are built with the engine's own builder here, so build it with `docker compose build {service}`; where the image is there, `up` takes it as it is"
+        )];
+    }
+    if has(&["pull access denied", "docker login", "no basic auth"]) {
+        return vec![
+            "check the spelling of the base image; if it is private, log in with `docker login`"
+                .to_owned(),
+        ];
+    }
+    vec!["no image was replaced; mend the build and run `bowline up` again".to_owned()]
 }
 
 /// Which container holds a port of the host.

@@ -135,7 +135,8 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("hyper-util"        in ["bowline-engine", "orders"]),
     // In the binary: raw mode and the size of the terminal.
     library!("rustix"            in ["bowline-engine", "bowline"]),
-    library!("tar"               in ["bowline-engine"]),
+    // In ops: the files of a build, as they are sent.
+    library!("tar"               in ["bowline-engine", "bowline-ops"]),
     library!("rusqlite"          in ["bowline-core"]),
     library!("chacha20poly1305"  in ["bowline-core"]),
     library!("getrandom"         in ["bowline-core"]),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bowline_model::BuildChoice;
 use bowline_ops::{
     AbortOn, DownRequest, Failure, PullRule, ServicesRequest, StackOptions, StayRequest, UpRequest,
 };
@@ -31,6 +32,12 @@ pub(crate) struct WantedArgs {
     /// When to pull images, whatever the files say
     #[arg(long, value_enum, value_name = "WHEN")]
     pull: Option<Pull>,
+    /// Build images that have a build section, although they are there
+    #[arg(long)]
+    build: bool,
+    /// Build nothing: an image that would have to be built has to be there
+    #[arg(long, conflicts_with = "build")]
+    no_build: bool,
     /// Return when everything is started
     #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
@@ -257,6 +264,11 @@ impl WantedArgs {
                 Pull::Missing => PullRule::Missing,
                 Pull::Never => PullRule::Never,
             }),
+            build: match (self.build, self.no_build) {
+                (true, _) => BuildChoice::Always,
+                (false, true) => BuildChoice::Never,
+                (false, false) => BuildChoice::AsTheFilesSay,
+            },
             no_wait: self.no_wait,
             grace_secs: None,
             parallel,

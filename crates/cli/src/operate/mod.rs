@@ -237,7 +237,7 @@ fn listen(
             }
             asked = true;
             terminal.note(if acts.load(Ordering::Relaxed) {
-                "\nletting the steps that are under way end; once more to leave at once\n"
+                "\ngiving up builds, and letting other steps that are under way end; once more to leave at once\n"
             } else {
                 "\n"
             });

@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use bowline_model::{
     Action, Cause, Effect, Note, Operation, Outcome, Plan, Step, StepId, StepOutcome,
 };
-use bowline_ops::{Halt, OperationDone, Problem, Progress, StayEnd, Stayed, StepError, Watch};
+use bowline_ops::{
+    Building, Halt, OperationDone, Problem, Progress, StayEnd, Stayed, StepError, Watch,
+};
 
 use serde::Serialize;
 
@@ -60,11 +62,34 @@ impl Watch for Steps<'_> {
 
 impl Progress for Steps<'_> {
     fn pulling(&self, reference: &str, status: &str) {
+        if !status.is_empty() {
+            self.news(reference, format!("pull image {reference}: {status}"));
+        }
+    }
+
+    fn building(&self, reference: &str, news: Building<'_>) {
+        match news {
+            Building::Step(step) => {
+                let text = format!("build image {reference}: step {step}");
+                self.line("  ....", "2", &text);
+            }
+            Building::Line(line) => self.line("     |", "2", &format!("{reference}: {line}")),
+            Building::BaseImage(status) => self.news(
+                reference,
+                format!("build image {reference}: base image: {status}"),
+            ),
+        }
+    }
+}
+
+impl Steps<'_> {
+    /// Words about an image on its way, unless they are the same as before.
+    fn news(&self, reference: &str, news: String) {
         let mut pulls = self.pulls.lock().unwrap_or_else(PoisonError::into_inner);
         let last = pulls.entry(reference.to_owned()).or_default();
-        if last != status && !status.is_empty() {
-            status.clone_into(last);
-            self.line("  ....", "2", &format!("pull image {reference}: {status}"));
+        if *last != news {
+            self.line("  ....", "2", &news);
+            *last = news;
         }
     }
 }
@@ -89,7 +114,16 @@ fn paragraph(problem: &Problem, terminal: &Terminal) -> String {
     if problem.is_gate {
         field(&mut text, "waited for", &problem.subject());
     }
+    if let Some(dockerfile) = &problem.dockerfile {
+        field(&mut text, "Dockerfile", dockerfile);
+    }
+    if let Some((step, _)) = &problem.build_step {
+        field(&mut text, "step", step);
+    }
     field(&mut text, "reason", &problem.reason);
+    if let Some((_, Some(code))) = &problem.build_step {
+        field(&mut text, "exit code", &code.to_string());
+    }
     if let Some(probe) = &problem.probe {
         let code = match probe.exit_code {
             Some(code) => format!("exit code {code}"),

@@ -68,9 +68,13 @@ impl Actor<'_> {
                 reference,
                 platform,
             } => self.pull(reference, platform.as_deref()).await,
-            Action::BuildImage { reference, build } => self
+            Action::BuildImage {
+                reference,
+                build,
+                place,
+            } => self
                 .outside
-                .build(self.engine, reference, build)
+                .build(self.engine, reference, build, place.as_ref())
                 .await
                 .map(|id| Acted::made(id.0)),
             Action::TagImage { image, reference } => {

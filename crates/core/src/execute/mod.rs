@@ -6,8 +6,8 @@ mod run;
 mod undo;
 
 use async_trait::async_trait;
-use bowline_engine::{Engine, EngineError};
-use bowline_model::{Build, ImageId, ObjectKind};
+use bowline_engine::{BuildFailure, Engine, EngineError};
+use bowline_model::{Build, ImageId, ObjectKind, Place, Plan};
 
 pub(crate) use act::{GRACE_SECS, find};
 pub use run::{Chapter, Execution, Halt, Ledger, Report, StepError, Watch, execute};
@@ -23,12 +23,24 @@ pub trait Outside: Send + Sync {
         platform: Option<&str>,
     ) -> Result<(), ExecuteError>;
 
-    /// Builds an image and gives it a reference.
+    /// Looks, before anything begins, whether what a plan needs from outside is there. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is missing, not only the first.
+    async fn look(&self, _plan: &Plan) -> Result<(), Vec<ExecuteError>> {
+        Ok(())
+    }
+
+    /// Builds an image and gives it a reference, and those of the build's `tags`. Dropping this gives the build up.
+    ///
+    /// No error says what the build was given in secret.
     async fn build(
         &self,
         engine: &dyn Engine,
         reference: &str,
         build: &Build,
+        place: Option<&Place>,
     ) -> Result<ImageId, ExecuteError>;
 }
 
@@ -48,6 +60,26 @@ pub enum ExecuteError {
         name: String,
         /// Its short id, where it is known.
         holder: Option<String>,
+    },
+    /// The files of a build are not there, cannot be read, or do not stay as they are.
+    #[error("{}{text}", .place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
+    Context {
+        /// Where the build is written.
+        place: Option<Place>,
+        /// Which file, and what is wrong with it.
+        text: String,
+        /// What to do about it, a sentence each.
+        hints: Vec<String>,
+    },
+    /// The engine could not build an image. Secrets are masked.
+    #[error("{failure}")]
+    Build {
+        /// The Dockerfile, as people find it.
+        dockerfile: String,
+        /// Where it is written that it is built.
+        place: Option<Place>,
+        /// The step, the engine's words, and what the step wrote.
+        failure: Box<BuildFailure>,
     },
     /// What is needed from outside could not be had.
     #[error("{text}")]

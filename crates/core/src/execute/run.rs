@@ -151,10 +151,11 @@ impl StepError {
     fn leaves_open(&self) -> bool {
         matches!(
             self,
-            Self::Execute(ExecuteError::Engine(EngineError::Unreachable {
-                sent: Sent::Maybe,
-                ..
-            }))
+            Self::Halted
+                | Self::Execute(ExecuteError::Engine(EngineError::Unreachable {
+                    sent: Sent::Maybe,
+                    ..
+                }))
         )
     }
 }
@@ -333,7 +334,7 @@ async fn one(
     let undo = undo_of(&actor, execution.ledger, &step.action).await?;
     let token = execution.ledger.intend(step, &undo).await?;
     execution.watch.began(step);
-    let result = act(&actor, &token, execution).await;
+    let result = act_unless_halted(&actor, &token, execution).await;
     let outcome = match &result {
         Ok(outcome) => outcome.clone(),
         // The engine may have done it, or may do it yet: whoever goes on finds out.
@@ -346,6 +347,24 @@ async fn one(
     };
     execution.ledger.conclude(token, &outcome).await?;
     result
+}
+
+/// Acts. A build is given up where nothing new may begin: it may take for ever, and nothing counts on what half of
+/// it has done.
+async fn act_unless_halted(
+    actor: &Actor<'_>,
+    token: &StepToken,
+    execution: &Execution<'_>,
+) -> Result<StepOutcome, StepError> {
+    let acting = act(actor, token, execution);
+    if !matches!(token.action(), Action::BuildImage { .. }) {
+        return acting.await;
+    }
+    let mut halt = execution.halt.clone();
+    tokio::select! {
+        result = acting => result,
+        () = halted(&mut halt) => Err(StepError::Halted),
+    }
 }
 
 async fn act(

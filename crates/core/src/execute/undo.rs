@@ -8,7 +8,8 @@
 //!   remove network            create it again as it was; nothing where another one has its name
 //!   remove volume             impossible
 //!   start / stop              stop / start, where that changes something
-//!   rename, connect, tag      the other way round
+//!   pull, build, tag          let the references point to the images that they pointed to
+//!   rename, connect           the other way round
 //! ```
 
 use std::collections::BTreeMap;
@@ -35,9 +36,9 @@ pub(super) async fn undo_of(
         Action::Await { .. } | Action::SignalContainer { .. } | Action::CreateVolume { .. } => {
             Undo::Nothing
         }
-        Action::PullImage { reference, .. }
-        | Action::BuildImage { reference, .. }
-        | Action::TagImage { reference, .. } => retag(actor.engine, reference).await?,
+        Action::PullImage { .. } | Action::BuildImage { .. } | Action::TagImage { .. } => {
+            retag(actor.engine, action).await?
+        }
         Action::CreateNetwork { spec } => Undo::Run(vec![Action::RemoveNetwork {
             id: None,
             name: spec.name.clone(),
@@ -136,16 +137,25 @@ pub(super) async fn undo_of(
     })
 }
 
-/// Lets a reference point again to what it points to now; nothing where it points nowhere.
-async fn retag(engine: &dyn Engine, reference: &str) -> Result<Undo, ExecuteError> {
-    match engine.inspect_image(reference).await {
-        Ok(image) => Ok(Undo::Run(vec![Action::TagImage {
-            image: image.id,
-            reference: reference.to_owned(),
-        }])),
-        Err(error) if error.is_not_found() => Ok(Undo::Nothing),
-        Err(error) => Err(error.into()),
+/// Lets the references of an action point again to what they point to now; nothing for those that point nowhere:
+/// the image that they get is not removed, for it does no harm, and others may use it by then.
+async fn retag(engine: &dyn Engine, action: &Action) -> Result<Undo, ExecuteError> {
+    let mut back = Vec::new();
+    for reference in action.references() {
+        match engine.inspect_image(reference).await {
+            Ok(image) => back.push(Action::TagImage {
+                image: image.id,
+                reference: reference.to_owned(),
+            }),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(if back.is_empty() {
+        Undo::Nothing
+    } else {
+        Undo::Run(back)
+    })
 }
 
 /// Whether a container was created by an operation that did not get to remember it, and never ran: what belongs

@@ -103,9 +103,10 @@ fn undo_words(undo: &Undo) -> String {
 fn objects_of(action: &Action) -> Vec<(ObjectKind, &str)> {
     use ObjectKind::{Container, Image, Network, Volume};
     match action {
-        Action::PullImage { reference, .. }
-        | Action::BuildImage { reference, .. }
-        | Action::TagImage { reference, .. } => vec![(Image, reference)],
+        Action::PullImage { .. } | Action::BuildImage { .. } | Action::TagImage { .. } => {
+            let references = action.references().into_iter();
+            references.map(|reference| (Image, reference)).collect()
+        }
         Action::CreateNetwork { spec } => vec![(Network, &spec.name)],
         Action::RemoveNetwork { name, .. } => vec![(Network, name)],
         Action::CreateVolume { spec } => vec![(Volume, &spec.name)],

@@ -134,7 +134,7 @@ impl<'a> Draft<'a> {
     /// The steps that bring the image of a service.
     pub(super) fn image_steps(&self, service: &WantedService) -> Vec<StepId> {
         let wanted = &service.image.reference;
-        let brings = |action: &Action| matches!(action, Action::PullImage { reference, .. } | Action::BuildImage { reference, .. } if reference == wanted);
+        let brings = |action: &Action| action.references().contains(&wanted.as_str());
         self.plan
             .steps
             .iter()

@@ -6,13 +6,14 @@
 
 mod down;
 mod draft;
+mod images;
 mod networks;
 mod replicas;
 mod up;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{Change, ContainerId, Goal, Observed, Place, Plan};
+use bowline_model::{Change, ContainerId, Goal, Ignored, Observed, Place, Plan};
 use jiff::Timestamp;
 
 use crate::compare::Baseline;
@@ -65,6 +66,24 @@ pub enum PlanError {
         /// Where the service is written.
         place: Option<Place>,
     },
+    /// An image has to be built, and the request forbids it.
+    #[error(
+        "the image `{reference}` of service `{service}` is not there, and `--no-build` keeps it from being built"
+    )]
+    NotBuilt {
+        /// The image.
+        reference: String,
+        /// The service.
+        service: String,
+    },
+    /// An image has to be built, and its build asks for something that is not done here.
+    #[error("{}`{}`: {}", .asked.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default(), .asked.path, .asked.why)]
+    NotBuildable {
+        /// What it asks for, why not, and where it is written.
+        asked: Ignored,
+        /// The service.
+        service: String,
+    },
     /// The name of a container is taken by one that does not belong to the stack.
     #[error("the container name `{name}` of service `{service}` belongs to project `{project}`")]
     NameTaken {
@@ -113,6 +132,8 @@ impl PlanError {
                 format!("or back the data up, remove the volume with `bowline down --destroy-volumes {name}`, and bring the stack up again"),
             ],
             Self::NoImage { reference, .. } => vec![format!("pull it (`docker pull {reference}`), or let `pull_policy` be `missing`")],
+            Self::NotBuilt { service, .. } => vec![format!("leave `--no-build` out, or build it with `docker compose build {service}`")],
+            Self::NotBuildable { service, .. } => vec![format!("take it out, or build the image with `docker compose build {service}`: where it is there, `up` takes it as it is")],
             Self::NameTaken { .. } => vec!["give the service another `container_name`, or remove the other container".to_owned()],
             Self::NoService { .. } => vec!["`bowline config --services` lists them".to_owned()],
             Self::NoVolume { known, .. } if known.is_empty() => {
@@ -212,7 +233,7 @@ pub fn plan_images(
     let memory = Memory::default();
     let mut draft = draft::Draft::new(project, observed, &memory);
     if let Goal::Up { wanted, .. } | Goal::Rerun { wanted, .. } = goal {
-        up::images(&mut draft, wanted);
+        images::bring(&mut draft, wanted);
     }
     draft.finish()
 }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::{
     Action, Cause, Condition, ContainerRef, ContainerSpec, ContainerStatus, ObservedContainer,
-    OnContentChange, PullPolicy, StepId, Wanted, WantedService, label,
+    OnContentChange, StepId, Wanted, WantedService, label,
 };
 
 use super::draft::{Draft, Known, Running, reference};
-use super::networks;
 use super::replicas::{Current, Replica, assign};
 use super::{Images, PlanError};
+use super::{images, networks};
 
 /// What is asked for beside the wanted state.
 pub(super) struct Choices<'a> {
@@ -22,53 +22,11 @@ pub(super) struct Choices<'a> {
     pub(super) rerun: &'a [String],
 }
 
-/// Plans the pulls and builds.
-pub(super) fn images(draft: &mut Draft<'_>, wanted: &Wanted) {
-    let mut planned = BTreeSet::new();
-    for (name, service) in &wanted.services {
-        let image = &service.image;
-        let there = draft.observed.images.get(&image.reference);
-        let is_missing = there.is_none();
-        let build = image
-            .build
-            .as_ref()
-            .filter(|_| is_missing || image.pull == PullPolicy::Build);
-        let cause = if is_missing {
-            Cause::Missing
-        } else {
-            Cause::Policy
-        };
-        let action = match (build, image.pull) {
-            (Some(build), _) => Action::BuildImage {
-                reference: image.reference.clone(),
-                build: build.clone(),
-            },
-            (None, PullPolicy::Never | PullPolicy::Build) if is_missing => {
-                let error = PlanError::NoImage {
-                    reference: image.reference.clone(),
-                    service: name.clone(),
-                    place: service.place.clone(),
-                };
-                draft.fail(error);
-                continue;
-            }
-            (None, PullPolicy::Never | PullPolicy::Build) => continue,
-            (None, PullPolicy::Missing | PullPolicy::Older(_)) if !is_missing => continue,
-            (None, _) => Action::PullImage {
-                reference: image.reference.clone(),
-                platform: image.platform.clone(),
-            },
-        };
-        if planned.insert((image.reference.clone(), image.platform.clone())) {
-            draft.step(action, cause, Some(name), &[]);
-        }
-    }
-}
-
 /// Plans everything.
 pub(super) fn up(draft: &mut Draft<'_>, wanted: &Wanted, choices: &Choices<'_>) {
     if choices.images == Images::Bring {
-        images(draft, wanted);
+        images::bring(draft, wanted);
+        images::foretell(draft, wanted);
     }
     let made = networks::prepare(draft, wanted);
     volumes(draft, wanted);
@@ -125,7 +83,7 @@ fn volumes(draft: &mut Draft<'_>, wanted: &Wanted) {
 }
 
 /// All services, each behind what it depends on or shares with.
-fn order(wanted: &Wanted) -> Vec<&str> {
+pub(super) fn order(wanted: &Wanted) -> Vec<&str> {
     fn visit<'a>(
         wanted: &'a Wanted,
         name: &'a str,

@@ -13,6 +13,8 @@ use crate::SystemClock;
 use crate::execute::StepError;
 use crate::execute::tests::{Nothing, Stage, changed, down, shop, up};
 
+mod builds;
+
 /// Notes what it is told.
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);

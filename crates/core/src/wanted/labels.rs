@@ -43,6 +43,17 @@ pub(super) fn of_service(subject: &Subject<'_>) -> Labels {
     labels
 }
 
+/// Labels that an image which is built for a service gets over those of its build section.
+pub(super) fn of_image(subject: &Subject<'_>) -> [(String, String); 4] {
+    [
+        (label::PROJECT, subject.project.name.as_str()),
+        (label::SERVICE, subject.name),
+        (label::VERSION, COMPOSE_VERSION),
+        (label::IMAGE_BUILDER, "classic"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
 /// Labels of a network or volume; `kind` is the label for its key.
 pub(super) fn of_object(
     project: &Project,

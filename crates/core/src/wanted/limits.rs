@@ -2,7 +2,7 @@
 
 use bowline_model::{
     BlkioConfig, BlockIoSpec, ContainerSpec, DeviceRate, DeviceRequest, DeviceRequestSpec,
-    DeviceSpec, Number, Resource, ResourcesSpec, ThrottleDevice, Ulimit, UlimitSpec, WeightDevice,
+    DeviceSpec, Number, Resource, ResourcesSpec, ThrottleDevice, WeightDevice,
 };
 
 use super::labels;
@@ -35,7 +35,7 @@ pub(super) fn fill(spec: &mut ContainerSpec, subject: &Subject<'_>, report: &mut
         ulimits: service
             .ulimits
             .iter()
-            .map(|(name, limit)| ulimit(name, limit))
+            .map(|(name, limit)| limit.spec(name))
             .collect(),
         devices: Vec::new(),
         device_cgroup_rules: service.device_cgroup_rules.clone(),
@@ -172,18 +172,6 @@ fn is_cdi_name(name: &str) -> bool {
     fits(vendor, u8::is_ascii_alphabetic, b"_-.")
         && fits(class, u8::is_ascii_alphabetic, b"_-.")
         && fits(device, u8::is_ascii_alphanumeric, b"_-.:")
-}
-
-fn ulimit(name: &str, limit: &Ulimit) -> UlimitSpec {
-    let (soft, hard) = match limit {
-        Ulimit::Single(both) => (*both, *both),
-        Ulimit::Range { soft, hard } => (*soft, *hard),
-    };
-    UlimitSpec {
-        name: name.to_owned(),
-        soft,
-        hard,
-    }
 }
 
 fn block_io(config: &BlkioConfig, subject: &Subject<'_>, report: &mut Report<'_>) -> BlockIoSpec {

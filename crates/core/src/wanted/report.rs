@@ -1,6 +1,6 @@
 //! What is found while a project is turned over: mistakes, and fields that nothing acts on.
 
-use bowline_model::{Capability, Ignored, Origins, Project, Service};
+use bowline_model::{Capability, Ignored, Origins, Place, Project, Service};
 
 use super::{Given, Unfit, WantedError};
 
@@ -36,10 +36,15 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Where a field is written, or what encloses it.
+    pub(super) fn place(&self, path: &str) -> Option<Place> {
+        self.origins.nearest(path).cloned()
+    }
+
     /// This cannot be done.
     pub(super) fn refuse(&mut self, path: String, mistake: Unfit) {
         let error = WantedError {
-            place: self.origins.nearest(&path).cloned(),
+            place: self.place(&path),
             path,
             mistake,
         };
@@ -62,7 +67,7 @@ impl<'a> Report<'a> {
     /// This is left out, or does something else than it reads. Said once, however many services use it.
     pub(super) fn ignore(&mut self, path: String, why: impl Into<String>) {
         let ignored = Ignored {
-            place: self.origins.nearest(&path).cloned(),
+            place: self.place(&path),
             path,
             why: why.into(),
         };

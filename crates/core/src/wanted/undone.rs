@@ -1,6 +1,6 @@
 //! Fields that are read and not acted on: refused where leaving them out would do harm, else named.
 
-use bowline_model::{Build, Deploy};
+use bowline_model::Deploy;
 
 use super::Unfit;
 use super::report::{Report, Subject};
@@ -23,9 +23,6 @@ pub(super) fn name(subject: &Subject<'_>, report: &mut Report<'_>) {
     }
     if let Some(deploy) = &service.deploy {
         name_deploy(deploy, subject, report);
-    }
-    if let Some(build) = &service.build {
-        name_build(build, subject, report);
     }
 }
 
@@ -88,29 +85,6 @@ fn name_deploy(deploy: &Deploy, subject: &Subject<'_>, report: &mut Report<'_>) 
     ] {
         if there {
             report.ignore(subject.path(&format!("deploy.{field}")), why);
-        }
-    }
-}
-
-/// What only `BuildKit` can do.
-fn name_build(build: &Build, subject: &Subject<'_>, report: &mut Report<'_>) {
-    for (field, there) in [
-        ("entitlements", !build.entitlements.is_empty()),
-        ("provenance", !build.provenance.is_empty()),
-        ("sbom", !build.sbom.is_empty()),
-        ("ssh", !build.ssh.is_empty()),
-        ("cache_to", !build.cache_to.is_empty()),
-        ("no_cache_filter", !build.no_cache_filter.is_empty()),
-        ("additional_contexts", !build.additional_contexts.is_empty()),
-        ("secrets", !build.secrets.is_empty()),
-        ("platforms", build.platforms.len() > 1),
-        ("privileged", build.privileged),
-    ] {
-        if there {
-            report.ignore(
-                subject.path(&format!("build.{field}")),
-                "the engine's own builder has nothing like it",
-            );
         }
     }
 }

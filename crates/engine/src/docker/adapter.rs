@@ -17,10 +17,10 @@ use super::refusal::About as Subject;
 use super::wire::Event;
 use super::{Docker, filters, observe};
 use crate::{
-    About, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine, EngineError,
-    EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec, LogEntry, LogOptions,
-    PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer, Removed, Selector,
-    Started, Stopped, Stream, TarStream, WaitFor,
+    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine,
+    EngineError, EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec, LogEntry,
+    LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer, Removed,
+    Selector, Started, Stopped, Stream, TarStream, WaitFor,
 };
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -197,7 +197,7 @@ impl Engine for Docker {
         &self,
         spec: &BuildSpec,
         logins: &[RegistryLogin],
-        context: TarStream,
+        context: BuildContext,
     ) -> Result<Stream<BuildProgress>> {
         self.build(spec, logins, context).await
     }

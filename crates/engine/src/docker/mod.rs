@@ -5,6 +5,7 @@
 //! client library in between: docs/decisions/engine-client.md.
 
 mod adapter;
+mod build;
 mod clock;
 mod containers;
 mod create_body;

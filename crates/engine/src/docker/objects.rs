@@ -19,8 +19,8 @@ use super::wire_objects::{Image, ImageSummary, Network, Volume, Volumes};
 use super::{Docker, create_body, filters, observe};
 use crate::docker_config::registry_of;
 use crate::{
-    BuildProgress, BuildSpec, CreatedVolume, EngineError, ImportSpec, PullProgress, RegistryLogin,
-    Removed, Selector, Stream, TarStream,
+    CreatedVolume, EngineError, ImportSpec, PullProgress, RegistryLogin, Removed, Selector, Stream,
+    TarStream,
 };
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -306,72 +306,6 @@ impl Docker {
         Ok(until_error(steps.boxed()))
     }
 
-    pub(super) async fn build(
-        &self,
-        spec: &BuildSpec,
-        logins: &[RegistryLogin],
-        context: TarStream,
-    ) -> Result<Stream<BuildProgress>> {
-        let args: BTreeMap<&str, Option<&str>> = spec
-            .args
-            .iter()
-            .map(|(name, value)| (name, value.map(bowline_model::Secret::reveal)))
-            .collect();
-        let number = |number: Option<i64>| number.map(|number| number.to_string());
-        let mut call = Call::post("/build")
-            .query(
-                "dockerfile",
-                spec.dockerfile.as_deref().unwrap_or("Dockerfile"),
-            )
-            .query("nocache", spec.no_cache.to_string())
-            .query_opt("pull", spec.pull.then_some("true"))
-            .query("rm", "true")
-            .query("forcerm", "true")
-            .query("version", "1")
-            .query_opt("target", spec.target.as_deref())
-            .query_opt("networkmode", spec.network.as_deref())
-            .query_opt("platform", spec.platform.as_deref())
-            .query_opt("isolation", spec.isolation.as_deref())
-            .query_opt("shmsize", number(spec.shm_size_bytes))
-            .query_opt("memory", number(spec.memory_bytes))
-            .query_opt(
-                "extrahosts",
-                (!spec.extra_hosts.is_empty()).then(|| spec.extra_hosts.join(",")),
-            )
-            .query_json("buildargs", &args)?
-            .query_json("labels", &spec.labels)?
-            .query_json("cachefrom", &spec.cache_from)?;
-        for tag in &spec.tags {
-            call = call.query("t", tag);
-        }
-        let auths: BTreeMap<&str, Auth> = logins
-            .iter()
-            .map(|login| (login.registry.as_str(), auth(login)))
-            .collect();
-        if !auths.is_empty() {
-            call = call.header("x-registry-config", encoded(&auths)?);
-        }
-        let answer = self
-            .http
-            .send(call.tar(context).limit(None))
-            .await
-            .map_err(|failure| match failure {
-                Failure::Refused(refusal) => EngineError::Build { text: refusal.text },
-                Failure::Other(error) => error,
-            })?;
-        let steps = answer.values::<Progress>().map(|step| {
-            let step = step?;
-            match failure_of(&step) {
-                Some(text) if text.contains("no space left on device") => {
-                    Err(EngineError::NoSpace { text })
-                }
-                Some(text) => Err(EngineError::Build { text }),
-                None => Ok(build_progress(step)),
-            }
-        });
-        Ok(until_error(steps.boxed()))
-    }
-
     pub(super) async fn import(&self, spec: &ImportSpec, archive: TarStream) -> Result<ImageId> {
         let (name, tag) = split_reference(&spec.reference);
         let mut call = Call::post("/images/create")
@@ -442,7 +376,7 @@ fn escape_reference(reference: &str) -> String {
         .join("/")
 }
 
-fn auth(login: &RegistryLogin) -> Auth {
+pub(super) fn auth(login: &RegistryLogin) -> Auth {
     Auth {
         username: login.username.clone(),
         password: login.password.clone(),
@@ -456,33 +390,23 @@ fn auth(login: &RegistryLogin) -> Auth {
 }
 
 /// Headers carry JSON in the URL's base64.
-fn encoded(value: &impl Serialize) -> Result<String> {
+pub(super) fn encoded(value: &impl Serialize) -> Result<String> {
     let json = serde_json::to_vec(value).map_err(|error| EngineError::BadRequest {
         text: error.to_string(),
     })?;
     Ok(BASE64_URL_SAFE.encode(json))
 }
 
-fn failure_of(step: &Progress) -> Option<String> {
+pub(super) fn failure_of(step: &Progress) -> Option<String> {
     said(step.error_detail.message.clone()).or_else(|| said(step.error.clone()))
 }
 
-fn pull_progress(step: Progress) -> PullProgress {
+pub(super) fn pull_progress(step: Progress) -> PullProgress {
     PullProgress {
         layer: said(step.id),
         status: step.status,
         done_bytes: step.detail.current,
         total_bytes: step.detail.total,
-    }
-}
-
-fn build_progress(step: Progress) -> BuildProgress {
-    if !step.aux.id.is_empty() {
-        BuildProgress::Built(ImageId(step.aux.id))
-    } else if step.stream.is_empty() {
-        BuildProgress::Pull(pull_progress(step))
-    } else {
-        BuildProgress::Output(step.stream)
     }
 }
 

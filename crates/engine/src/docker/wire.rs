@@ -143,6 +143,7 @@ wire! {
 
     /// Why it failed.
     ErrorDetail {
+        code: Option<i64> = "code",
         message: String = "message",
     }
 

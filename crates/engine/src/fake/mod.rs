@@ -7,6 +7,7 @@
 //! What containers do is said with [`Run`]; calls are recorded, and made to fail, by a [`Tap`](crate::Tap)
 //! around it.
 
+mod builds;
 mod create;
 mod ending;
 mod execs;
@@ -36,11 +37,11 @@ pub use script::Run;
 use world::{Shared, World, not_found};
 
 use crate::{
-    About, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Endpoint, Engine,
-    EngineError, EngineKind, EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec,
-    LogEntry, LogOptions, OutputSource, PathStat, ProcessTable, PullFailure, PullProgress,
-    RegistryLogin, RemoveContainer, Removed, Selector, Started, Stopped, Stream, TarStream,
-    WaitFor,
+    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Endpoint,
+    Engine, EngineError, EngineKind, EventFilter, ExecId, ExecSession, ExecSpec, ExecState,
+    ImportSpec, LogEntry, LogOptions, OutputSource, PathStat, ProcessTable, PullFailure,
+    PullProgress, RegistryLogin, RemoveContainer, Removed, Selector, Started, Stopped, Stream,
+    TarStream, WaitFor,
 };
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -131,6 +132,16 @@ impl FakeEngine {
             .lock()
             .runs_of_images
             .insert(reference.to_owned(), runs.into_iter().collect());
+    }
+
+    /// Says what this instruction of a Dockerfile writes, and with which code its program ends.
+    pub fn script_step(&self, instruction: &str, lines: &[&str], exit_code: i64) {
+        let step = builds::ScriptedStep {
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+            exit_code,
+        };
+        let mut world = self.shared.lock();
+        world.build_steps.insert(instruction.to_owned(), step);
     }
 
     /// Says how the runs of the container of this name go, one after another; the last one repeats.
@@ -635,27 +646,19 @@ impl Engine for FakeEngine {
         &self,
         spec: &BuildSpec,
         _logins: &[RegistryLogin],
-        context: TarStream,
+        context: BuildContext,
     ) -> Result<Stream<BuildProgress>> {
-        crate::archive::unpack(context).await?;
-        let config = ImageConfig {
-            labels: spec.labels.clone(),
-            ..ImageConfig::default()
-        };
-        let id = self.shared.change(|world| {
-            let image = world.new_image(config);
-            let id = world.store_image(image, spec.tags.first().map_or("", String::as_str));
-            for tag in spec.tags.iter().skip(1) {
-                // The image was stored just now.
-                let _ = world.tag_image(&id, tag);
+        let archive = match context {
+            BuildContext::Archive(archive) => archive,
+            BuildContext::Remote(url) => {
+                return Err(EngineError::BadRequest {
+                    text: format!("nothing is fetched here, and so not `{url}`"),
+                });
             }
-            id
-        });
-        Ok(stream::iter([
-            Ok(BuildProgress::Output("built\n".into())),
-            Ok(BuildProgress::Built(id)),
-        ])
-        .boxed())
+        };
+        let files = crate::archive::unpack(archive).await?;
+        let said = self.shared.change(|world| world.build(spec, &files));
+        Ok(stream::iter(said).boxed())
     }
 
     async fn import_image(&self, spec: &ImportSpec, archive: TarStream) -> Result<ImageId> {

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::builds::ScriptedStep;
 use super::create;
 use super::script::Run;
 use crate::{EngineError, EventFilter, ExecId, FileToPut, LogEntry, OutputSource, PullFailure};
@@ -73,6 +74,7 @@ pub(super) struct World {
     pub(super) volumes: BTreeMap<String, ObservedVolume>,
     pub(super) volume_sizes: BTreeMap<String, u64>,
     pub(super) images: Vec<ObservedImage>,
+    pub(super) build_steps: BTreeMap<String, ScriptedStep>,
     pub(super) registry: BTreeMap<String, Result<ObservedImage, PullFailure>>,
     pub(super) runs_of_images: BTreeMap<String, Vec<Run>>,
     pub(super) runs_of_containers: BTreeMap<String, Vec<Run>>,
@@ -130,6 +132,7 @@ impl World {
             volumes: BTreeMap::new(),
             volume_sizes: BTreeMap::new(),
             images: Vec::new(),
+            build_steps: BTreeMap::new(),
             registry: BTreeMap::new(),
             runs_of_images: BTreeMap::new(),
             runs_of_containers: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! A clause is a function whose name is the sentence it checks. [`contract!`] makes a test of each of them;
 //! where they are listed is the only place to add one. No clause sleeps: it waits for an event or an answer.
 
+pub(crate) mod builds;
 pub(crate) mod containers;
 pub(crate) mod objects;
 pub(crate) mod output;
@@ -86,8 +87,17 @@ macro_rules! contract {
             a_tag_is_one_more_name_and_taking_it_away_leaves_the_image,
             an_image_that_a_container_has_is_not_removed,
             an_imported_image_is_enough_for_a_container_that_never_runs,
-            a_build_gives_an_image_with_its_labels,
             a_pull_of_what_is_not_there_says_why,
+        );
+        $crate::contract!(@tests #[$test] $stage, builds:
+            a_build_tells_its_steps_and_last_the_image_with_its_labels,
+            a_build_that_fails_names_the_step_its_code_and_what_it_wrote_and_moves_no_reference,
+            the_same_build_gives_the_same_image_and_another_argument_or_file_another_one,
+            a_build_moves_its_references_and_leaves_the_image_that_had_them,
+            a_build_ends_at_its_target_and_a_target_that_is_not_there_is_an_error,
+            a_dockerfile_that_is_not_in_the_context_is_an_error,
+            a_base_image_that_cannot_be_had_is_an_error,
+            an_archive_that_breaks_off_gives_up_the_build_with_its_own_error,
         );
     };
     (@tests #[$test:meta] $stage:path, $module:ident: $($clause:ident,)*) => {

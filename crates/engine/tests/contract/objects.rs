@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bowline_engine::{
-    BuildProgress, BuildSpec, EngineError, ImportSpec, PullFailure, RemoveContainer, Removed,
-    Selector, tar_of,
+    EngineError, ImportSpec, PullFailure, RemoveContainer, Removed, Selector, tar_of,
 };
 use bowline_model::{
     ContainerId, ContainerSpec, ContainerStatus, EndpointSpec, IpamPool, IpamSpec, MountSource,
@@ -13,18 +12,6 @@ use bowline_model::{
 use futures_util::TryStreamExt;
 
 use super::stage::{IMAGE, Role, STAGE_LABEL, Stage, soon};
-
-/// An archive of one file.
-fn archive(path: &str, contents: &str) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(contents.len() as u64);
-    header.set_mode(0o644);
-    archive
-        .append_data(&mut header, path, contents.as_bytes())
-        .unwrap();
-    archive.into_inner().unwrap()
-}
 
 fn on(stage: &Stage, part: &str, network: &str) -> ContainerSpec {
     let mut spec = stage.spec(part, Role::Idles);
@@ -443,31 +430,6 @@ pub(crate) async fn an_imported_image_is_enough_for_a_container_that_never_runs(
         .remove_container(&id, RemoveContainer::default())
         .await
         .unwrap();
-}
-
-pub(crate) async fn a_build_gives_an_image_with_its_labels(stage: &Stage) {
-    let tag = format!("{}:1", stage.name("built"));
-    let spec = BuildSpec {
-        tags: vec![tag.clone()],
-        labels: stage.labels(),
-        ..BuildSpec::default()
-    };
-    let context = archive("Dockerfile", &format!("FROM {IMAGE}\nENV WORD=said\n"));
-    let steps = stage
-        .engine
-        .build_image(&spec, &[], tar_of(context))
-        .await
-        .unwrap();
-    let steps: Vec<_> = soon("the build", steps.try_collect()).await.unwrap();
-    let Some(BuildProgress::Built(id)) = steps
-        .iter()
-        .rfind(|step| matches!(step, BuildProgress::Built(_)))
-    else {
-        panic!("{steps:?}")
-    };
-    let image = stage.engine.inspect_image(&tag).await.unwrap();
-    assert_eq!(image.id, *id);
-    assert!(image.config.labels.contains_all(&stage.labels()));
 }
 
 pub(crate) async fn a_pull_of_what_is_not_there_says_why(stage: &Stage) {

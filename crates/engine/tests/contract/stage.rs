@@ -112,6 +112,13 @@ impl Stage {
         }
     }
 
+    /// What a step of a Dockerfile writes and ends with; a real engine does it by itself.
+    pub(crate) fn script_step(&self, instruction: &str, lines: &[&str], exit_code: i64) {
+        if let Some(fake) = &self.fake {
+            fake.script_step(instruction, lines, exit_code);
+        }
+    }
+
     /// A name of this stage.
     pub(crate) fn name(&self, part: &str) -> String {
         format!("{}-{part}", self.name)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, ImageId, MountSpec,
-    NetworkId, NetworkSpec, OperationId, Share, VolumeSpec,
+    NetworkId, NetworkSpec, OperationId, Place, Share, VolumeSpec,
 };
 
 /// How strong an action is. The order counts: destructive is the strongest.
@@ -51,12 +51,15 @@ pub enum Action {
         /// `os/arch[/variant]`.
         platform: Option<String>,
     },
-    /// Builds an image and gives it a reference.
+    /// Builds an image and gives it its references.
     BuildImage {
-        /// The reference.
+        /// The first of its references; the others are the build's `tags`.
         reference: String,
         /// How.
         build: Box<Build>,
+        /// Where that is written, for messages.
+        #[serde(default)]
+        place: Option<Place>,
     },
     /// Creates a network.
     CreateNetwork {
@@ -196,6 +199,26 @@ impl Action {
         }
     }
 
+    /// The references that this lets point to an image, each once.
+    pub fn references(&self) -> Vec<&str> {
+        let (first, others) = match self {
+            Self::PullImage { reference, .. } | Self::TagImage { reference, .. } => {
+                (reference, [].as_slice())
+            }
+            Self::BuildImage {
+                reference, build, ..
+            } => (reference, build.tags.as_slice()),
+            _ => return Vec::new(),
+        };
+        let mut references = vec![first.as_str()];
+        for other in others {
+            if !references.contains(&other.as_str()) {
+                references.push(other);
+            }
+        }
+        references
+    }
+
     /// The container that is acted on, if it is one.
     pub fn container(&self) -> Option<&ContainerRef> {
         match self {
@@ -223,7 +246,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PullImage { reference, .. } => write!(f, "pull image {reference}"),
-            Self::BuildImage { reference, .. } => write!(f, "build image {reference}"),
+            Self::BuildImage { .. } => write!(f, "build image {}", self.references().join(", ")),
             Self::TagImage { image, reference } => {
                 write!(f, "tag image {} as {reference}", image.short())
             }

@@ -446,6 +446,21 @@ pub enum Ulimit {
     },
 }
 
+impl Ulimit {
+    /// The limit in an engine's words.
+    pub fn spec(&self, name: &str) -> crate::UlimitSpec {
+        let (soft, hard) = match self {
+            Self::Single(both) => (*both, *both),
+            Self::Range { soft, hard } => (*soft, *hard),
+        };
+        crate::UlimitSpec {
+            name: name.to_owned(),
+            soft,
+            hard,
+        }
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde asks for"

@@ -72,10 +72,70 @@ fn where_compose_does_something_else_than_the_file_says_so_does_bowline_and_says
 }
 
 #[test]
-fn what_only_swarm_or_a_newer_builder_can_do_is_said() {
+fn what_only_a_newer_builder_can_do_keeps_the_image_from_being_built() {
+    let (web, _) = made(
+        json!({"build": {
+            "context": "/x", "ssh": ["default"], "secrets": [{"source": "token"}], "cache_to": ["type=inline"],
+            "cache_from": ["web:1", "type=local,src=/c"], "entitlements": ["network.host"], "privileged": true,
+            "no_cache_filter": ["a"], "additional_contexts": {"a": "/a"}, "provenance": "mode=max", "sbom": "true",
+        }}),
+        NEW,
+    );
+    let asked = &web.image.not_buildable;
+    let paths: Vec<&str> = asked.iter().map(|asked| asked.path.as_str()).collect();
+    let fields = [
+        "additional_contexts",
+        "cache_from",
+        "cache_to",
+        "entitlements",
+        "no_cache_filter",
+        "privileged",
+        "provenance",
+        "sbom",
+        "secrets",
+        "ssh",
+    ];
+    assert_eq!(
+        paths,
+        fields.map(|field| format!("services.web.build.{field}"))
+    );
+
+    let harmless =
+        json!({"context": "/x", "cache_from": ["web:1"], "provenance": "false", "sbom": "false"});
+    let (web, said) = made(json!({ "build": harmless }), NEW);
+    assert_eq!((web.image.not_buildable, said.len()), (Vec::new(), 0));
+}
+
+#[test]
+fn a_build_gets_the_labels_of_compose_and_the_platform_that_runs_here() {
+    let (web, said) = made(
+        json!({
+            "platform": "linux/arm64",
+            "build": {"context": "/x", "labels": {"a": "b"}, "platforms": ["linux/amd64", "linux/arm64"]},
+        }),
+        NEW,
+    );
+    let build = web.image.build.unwrap();
+    let labels: Vec<_> = build.labels.iter().collect();
+    assert_eq!(
+        labels,
+        [
+            ("a", "b"),
+            ("com.docker.compose.image.builder", "classic"),
+            ("com.docker.compose.project", "shop"),
+            ("com.docker.compose.service", "web"),
+            ("com.docker.compose.version", "2.40.3"),
+        ]
+    );
+    assert_eq!(build.platforms, ["linux/arm64"]);
+    assert_eq!(said, [""; 0]);
+}
+
+#[test]
+fn what_only_swarm_can_do_is_said() {
     let (_, said) = made(
         json!({
-            "build": {"context": "/x", "ssh": ["default"], "secrets": [{"source": "token"}], "platforms": ["a", "b"]},
+            "build": {"context": "/x", "platforms": ["a", "b"]},
             "deploy": {"resources": {
                 "limits": {"cpus": 0.5, "generic_resources": [{}]},
                 "reservations": {"cpus": 0.25, "memory": "1000"},
@@ -90,11 +150,9 @@ fn what_only_swarm_or_a_newer_builder_can_do_is_said() {
     assert_eq!(
         paths,
         [
+            "services.web.build.platforms",
             "services.web.deploy.resources.limits.generic_resources",
             "services.web.deploy.resources.reservations.cpus",
-            "services.web.build.ssh",
-            "services.web.build.secrets",
-            "services.web.build.platforms",
         ]
     );
 }
