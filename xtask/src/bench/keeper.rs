@@ -75,11 +75,12 @@ pub(crate) fn serve(arguments: &[String]) -> Result<()> {
         &mut std::io::sink(),
     )
     .context("cannot wait for the end of the benchmark")?;
+    println!("removing what the benchmark made");
     let removed = match own.first() {
         Some(kind) => own_engine(Kind::parse(kind)?)?.down(),
         None => sweep_until_quiet(&Endpoint::parse(host)?, prefix),
     };
-    // Root's containers wrote nothing in it.
+    // No container has it mounted, so that everything in it is ours.
     let folder = Path::new(folder);
     let emptied = std::fs::remove_dir_all(folder)
         .with_context(|| format!("cannot remove `{}`", folder.display()));

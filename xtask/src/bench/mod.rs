@@ -179,7 +179,6 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
         record: options.record,
     };
     let good = furnish_and_measure(root, &settings, own.as_ref(), &endpoint);
-    println!("removing what was made for this");
     let removed = keeper.finish();
     let good = good?;
     removed?;

@@ -35,11 +35,17 @@ pub(crate) fn find(named: Option<&str>, log: &Path) -> Result<Peer> {
         }
         match ask(command) {
             Ok(peer) => return Ok(peer),
-            Err(error) => println!("not compared with `{}`: {error:#}", command.join(" ")),
+            Err(error) => println!("not taken: {}", first_line(&error)),
         }
     }
     let path = newest::COMPOSE.program(log)?;
     ask(&[&path.display().to_string()])
+}
+
+/// What a program prints that has no such command can be long.
+fn first_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 fn ask(command: &[&str]) -> Result<Peer> {
@@ -55,7 +61,10 @@ fn ask(command: &[&str]) -> Result<Peer> {
         .with_context(|| format!("`{version}` is no version of Docker Compose"))?;
     if numbers < OLDEST {
         let (major, minor) = OLDEST;
-        bail!("Docker Compose {version} is older than {major}.{minor}");
+        bail!(
+            "`{}` is Docker Compose {version}, older than {major}.{minor}",
+            command.join(" ")
+        );
     }
     Ok(Peer {
         command: command.iter().map(|&word| word.to_owned()).collect(),
