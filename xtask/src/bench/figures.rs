@@ -120,6 +120,15 @@ impl Samples {
         Some((*self.0.first()?, *self.0.last()?))
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut samples = Self::default();
+        for value in values {
+            samples.add(*value);
+        }
+        samples
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
@@ -194,14 +203,6 @@ impl Figures {
 mod tests {
     use super::*;
 
-    fn samples(values: &[f64]) -> Samples {
-        let mut samples = Samples::default();
-        for value in values {
-            samples.add(*value);
-        }
-        samples
-    }
-
     fn figures(bowline: &[f64], compose: &[f64]) -> Figures {
         let mut figures = Figures::default();
         for value in bowline {
@@ -215,16 +216,16 @@ mod tests {
 
     #[test]
     fn the_median_does_not_mind_the_order_nor_an_outlier() {
-        assert_eq!(samples(&[3.0, 90.0, 1.0]).median(), Some(3.0));
-        assert_eq!(samples(&[4.0, 1.0, 2.0, 90.0]).median(), Some(3.0));
-        assert_eq!(samples(&[5.0]).median(), Some(5.0));
-        assert_eq!(samples(&[]).median(), None);
+        assert_eq!(Samples::of(&[3.0, 90.0, 1.0]).median(), Some(3.0));
+        assert_eq!(Samples::of(&[4.0, 1.0, 2.0, 90.0]).median(), Some(3.0));
+        assert_eq!(Samples::of(&[5.0]).median(), Some(5.0));
+        assert_eq!(Samples::of(&[]).median(), None);
     }
 
     #[test]
     fn the_range_is_the_smallest_and_the_largest() {
-        assert_eq!(samples(&[3.0, 90.0, 1.0]).range(), Some((1.0, 90.0)));
-        assert_eq!(samples(&[]).range(), None);
+        assert_eq!(Samples::of(&[3.0, 90.0, 1.0]).range(), Some((1.0, 90.0)));
+        assert_eq!(Samples::of(&[]).range(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod figures;
 mod keeper;
 mod peer;
 mod poller;
+mod quiet;
 mod report;
 mod rounds;
 mod stacks;
@@ -25,7 +26,7 @@ use crate::engine::http::Endpoint;
 use crate::engine::own::{Kind, Own};
 use crate::program::{build_bowline, program, target};
 use crate::{cache, demo, images};
-use figures::{Figures, Part};
+use figures::{Figures, Part, Samples};
 use keeper::Keeper;
 use report::Circumstances;
 use rounds::Rounds;
@@ -227,7 +228,6 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         .port();
     let stacks = stacks::prepare(root, &settings.folder, &settings.parts, port)?;
     let version = program(&settings.bowline).arg("--version").output()?;
-    let before = report::load();
     let mut rounds = Rounds {
         tools: Tools {
             bowline: &settings.bowline,
@@ -238,16 +238,17 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         stacks: &stacks,
         prefix: &settings.prefix,
         figures: Figures::default(),
+        others: Samples::default(),
     };
     let ran = rounds.run(settings.rounds);
-    let figures = rounds.figures;
+    let (figures, others) = (rounds.figures, rounds.others);
     let at = Circumstances {
         date: report::today()?,
         bowline: version.trim().to_owned(),
         compose: settings.compose_version.clone(),
         engine: report::engine(&engine)?,
         machine: report::machine(),
-        load: (before, report::load()),
+        others,
         rounds: settings.rounds,
     };
     let text = report::text(&figures, &at);

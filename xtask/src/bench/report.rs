@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::figures::{Figures, Measure, Pair, Part, Samples, Tool, limit};
+use super::quiet;
 use crate::engine::http::Endpoint;
 use crate::program::program;
 
@@ -22,8 +23,8 @@ pub(crate) struct Circumstances {
     pub(crate) compose: String,
     pub(crate) engine: String,
     pub(crate) machine: String,
-    /// How many others wanted the processors when it began, and when it ended.
-    pub(crate) load: (f64, f64),
+    /// Which shares of the processors were busy with something else.
+    pub(crate) others: Samples,
     pub(crate) rounds: usize,
 }
 
@@ -53,13 +54,6 @@ fn describe_machine(cpus: &str, memory: &str, kernel: &str) -> String {
     format!("{count} × {model}, {} GiB, Linux {kernel}", kib >> 20)
 }
 
-/// How many processes wanted a processor in the last minute, on average.
-pub(crate) fn load() -> f64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let first = text.split_whitespace().next();
-    first.and_then(|word| word.parse().ok()).unwrap_or_default()
-}
-
 /// Says which engine answers, and how it stores.
 pub(crate) fn engine(endpoint: &Endpoint) -> Result<String> {
     let (version, info) = (endpoint.get("/version")?, endpoint.get("/info")?);
@@ -81,8 +75,14 @@ pub(crate) fn today() -> Result<String> {
 /// Writes everything as Markdown, which is read in a terminal as well.
 pub(crate) fn text(figures: &Figures, at: &Circumstances) -> String {
     let mut text = format!(
-        "{}; {}, Docker Compose {}; {}; {}; rounds: {}; load {:.1} before, {:.1} after.\n\n",
-        at.date, at.bowline, at.compose, at.engine, at.machine, at.rounds, at.load.0, at.load.1
+        "{}; {}, Docker Compose {}; {}; {}; rounds: {}.\n{}\n",
+        at.date,
+        at.bowline,
+        at.compose,
+        at.engine,
+        at.machine,
+        at.rounds,
+        disturbance(&at.others)
     );
     text.push_str("| stack | what | values | bowline | Docker Compose | ratio | limit | |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
@@ -101,6 +101,24 @@ pub(crate) fn text(figures: &Figures, at: &Circumstances) -> String {
         );
     }
     text
+}
+
+/// Says how much else the machine had to do, and what follows from that.
+fn disturbance(others: &Samples) -> String {
+    let (median, most) = (others.median(), others.range());
+    let (Some(median), Some((_, most))) = (median, most) else {
+        return String::new();
+    };
+    let verdict = if median > quiet::QUIET {
+        " **The machine was not quiet: these figures say little.**"
+    } else {
+        ""
+    };
+    format!(
+        "Something else took {:.0} % of the processors, {:.0} % at most.{verdict}\n",
+        median * 100.0,
+        most * 100.0
+    )
 }
 
 fn row(part: Part, measure: Measure, pair: &Pair, misses: bool) -> String {
@@ -186,7 +204,7 @@ mod tests {
             compose: "2.40.3".to_owned(),
             engine: "Docker 20.10.24, overlay2, cgroup v1".to_owned(),
             machine: "2 × Xeon, 23 GiB, Linux 6.1".to_owned(),
-            load: (0.1, 1.25),
+            others: Samples::of(&[0.01, 0.03, 0.4]),
             rounds: 3,
         }
     }
@@ -217,7 +235,8 @@ mod tests {
         };
         figures.add_requests(Tool::Compose, requests);
         let wanted = "\
-2026-11-21; bowline 0.1.0 (abc), Docker Compose 2.40.3; Docker 20.10.24, overlay2, cgroup v1; 2 × Xeon, 23 GiB, Linux 6.1; rounds: 3; load 0.1 before, 1.2 after.
+2026-11-21; bowline 0.1.0 (abc), Docker Compose 2.40.3; Docker 20.10.24, overlay2, cgroup v1; 2 × Xeon, 23 GiB, Linux 6.1; rounds: 3.
+Something else took 3 % of the processors, 40 % at most.
 
 | stack | what | values | bowline | Docker Compose | ratio | limit | |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -229,6 +248,14 @@ mod tests {
 Requests through nginx right after a cold `up` of orders by Docker Compose: 199 of 200 succeeded.
 ";
         assert_eq!(text(&figures, &circumstances()), wanted);
+    }
+
+    #[test]
+    fn a_busy_machine_is_named_as_such() {
+        let quiet = disturbance(&Samples::of(&[0.02, 0.09, 0.5]));
+        assert!(!quiet.contains("not quiet"), "{quiet}");
+        let busy = disturbance(&Samples::of(&[0.02, 0.2, 0.5]));
+        assert!(busy.contains("not quiet"), "{busy}");
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::figures::{Figures, Measure, Part, Requests, Tool};
+use super::figures::{Figures, Measure, Part, Requests, Samples, Tool};
 use super::stacks::{ORDERS_PAGE, Stack};
 use super::tools::{Ended, Running, Tools, Verb};
-use super::{keeper, poller};
+use super::{keeper, poller, quiet};
 use crate::request;
 
 /// How long a stack may take to be there.
@@ -29,6 +29,8 @@ pub(crate) struct Rounds<'a> {
     /// What the names of the stacks begin with.
     pub(crate) prefix: &'a str,
     pub(crate) figures: Figures,
+    /// Which share of the processors was busy with something else, looked at before each life.
+    pub(crate) others: Samples,
 }
 
 /// A stack in the hands of one tool, for one round.
@@ -61,6 +63,7 @@ impl Rounds<'_> {
     }
 
     fn life(&mut self, stack: &Stack, tool: Tool) -> Result<()> {
+        self.others.add(quiet::busy_share()?);
         let project = format!("{}{}-{}", self.prefix, stack.part.word(), tool.word());
         let mut life = Life {
             tools: &self.tools,
@@ -77,6 +80,7 @@ impl Rounds<'_> {
 
     /// Reads the long file with both tools in turn; nothing is brought up.
     fn config(&mut self, stack: &Stack) -> Result<()> {
+        self.others.add(quiet::busy_share()?);
         for _ in 0..SHORT_RUNS {
             for tool in Tool::BOTH {
                 let mut life = Life {
