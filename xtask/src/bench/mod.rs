@@ -36,7 +36,7 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask bench [--quick | --rounds N] [--only PART]… [--record] [--compose PATH] [--bowline PATH]
                          [--kind distribution|newest | --host unix:///PATH]
 
-  --rounds N      so many rounds instead of 7, which take about 20 minutes on two processors
+  --rounds N      so many rounds instead of 7, which take about 20 minutes
   --quick         one round: shows that it works, and no more
   --only PART     graph, orders, flat or config; can be repeated
   --record        put the table into docs/benchmarks.md; only of all parts, in three rounds or more
@@ -120,6 +120,7 @@ fn parse_part(word: &str) -> Result<Part> {
 struct Settings {
     host: String,
     bowline: PathBuf,
+    bowline_version: String,
     compose: Vec<String>,
     compose_version: String,
     /// What the names of the stacks begin with.
@@ -141,6 +142,15 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
 }
 
 fn prepare(root: &Path, options: &Options) -> Result<bool> {
+    // What can be wrong comes before what takes minutes.
+    let own = match &options.host {
+        Some(_) => None,
+        None => Some(keeper::own_engine(options.kind)?),
+    };
+    let endpoint = match (&own, &options.host) {
+        (Some(own), _) => own.endpoint(),
+        (None, host) => running(host.as_deref().unwrap_or_default())?,
+    };
     let log = cache::folder(&["logs"])?.join("bench-install.log");
     require(&["time"], &["time"], &log)?;
     let peer = peer::find(options.compose.as_deref(), &log)?;
@@ -153,15 +163,8 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
         Some(path) => std::path::absolute(path).context("the working folder is gone")?,
         None => build_bowline(root)?,
     };
-    let own = match &options.host {
-        Some(_) => None,
-        None => Some(keeper::own_engine(options.kind)?),
-    };
+    let version = program(&bowline).arg("--version").output()?;
     let _lock = own.as_ref().map(Own::lock).transpose()?;
-    let endpoint = match (&own, &options.host) {
-        (Some(own), _) => own.endpoint(),
-        (None, host) => Endpoint::parse(host.as_deref().unwrap_or_default())?,
-    };
     let prefix = format!("bench{}-", std::process::id());
     let folder = target(root).join(format!("{prefix}folder"));
     std::fs::create_dir_all(&folder)
@@ -171,6 +174,7 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     let settings = Settings {
         host: endpoint.as_host(),
         bowline,
+        bowline_version: version.trim().to_owned(),
         compose: peer.command,
         compose_version: peer.version,
         prefix,
@@ -186,6 +190,14 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     Ok(good)
 }
 
+fn running(host: &str) -> Result<Endpoint> {
+    let endpoint = Endpoint::parse(host)?;
+    if !endpoint.answers() {
+        bail!("no engine answers at `{host}`; without `--host` one is started for this");
+    }
+    Ok(endpoint)
+}
+
 fn furnish_and_measure(
     root: &Path,
     settings: &Settings,
@@ -195,9 +207,6 @@ fn furnish_and_measure(
     if let Some(own) = own {
         own.up(true)?;
         own.clear()?;
-    }
-    if !endpoint.answers() {
-        bail!("no engine answers at `{}`", endpoint.as_host());
     }
     let names: Vec<String> = stacks::IMAGES.iter().map(|&name| name.to_owned()).collect();
     images::prepare(root, endpoint, &names)?;
@@ -227,7 +236,6 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         .context("no port is free")?
         .port();
     let stacks = stacks::prepare(root, &settings.folder, &settings.parts, port)?;
-    let version = program(&settings.bowline).arg("--version").output()?;
     let mut rounds = Rounds {
         tools: Tools {
             bowline: &settings.bowline,
@@ -244,7 +252,7 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
     let (figures, others) = (rounds.figures, rounds.others);
     let at = Circumstances {
         date: report::today()?,
-        bowline: version.trim().to_owned(),
+        bowline: settings.bowline_version.clone(),
         compose: settings.compose_version.clone(),
         engine: report::engine(&engine)?,
         machine: report::machine(),
