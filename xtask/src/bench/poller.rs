@@ -16,10 +16,13 @@ use super::stacks::{Answer, Service};
 use crate::engine::http::Endpoint;
 use crate::request;
 
-/// Between two looks, at least. A clock stops late by half of it on average, whichever tool is measured.
-const PAUSE: Duration = Duration::from_millis(25);
+/// Between two looks. A clock stops late by half of it on average, whichever tool is measured.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 
-/// A busy engine needs long for a look, and is left alone so many times longer.
+/// A busy engine needs longer for a look and is left alone for longer, yet not so long that the clock says little.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many times longer than a look.
 const REST: u32 = 9;
 
 /// A listener that is there answers within this.
@@ -71,7 +74,8 @@ pub(crate) fn wait(
                 missing.join(", ")
             );
         }
-        std::thread::sleep(PAUSE.max(look.elapsed() * REST));
+        let pause = (look.elapsed() * REST).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        std::thread::sleep(pause);
     }
 }
 
