@@ -3,7 +3,6 @@
 //! A process of its own waits until the benchmark's is gone: at its proper end, after an error, Ctrl-C or a
 //! kill alike. It is in a process group of its own, so that Ctrl-C does not reach it.
 
-use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
@@ -70,11 +69,8 @@ pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     let [host, prefix, folder, own @ ..] = arguments else {
         bail!("the process that tidies up is started by a benchmark only");
     };
-    std::io::copy(
-        &mut std::io::stdin().lock().take(u64::MAX),
-        &mut std::io::sink(),
-    )
-    .context("cannot wait for the end of the benchmark")?;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())
+        .context("cannot wait for the end of the benchmark")?;
     println!("removing what the benchmark made");
     let removed = match own.first() {
         Some(kind) => own_engine(Kind::parse(kind)?)?.down(),
