@@ -12,13 +12,16 @@
 )]
 
 mod audit;
+mod bench;
 mod cache;
 mod check;
 mod demo;
 mod distribution;
 mod engine;
 mod images;
+mod newest;
 mod program;
+mod request;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +38,7 @@ usage: cargo xtask COMMAND
   images  build the test images and load them into an engine; `images --list` for what there is
   engine  an engine for tests: up, down, status, run
   demo    see bowline at work on an example stack; `demo --help` for its options
+  bench   measure bowline side by side with docker compose; `bench --help` for its options
 ";
 
 fn main() -> ExitCode {
@@ -64,6 +68,8 @@ fn run(arguments: &[String]) -> Result<bool> {
         "test" if asks_for_help => print!("{}", test::USAGE),
         "demo" if asks_for_help => print!("{}", demo::USAGE),
         "engine" if asks_for_help => print!("{}", engine::USAGE),
+        "bench" if asks_for_help => print!("{}", bench::USAGE),
+        "bench" => return bench::run(&root, rest),
         "test" => return test::run(&root, rest),
         "check" => check::run(&root)?,
         "audit" => audit::run(&root)?,

@@ -48,6 +48,22 @@ pub(crate) fn target(root: &Path) -> PathBuf {
     root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
+/// Builds bowline as it is shipped, and returns the program.
+pub(crate) fn build_bowline(root: &Path) -> Result<PathBuf> {
+    println!("\nbuilding bowline, release");
+    cargo(root)
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "bowline",
+            "--bin",
+            "bowline",
+        ])
+        .run()?;
+    Ok(target(root).join("release").join("bowline"))
+}
+
 /// Says whether whoever called is root.
 pub(crate) fn is_root() -> bool {
     static ROOT: OnceLock<bool> = OnceLock::new();

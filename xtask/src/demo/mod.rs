@@ -6,7 +6,6 @@
 
 mod engine;
 mod pictures;
-mod request;
 mod tour;
 
 use std::fs::Permissions;
@@ -18,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::engine::http::Endpoint;
-use crate::program::{cargo, target};
+use crate::program::{build_bowline, target};
 use pictures::Picture;
 use tour::Tour;
 
@@ -63,7 +62,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     let engine = engine::find_or_install(options.install_engine)?;
     let pictures = pictures::prepare(root, &engine, !options.no_pull)?;
-    let bowline = build(root)?;
+    let bowline = build_bowline(root)?;
     let port = port(&engine)?;
     let defaults = root.join("stacks/orders/.env");
     let defaults = std::fs::read_to_string(&defaults)
@@ -88,22 +87,6 @@ fn names(text: &str) -> Vec<&str> {
     lines
         .filter_map(|line| Some(line.split_once('=')?.0))
         .collect()
-}
-
-/// Builds the program as it is shipped.
-fn build(root: &Path) -> Result<PathBuf> {
-    println!("\nbuilding bowline, release");
-    cargo(root)
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "bowline",
-            "--bin",
-            "bowline",
-        ])
-        .run()?;
-    Ok(target(root).join("release").join("bowline"))
 }
 
 /// Returns the port that the stack has already, the usual one, or a free one.
@@ -147,7 +130,7 @@ fn settings_text(pictures: &[Picture], port: u16) -> String {
 }
 
 /// A secret from a file is mounted as it is; a clone made with a strict umask would lock its readers out.
-fn let_containers_read(secret: &Path) -> Result<()> {
+pub(crate) fn let_containers_read(secret: &Path) -> Result<()> {
     let context = || format!("cannot look at `{}`", secret.display());
     let mode = std::fs::metadata(secret)
         .with_context(context)?

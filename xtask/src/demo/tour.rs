@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::request::{get, post, send};
 use super::{PROJECT, STACK};
 use crate::engine::http::Endpoint;
 use crate::program::program;
+use crate::request::{get, post, send};
 
 /// What breaks the api: it ends as soon as it starts.
 const BREAK: (&str, &str) = ("API_MISBEHAVE", "crash-at-start,exit-code:42");

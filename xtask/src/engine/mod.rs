@@ -5,7 +5,6 @@
 
 pub(crate) mod http;
 mod nameserver;
-mod newest;
 pub(crate) mod own;
 mod process;
 

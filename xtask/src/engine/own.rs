@@ -14,11 +14,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::http::Endpoint;
+use super::nameserver;
 use super::process::Daemon;
-use super::{nameserver, newest};
-use crate::cache;
 use crate::distribution::require;
 use crate::program::{Program, as_root, is_root, program};
+use crate::{cache, newest};
 
 /// Which programs the engine consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -348,7 +348,7 @@ impl Own {
         Ok(match self.kind {
             Kind::Distribution => usual.to_owned(),
             Kind::Newest => {
-                let root = newest::unpacked(&log)?;
+                let root = newest::ENGINE.unpacked(&log)?;
                 format!("{0}/usr/sbin:{0}/usr/bin:{usual}", root.display())
             }
         })

@@ -1,4 +1,4 @@
-//! Requests as a customer's program would send them, through the published port.
+//! Requests as a customer's program would send them.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -18,23 +18,32 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Asks for `path`, or posts `body` to it.
+/// Asks a published port for `path`, or posts `body` to it.
 pub(crate) fn send(port: u16, path: &str, body: Option<&str>) -> Result<Answer> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    send_to(address, path, body, PATIENCE)
+}
+
+/// Asks `address` for `path`, or posts `body` to it, and waits up to `patience` for each part of the answer.
+pub(crate) fn send_to(
+    address: SocketAddr,
+    path: &str,
+    body: Option<&str>,
+    patience: Duration,
+) -> Result<Answer> {
     let place = || format!("no answer from http://{address}{path}");
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(place)?;
+    let mut stream = TcpStream::connect_timeout(&address, patience).with_context(place)?;
     stream
-        .set_read_timeout(Some(PATIENCE))
+        .set_read_timeout(Some(patience))
         .with_context(place)?;
     let method = if body.is_some() { "POST" } else { "GET" };
     let body = body.unwrap_or_default();
     // 1.0, so that the answer's body is simply what comes until the end.
-    write!(
-        stream,
+    let request = format!(
         "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .with_context(place)?;
+    );
+    stream.write_all(request.as_bytes()).with_context(place)?;
     let mut text = String::new();
     stream.read_to_string(&mut text).with_context(place)?;
     Answer::parse(&text).with_context(|| format!("http://{address}{path} answered no HTTP"))
