@@ -122,7 +122,8 @@ pub async fn exec(
     let mut warnings = named.warnings;
     if let Err(failure) = note(surroundings, engine, &named.name, request).await {
         // Who looks into a container on a bad day has to get in, whether that can be written down or not.
-        warnings += &format!("warning: this is not in the journal: {failure}\n");
+        let warning = format!("warning: this is not in the journal: {failure}\n");
+        warnings.push_str(&warning);
     }
     Ok(Answer { value, warnings })
 }
@@ -359,6 +360,7 @@ impl ExecControl {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
     use std::time::Duration;
 
     use bowline_engine::RemoveContainer;
@@ -395,6 +397,37 @@ mod tests {
     async fn refusal(engine: Arc<dyn Engine>, request: &ExecRequest) -> (String, Vec<String>) {
         let failure = run(engine, request).await.err().unwrap();
         (failure.to_string(), failure.hints())
+    }
+
+    #[tokio::test]
+    async fn who_runs_what_is_written_down_without_its_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let variable = |name: &str| {
+            let path = folder.path().join(name).display().to_string();
+            (format!("BOWLINE_{name}_HOME"), Secret::new(path))
+        };
+        let mut around = Surroundings {
+            environment: ["STATE", "CONFIG"].map(variable).into(),
+            ..Surroundings::default()
+        };
+        #[expect(clippy::disallowed_methods, reason = "a test asks who it is")]
+        let own = folder.path().metadata().unwrap();
+        around.who.euid = own.uid();
+        around.who.user = "ann".to_owned();
+        let engine: Arc<dyn Engine> = stage::engine();
+        let request = request("db", &["psql", "--password", "hunter2", "-c", "SELECT 1"]);
+        note(&around, engine.clone(), "shop", &request)
+            .await
+            .unwrap();
+        let session = session::open(&around, engine, "shop".to_owned()).unwrap();
+        let journal = session.stack.look().await.unwrap().unwrap();
+        let passed = journal.passes(1).await.unwrap().remove(0);
+        assert_eq!(
+            (passed.verb.as_str(), passed.subject.as_str()),
+            ("exec", "db")
+        );
+        assert_eq!(passed.actor.user, "ann");
+        assert_eq!(passed.words, "psql --password •••• -c SELECT 1");
     }
 
     #[tokio::test(start_paused = true)]
