@@ -1,5 +1,7 @@
 //! The command line, as clap reads it. What an option means is said here once and shown by `--help`.
 
+use std::ffi::OsString;
+
 use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
@@ -111,7 +113,41 @@ pub(crate) enum Ansi {
     Auto,
 }
 
+/// What stands before the verb.
+#[derive(Debug, Parser)]
+#[command(disable_help_flag = true)]
+struct Front {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    rest: Rest,
+}
+
+/// The verb and what stands behind it.
+#[derive(Debug, Subcommand)]
+enum Rest {
+    #[command(external_subcommand)]
+    Any(#[expect(dead_code, reason = "read elsewhere")] Vec<OsString>),
+}
+
 impl Arguments {
+    /// Reads the command line of the process.
+    ///
+    /// Of an option that is given on both sides of the verb, clap keeps what stands behind it. One that can be
+    /// repeated counts on both sides here: a file left out silently would change what is done.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        Self::of(&words)
+    }
+
+    fn of(words: &[OsString]) -> Result<Self, clap::Error> {
+        let mut arguments = Self::try_parse_from(words)?;
+        if let Ok(front) = Front::try_parse_from(words) {
+            arguments.global.prepend(front.global);
+        }
+        Ok(arguments)
+    }
+
     /// The options that every verb takes.
     pub(crate) fn global(&self) -> &GlobalArgs {
         &self.global
@@ -119,6 +155,19 @@ impl Arguments {
 }
 
 impl GlobalArgs {
+    /// Puts what stands before the verb before what stands behind it.
+    fn prepend(&mut self, front: Self) {
+        for (all, first) in [
+            (&mut self.file, front.file),
+            (&mut self.profile, front.profile),
+            (&mut self.env_file, front.env_file),
+        ] {
+            if *all != first {
+                all.splice(0..0, first);
+            }
+        }
+    }
+
     /// Which stack is meant.
     pub(crate) fn stack(&self) -> Result<StackOptions, Failure> {
         self.parallel()?;
@@ -283,4 +332,23 @@ pub(crate) struct VersionArgs {
     /// Print the number alone
     #[arg(long)]
     pub(crate) short: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(line: &str) -> Vec<String> {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        Arguments::of(&words).unwrap().global.file
+    }
+
+    #[test]
+    fn files_count_on_both_sides_of_the_verb() {
+        assert_eq!(files("bowline -f a -f b config"), ["a", "b"]);
+        assert_eq!(files("bowline config -f a -f b"), ["a", "b"]);
+        assert_eq!(files("bowline -f a config -f b"), ["a", "b"]);
+        assert_eq!(files("bowline -f a logs -f --file b web"), ["a", "b"]);
+        assert_eq!(files("bowline logs -f web"), [""; 0]);
+    }
 }

@@ -17,13 +17,12 @@ mod verbs;
 use std::process::ExitCode;
 
 use bowline_ops::ExitCode as Code;
-use clap::Parser;
 
 use crate::args::Arguments;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => return of_parser(&error),
     };
