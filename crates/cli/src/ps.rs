@@ -194,13 +194,20 @@ fn render_table(containers: &[PsContainer], cut: bool) -> String {
             command(one, cut),
             one.service.clone(),
             one.running_for.clone(),
-            one.done
-                .as_ref()
-                .map_or_else(|| one.status.clone(), |done| done.words.clone()),
+            status(one),
             ports(&one.publishers),
         ]
     });
     columns(head, rows)
+}
+
+/// The engine's word, with bowline's own where that says more.
+fn status(container: &PsContainer) -> String {
+    match &container.done {
+        Some(done) => done.words.clone(),
+        None if container.ready => format!("{}, ready", container.status),
+        None => container.status.clone(),
+    }
 }
 
 /// Says what the default listing leaves out; silence would look like health.
@@ -450,7 +457,8 @@ mod tests {
             state: ContainerStatus::Running,
             status: status.to_owned(),
             health: None,
-            ready: None,
+            started: None,
+            ready: false,
             done: None,
             exit_code: 0,
             publishers: Vec::new(),
@@ -468,12 +476,15 @@ mod tests {
             at: None,
             words: "Done 4 minutes ago".to_owned(),
         });
+        let mut api = container("api", "Up 4 seconds (health: starting)");
+        api.ready = true;
         let mut web = container("web", "Up 4 minutes (healthy)");
         web.publishers = vec![port(80, "0.0.0.0", 8080), port(443, "", 0)];
-        insta::assert_snapshot!(render_table(&[job, web], true), @r#"
-        NAME             IMAGE     COMMAND                    SERVICE   CREATED         STATUS                   PORTS
+        insta::assert_snapshot!(render_table(&[job, api, web], true), @r#"
+        NAME             IMAGE     COMMAND                    SERVICE   CREATED         STATUS                                   PORTS
         shop-migrate-1   busy:1    "sh -c 'echo \"hello\"…"   migrate   5 minutes ago   Done 4 minutes ago
-        shop-web-1       busy:1    "sh -c 'echo \"hello\"…"   web       5 minutes ago   Up 4 minutes (healthy)   443/tcp, 0.0.0.0:8080->80/tcp
+        shop-api-1       busy:1    "sh -c 'echo \"hello\"…"   api       5 minutes ago   Up 4 seconds (health: starting), ready
+        shop-web-1       busy:1    "sh -c 'echo \"hello\"…"   web       5 minutes ago   Up 4 minutes (healthy)                   443/tcp, 0.0.0.0:8080->80/tcp
         "#);
         insta::assert_snapshot!(render_table(&[], true), @"NAME      IMAGE     COMMAND   SERVICE   CREATED   STATUS    PORTS");
     }

@@ -360,7 +360,6 @@ impl ExecControl {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt as _;
     use std::time::Duration;
 
     use bowline_engine::RemoveContainer;
@@ -402,18 +401,7 @@ mod tests {
     #[tokio::test]
     async fn who_runs_what_is_written_down_without_its_secrets() {
         let folder = tempfile::tempdir().unwrap();
-        let variable = |name: &str| {
-            let path = folder.path().join(name).display().to_string();
-            (format!("BOWLINE_{name}_HOME"), Secret::new(path))
-        };
-        let mut around = Surroundings {
-            environment: ["STATE", "CONFIG"].map(variable).into(),
-            ..Surroundings::default()
-        };
-        #[expect(clippy::disallowed_methods, reason = "a test asks who it is")]
-        let own = folder.path().metadata().unwrap();
-        around.who.euid = own.uid();
-        around.who.user = "ann".to_owned();
+        let around = stage::surroundings(folder.path());
         let engine: Arc<dyn Engine> = stage::engine();
         let request = request("db", &["psql", "--password", "hunter2", "-c", "SELECT 1"]);
         note(&around, engine.clone(), "shop", &request)

@@ -16,6 +16,7 @@ mod logs;
 mod ls;
 mod operate;
 mod outside;
+mod plan_view;
 mod problem;
 mod progress;
 mod ps;
@@ -35,6 +36,7 @@ pub use operate::{
     AtStake, Done as OperationDone, DownRequest, PullRule, ServicesRequest, Turn, UpRequest,
     VolumeAtStake, at_stake, down, history, plan, rerun, resume, turn, undo, up,
 };
+pub use plan_view::{PlanView, StepView};
 pub use problem::Problem;
 pub use progress::{Building, Progress};
 pub use ps::{Done, PsAnswer, PsContainer, PsRequest, PsScope, Publisher, ps};

@@ -3,9 +3,13 @@
 //! One listing and inspects side by side. What a field is called and how it is printed is a front end's
 //! business; the words of the engine (`Up 3 minutes (healthy)`) are made here, since every front end says them.
 
+use std::sync::Arc;
+
+use bowline_core::StackError;
 use bowline_engine::Engine;
 use bowline_model::{
-    ContainerStatus, ContainerSummary, HealthStatus, Labels, ObservedContainer, PortKey, label,
+    ContainerId, ContainerStatus, ContainerSummary, HealthStatus, Labels, ObservedContainer,
+    PortKey, label,
 };
 use futures_util::TryFutureExt as _;
 use jiff::Timestamp;
@@ -15,6 +19,7 @@ use tokio::try_join;
 use crate::ago::{ago, span};
 use crate::connect::connect;
 use crate::containers::{self, check_services, is_one_off, is_up};
+use crate::session;
 use crate::stack::{Named, StackOptions, Surroundings};
 use crate::{Answer, Failure};
 
@@ -83,8 +88,10 @@ pub struct PsContainer {
     pub status: String,
     /// The engine's verdict, while it runs.
     pub health: Option<HealthStatus>,
-    /// Whether it may be depended on, by bowline's own word for this container and start; `None`: not known.
-    pub ready: Option<bool>,
+    /// When its run began, or the last one.
+    pub started: Option<Timestamp>,
+    /// The engine's verdict is still to come, and bowline's own says that this run may be depended on.
+    pub ready: bool,
     /// Where it is a job that is done: since when.
     pub done: Option<Done>,
     /// Exit code; 0 unless it has ended.
@@ -135,11 +142,40 @@ pub async fn ps(
 ) -> Result<Answer<PsAnswer>, Failure> {
     let named = request.stack.named(surroundings)?;
     let engine = connect(surroundings).await?;
-    let value = list(engine.as_ref(), &named, request).await?;
+    let mut value = list(engine.as_ref(), &named, request).await?;
+    if let Err(failure) = mark_ready(surroundings, engine, &mut value).await {
+        // What the engine says is worth showing alone.
+        tracing::debug!(%failure, "nobody remembers what is ready");
+    }
     Ok(Answer {
         value,
         warnings: named.warnings,
     })
+}
+
+/// Marks what the journal remembers as ready, of that which the engine has not judged yet.
+async fn mark_ready(
+    surroundings: &Surroundings,
+    engine: Arc<dyn Engine>,
+    answer: &mut PsAnswer,
+) -> Result<(), Failure> {
+    let is_open = |one: &&mut PsContainer| one.health == Some(HealthStatus::Starting);
+    let mut open = answer.containers.iter_mut().filter(is_open).peekable();
+    if open.peek().is_none() {
+        return Ok(());
+    }
+    let session = session::open(surroundings, engine, answer.project.clone())?;
+    let Some(journal) = session.stack.look().await? else {
+        return Ok(());
+    };
+    for container in open {
+        if let Some(started) = container.started {
+            let id = ContainerId(container.instance.clone());
+            let remembered = journal.is_ready(&id, started).await;
+            container.ready = remembered.map_err(StackError::from)?;
+        }
+    }
+    Ok(())
 }
 
 async fn list(
@@ -255,7 +291,8 @@ fn describe(
         state: state.status.clone(),
         status: status(now, observed),
         health: health.filter(|_| state.status == ContainerStatus::Running),
-        ready: None,
+        started: state.started,
+        ready: false,
         done,
         exit_code: if ended { state.exit_code } else { 0 },
         publishers: publishers(observed),
@@ -348,6 +385,7 @@ fn has_own_bridge(container: &ObservedContainer) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use bowline_core::Journal;
     use bowline_engine::fake::{FakeEngine, Run};
     use bowline_engine::{CallEffect, Tap};
     use bowline_model::{HealthTest, HealthcheckSpec, HostPort, PortSpec, Protocol, RestartSpec};
@@ -390,6 +428,51 @@ mod tests {
         // sleeps because: the clock is paused, and this moves it
         tokio::time::sleep(Duration::from_secs(330)).await;
         engine
+    }
+
+    #[tokio::test]
+    async fn what_the_journal_calls_ready_is_so_before_the_engine_says_it() {
+        let engine = stage::engine();
+        let mut checked = stage::spec("db", 1);
+        checked.healthcheck = Some(HealthcheckSpec {
+            test: Some(HealthTest::Exec(["true"].into())),
+            ..HealthcheckSpec::default()
+        });
+        let db = started_with(&engine, checked, Run::new().never_ready()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let around = stage::surroundings(folder.path());
+        let ready = async || {
+            let mut answer = list(&*engine, &by_name(), &PsRequest::default())
+                .await
+                .unwrap();
+            mark_ready(&around, engine.clone(), &mut answer)
+                .await
+                .unwrap();
+            answer.containers[0].ready
+        };
+        assert!(!ready().await, "nobody remembers anything");
+
+        let session = session::open(&around, engine.clone(), by_name().name).unwrap();
+        let stack = &session.stack;
+        let sealer = stack.sealer.clone();
+        let (id, clock) = (&engine.about().id, stack.clock.clone());
+        let journal = Journal::open(&stack.home, id, &stack.project, sealer, clock)
+            .await
+            .unwrap();
+        let run = engine
+            .inspect_container(&db)
+            .await
+            .unwrap()
+            .state
+            .started
+            .unwrap();
+        journal
+            .set_ready(&db, run - Duration::from_secs(1))
+            .await
+            .unwrap();
+        assert!(!ready().await, "that was another run");
+        journal.set_ready(&db, run).await.unwrap();
+        assert!(ready().await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,12 +1,14 @@
 //! For tests: a scripted engine with the containers of a stack, as Compose labels them.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use bowline_engine::Engine as _;
 use bowline_engine::fake::{FakeEngine, Run};
-use bowline_model::{ContainerId, ContainerSpec, ImageConfig, label};
+use bowline_model::{ContainerId, ContainerSpec, ImageConfig, Secret, label};
 
-use crate::stack::Named;
+use crate::stack::{Named, Surroundings, Who};
 
 /// The stack.
 pub(crate) const STACK: &str = "shop";
@@ -23,6 +25,25 @@ pub(crate) fn engine() -> Arc<FakeEngine> {
     };
     engine.add_image(IMAGE, config);
     engine
+}
+
+/// Somebody whose state is kept in a folder of the test's.
+pub(crate) fn surroundings(folder: &Path) -> Surroundings {
+    let variable = |name: &str| {
+        let path = folder.join(name).display().to_string();
+        (format!("BOWLINE_{name}_HOME"), Secret::new(path))
+    };
+    #[expect(clippy::disallowed_methods, reason = "a test asks who it is")]
+    let own = folder.metadata().unwrap();
+    Surroundings {
+        environment: ["STATE", "CONFIG"].map(variable).into(),
+        who: Who {
+            user: "ann".to_owned(),
+            euid: own.uid(),
+            ..Who::default()
+        },
+        ..Surroundings::default()
+    }
 }
 
 /// The stack, known by its name alone.

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bowline_model::OperationId;
 use bowline_ops::{
-    Answer, AtStake, ExitCode, Failure, Halt, OperationDone, StackOptions, Surroundings, Turn,
+    Answer, AtStake, ExitCode, Failure, Halt, OperationDone, PlanView, StackOptions, Surroundings,
+    Turn,
 };
 use bowline_ops::{at_stake, down, history, plan, rerun, resume, turn, undo, up};
 use tokio::signal::unix::{SignalKind, signal};
@@ -136,7 +137,7 @@ impl Call<'_> {
         self.terminal.note(&warnings);
         let text = match (&args.why, args.format) {
             (Some(service), _) => show::why(&value, service),
-            (None, PlanFormat::Json) => json(&show::PlanView::of(&value))?,
+            (None, PlanFormat::Json) => json(&PlanView::of(&value))?,
             (None, PlanFormat::Text) if value.steps.is_empty() && value.notes.is_empty() => {
                 "nothing to do\n".to_owned()
             }

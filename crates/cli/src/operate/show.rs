@@ -11,8 +11,6 @@ use bowline_ops::{
     Building, Halt, OperationDone, Problem, Progress, StayEnd, Stayed, StepError, Watch,
 };
 
-use serde::Serialize;
-
 use crate::table::columns;
 use crate::terminal::Terminal;
 
@@ -291,45 +289,5 @@ pub(crate) fn bytes(bytes: u64) -> String {
         format!("{whole} {unit}")
     } else {
         format!("{whole}.{tenths} {unit}")
-    }
-}
-
-/// A plan for scripts: what a person reads, in parts. What is created in full stays out, for it holds secrets.
-#[derive(Debug, Serialize)]
-pub(crate) struct PlanView<'a> {
-    project: &'a str,
-    changes: bool,
-    steps: Vec<StepView<'a>>,
-    notes: &'a [Note],
-}
-
-#[derive(Debug, Serialize)]
-struct StepView<'a> {
-    id: u32,
-    text: String,
-    effect: Effect,
-    service: Option<&'a str>,
-    because: String,
-    cause: &'a Cause,
-    after: &'a [StepId],
-}
-
-impl<'a> PlanView<'a> {
-    pub(crate) fn of(plan: &'a Plan) -> Self {
-        let steps = plan.steps.iter().map(|step| StepView {
-            id: step.id.0,
-            text: step.action.to_string(),
-            effect: step.action.effect(),
-            service: step.service.as_deref(),
-            because: step.cause.to_string(),
-            cause: &step.cause,
-            after: &step.after,
-        });
-        Self {
-            project: &plan.project,
-            changes: !plan.is_empty(),
-            steps: steps.collect(),
-            notes: &plan.notes,
-        }
     }
 }
