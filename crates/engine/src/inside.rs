@@ -10,6 +10,7 @@
 )]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 
 use bowline_model::{ContainerId, Protocol};
 
@@ -41,23 +42,41 @@ pub fn listeners(container: &ContainerId, pid: u32) -> Option<Vec<Listener>> {
     if !groups.contains(&container.0) && !is_in_its_own_group(&groups, container, pid) {
         return None;
     }
+    let net = PathBuf::from(format!("/proc/{pid}/net"));
     let mut found = Vec::new();
-    for (file, protocol, state) in [
-        ("tcp", Protocol::Tcp, LISTEN),
-        ("tcp6", Protocol::Tcp, LISTEN),
-        ("udp", Protocol::Udp, BOUND),
-        ("udp6", Protocol::Udp, BOUND),
-    ] {
-        match std::fs::read_to_string(format!("/proc/{pid}/net/{file}")) {
-            Ok(table) => found.extend(parse(&table, protocol, state)),
-            // A kernel without IPv6 has no such file.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.ends_with('6') => {}
-            Err(_) => return None,
-        }
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        found.extend(sockets(&net, protocol).ok()?);
     }
+    let mut found: Vec<Listener> = found.into_iter().map(|socket| socket.listener).collect();
     found.sort_unstable();
     found.dedup();
     Some(found)
+}
+
+/// A socket that waits for traffic, as the kernel numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Socket {
+    pub(crate) listener: Listener,
+    pub(crate) inode: u64,
+}
+
+/// The sockets that listen, by the tables in a folder `net` of a process.
+pub(crate) fn sockets(net: &Path, protocol: Protocol) -> std::io::Result<Vec<Socket>> {
+    let (files, state) = match protocol {
+        Protocol::Tcp => (["tcp", "tcp6"], LISTEN),
+        Protocol::Udp => (["udp", "udp6"], BOUND),
+        Protocol::Sctp => return Ok(Vec::new()),
+    };
+    let mut found = Vec::new();
+    for file in files {
+        match std::fs::read_to_string(net.join(file)) {
+            Ok(table) => found.extend(parse(&table, protocol, state)),
+            // A kernel without IPv6 has no such file.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.ends_with('6') => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 /// Where control groups have namespaces the path does not name the container; its files' mount then does.
@@ -73,7 +92,7 @@ const LISTEN: &str = "0A";
 /// State of a UDP socket that is bound and not connected.
 const BOUND: &str = "07";
 
-fn parse(table: &str, protocol: Protocol, state: &'static str) -> impl Iterator<Item = Listener> {
+fn parse(table: &str, protocol: Protocol, state: &'static str) -> impl Iterator<Item = Socket> {
     table.lines().skip(1).filter_map(move |line| {
         let mut fields = line.split_whitespace();
         let local = fields.nth(1)?;
@@ -81,11 +100,13 @@ fn parse(table: &str, protocol: Protocol, state: &'static str) -> impl Iterator<
             return None;
         }
         let (address, port) = local.split_once(':')?;
-        Some(Listener {
+        let listener = Listener {
             address: parse_address(address)?,
             port: u16::from_str_radix(port, 16).ok()?,
             protocol,
-        })
+        };
+        let inode = fields.nth(5)?.parse().ok()?;
+        Some(Socket { listener, inode })
     })
 }
 
@@ -117,26 +138,29 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn listening_sockets_are_read_with_their_address() {
-        let tcp = "  sl  local_address rem_address   st tx_queue\n\
-                   0: 0100007F:1538 00000000:0000 0A 00000000\n\
-                   1: 00000000:0050 00000000:0000 0A 00000000\n\
-                   2: 0200A8C0:0050 0300A8C0:C000 01 00000000\n";
-        let found: Vec<_> = parse(tcp, Protocol::Tcp, LISTEN).collect();
+        let rest = "00000000:00000000 00:00000000 00000000     0        0";
+        let tcp = format!(
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+             0: 0100007F:1538 00000000:0000 0A {rest} 4711 1 0\n\
+             1: 00000000:0050 00000000:0000 0A {rest} 4712 1 0\n\
+             2: 0200A8C0:0050 0300A8C0:C000 01 {rest} 4713 1 0\n"
+        );
+        let found: Vec<_> = parse(&tcp, Protocol::Tcp, LISTEN).collect();
         let seen: Vec<_> = found
             .iter()
             .map(|socket| {
                 (
-                    socket.address.to_string(),
-                    socket.port,
-                    socket.is_reachable(),
+                    socket.listener.address.to_string(),
+                    socket.inode,
+                    socket.listener.is_reachable(),
                 )
             })
             .collect();
         assert_eq!(
             seen,
             [
-                ("127.0.0.1".to_owned(), 5432, false),
-                ("0.0.0.0".to_owned(), 80, true)
+                ("127.0.0.1".to_owned(), 4711, false),
+                ("0.0.0.0".to_owned(), 4712, true)
             ]
         );
     }

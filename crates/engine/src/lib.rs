@@ -16,6 +16,7 @@ mod error;
 mod exec;
 pub mod fake;
 mod inside;
+mod port_holder;
 mod reply;
 mod request;
 mod tap;
@@ -27,6 +28,7 @@ pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, Endpo
 pub use engine::{Engine, PARALLEL_INSPECTS};
 pub use error::{BuildFailure, EngineError, PullFailure, Retry, Sent, Unreachable};
 pub use inside::{Listener, listeners};
+pub use port_holder::{PortHolder, port_holder};
 pub use reply::{
     BuildProgress, BuildStep, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput,
     ExecSession, ExecState, LogEntry, OutputChunk, OutputSource, PathStat, ProcessTable,

@@ -1,6 +1,6 @@
 //! How a verb can fail, and the exit code by which scripts tell it.
 
-use bowline_compose::LoadError;
+use bowline_compose::{LoadError, Mistake};
 use bowline_core::{ExecuteError, PlanError, WantedError};
 use bowline_engine::{ConnectError, EndpointError, EngineError};
 
@@ -102,6 +102,12 @@ pub enum Failure {
     },
 }
 
+/// Whether the files are right and only the command line names a service that is not in them.
+fn is_about_the_request(error: &LoadError) -> bool {
+    let mut problems = error.problems().iter();
+    problems.all(|problem| matches!(problem.what, Mistake::NoSuchService { .. }))
+}
+
 fn join<E: std::fmt::Display>(errors: &[E]) -> String {
     let lines: Vec<String> = errors.iter().map(E::to_string).collect();
     lines.join("\n")
@@ -136,6 +142,7 @@ impl Failure {
     /// The exit code of this failure.
     pub fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Load(error) if is_about_the_request(error) => ExitCode::Usage,
             Self::Load(_) | Self::Unfit(_) | Self::Build { .. } => ExitCode::InvalidConfiguration,
             Self::EngineEndpoint(_) | Self::EngineConnect { .. } => ExitCode::EngineUnreachable,
             Self::Engine(error) if error.is_unreachable() => ExitCode::EngineUnreachable,

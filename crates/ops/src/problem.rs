@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use bowline_core::{ExecuteError, Halt, NotReady, Probe, Reached, StepError};
-use bowline_engine::{Engine, EngineError, LogOptions, Selector};
+use bowline_engine::{Engine, EngineError, LogOptions, PortHolder, Selector, port_holder};
 use bowline_model::{
-    Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Step, StepId,
+    Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Protocol, Step, StepId,
 };
 use futures_util::TryStreamExt as _;
 
@@ -117,8 +117,13 @@ async fn explain(problem: &mut Problem, engine: &dyn Engine, step: &Step, error:
         StepError::Execute(ExecuteError::Engine(error)) => {
             problem.is_engine_gone = error.is_unreachable();
             problem.hints = error.hints();
-            if let EngineError::PortTaken { port, .. } = error {
-                problem.hints.extend(holder(engine, *port).await);
+            if let EngineError::PortTaken { port, protocol, .. } = error {
+                match holder(engine, *port, *protocol).await {
+                    Some(holder) => problem.reason = format!("{} by {holder}", problem.reason),
+                    None => problem.hints.push(format!(
+                        "no container holds port {port}, so a process of the engine's host does: `ss -lnp 'sport = :{port}'` names it there"
+                    )),
+                }
             }
         }
         StepError::Execute(ExecuteError::Build {
@@ -298,24 +303,21 @@ fn build_hints(step: &Step, text: &str) -> Vec<String> {
     vec!["no image was replaced; mend the build and run `bowline up` again".to_owned()]
 }
 
-/// Which container holds a port of the host.
-async fn holder(engine: &dyn Engine, port: u16) -> Option<String> {
+/// Who holds a port of the host: a container of the engine, or a process of this host.
+async fn holder(engine: &dyn Engine, port: u16, protocol: Protocol) -> Option<String> {
     let listed = engine.containers(&Selector::all()).await.ok()?;
     let ids: Vec<_> = listed
         .iter()
         .map(|container| container.id.clone())
         .collect();
     let containers = engine.inspect_containers(&ids).await.ok()?;
-    let holder = containers
-        .iter()
-        .find(|container| container.ports.iter().any(|bound| bound.host_port == port));
-    Some(match holder {
-        Some(holder) => format!(
-            "port {port} is published by container `{}`; stop that one, or publish another port",
-            holder.name
-        ),
-        None => format!(
-            "no container holds port {port}, so a process of the host does: `ss -ltnp 'sport = :{port}'` names it"
-        ),
-    })
+    let holds = |container: &&ObservedContainer| {
+        let mut ports = container.ports.iter();
+        ports.any(|bound| bound.host_port == port && bound.container.protocol == protocol)
+    };
+    if let Some(holder) = containers.iter().find(holds) {
+        return Some(format!("container `{}`", holder.name));
+    }
+    let PortHolder { pid, name } = port_holder(port, protocol)?;
+    Some(format!("process {pid} (`{name}`)"))
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use bowline_model::{
-    Action, Cause, Effect, Note, Operation, Outcome, Plan, Step, StepId, StepOutcome,
-};
+use bowline_model::{Action, Effect, Operation, Outcome, Plan, Step, StepOutcome};
 use bowline_ops::{
     Building, Halt, OperationDone, Problem, Progress, StayEnd, Stayed, StepError, Watch,
 };
