@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bowline_core::{ExecuteError, Halt, NotReady, Probe, Reached, StepError};
+use bowline_core::{
+    ExecuteError, Halt, JournalError, LockLost, NotReady, Probe, Reached, StepError,
+};
 use bowline_engine::{Engine, EngineError, LogOptions, Selector};
 use bowline_model::{
     Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Step, StepId,
@@ -136,6 +138,10 @@ async fn explain(problem: &mut Problem, engine: &dyn Engine, step: &Step, error:
         }
         StepError::Execute(ExecuteError::Context { hints, .. }) => {
             problem.hints.clone_from(hints);
+        }
+        StepError::Journal(JournalError::LockLost(LockLost::Unconfirmed(error))) => {
+            problem.is_engine_gone = error.is_unreachable();
+            problem.hints = error.hints();
         }
         StepError::Journal(error) => problem.hints = error.hints(),
         StepError::Halted => {
