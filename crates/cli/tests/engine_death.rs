@@ -26,6 +26,17 @@ fn end_of(mut child: Child) -> (i32, String) {
     (child.wait().unwrap().code().unwrap(), said)
 }
 
+/// Goes on after the engine is back. An old engine may have lost track of a container that it was starting; this is
+/// found out by starting it, and the second time it is made again.
+fn bring_back(shop: &Shop, case: Case, point: &str) {
+    let (code, said) = end_of(shop.bowline.start(&[case.verb()]));
+    if code != 0 {
+        let hint = "`bowline up` once more makes it again";
+        assert!(code == 1 && said.contains(hint), "{point}: {code}\n{said}");
+        shop.ends(0, &[case.verb()], point);
+    }
+}
+
 #[test]
 fn an_engine_that_is_killed_is_named_and_what_was_begun_is_completed_when_it_is_back() {
     let seed = seed();
@@ -58,7 +69,7 @@ fn an_engine_that_is_killed_is_named_and_what_was_begun_is_completed_when_it_is_
             );
         }
         engine.start(&[]);
-        shop.ends(0, &[case.verb()], &point);
+        bring_back(&shop, case, &point);
         assert_eq!(shop.there(), expected.after, "{point}");
     }
     eprintln!("{kills} kills, {lost} of them within an operation");

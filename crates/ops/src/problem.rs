@@ -101,6 +101,12 @@ async fn problem(
         is_engine_gone: false,
     };
     explain(&mut problem, engine, step, error).await;
+    if container.is_some_and(|container| container.state.is_lost()) {
+        problem.hints = vec![
+            "the engine lost track of it when it was killed; `bowline up` once more makes it again"
+                .to_owned(),
+        ];
+    }
     problem
 }
 
