@@ -13,7 +13,8 @@ use bowline_core::{
 use bowline_engine::{DockerConfig, Endpoint, EndpointHints, Engine, EventFilter};
 use bowline_model::{
     Actor, Build, Condition, ContainerSpec, EngineEvent, EventAction, Goal, ImageId, ObjectKind,
-    RestartSpec, Step, StepOutcome, Wanted, WantedDependency, WantedImage, WantedService, label,
+    Place, RestartSpec, Step, StepOutcome, Wanted, WantedDependency, WantedImage, WantedService,
+    label,
 };
 use bowline_testkit::{engine_host, image};
 use futures_util::TryStreamExt as _;
@@ -26,7 +27,13 @@ impl Outside for Nothing {
         unreachable!("the images are there")
     }
 
-    async fn build(&self, _: &dyn Engine, _: &str, _: &Build) -> Result<ImageId, ExecuteError> {
+    async fn build(
+        &self,
+        _: &dyn Engine,
+        _: &str,
+        _: &Build,
+        _: Option<&Place>,
+    ) -> Result<ImageId, ExecuteError> {
         unreachable!("nothing is built")
     }
 }
