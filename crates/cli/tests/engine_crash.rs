@@ -2,7 +2,6 @@
 //! makes of it what was wanted, or what was before.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::print_stderr,
     reason = "a test of the binary ends where that fails, and says its seed"
 )]

@@ -10,7 +10,7 @@
 mod crash;
 mod program;
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,17 @@ fn end_of(mut child: Child) -> (i32, String) {
     let mut stderr = child.stderr.take().unwrap();
     stderr.read_to_string(&mut said).unwrap();
     (child.wait().unwrap().code().unwrap(), said)
+}
+
+/// Goes on after the engine is back. An old engine may have lost track of a container that it was starting; this is
+/// found out by starting it, and the second time it is made again.
+fn bring_back(shop: &Shop, case: Case, point: &str) {
+    let (code, said) = end_of(shop.bowline.start(&[case.verb()]));
+    if code != 0 {
+        let hint = "`bowline up` once more makes it again";
+        assert!(code == 1 && said.contains(hint), "{point}: {code}\n{said}");
+        shop.ends(0, &[case.verb()], point);
+    }
 }
 
 #[test]
@@ -58,23 +69,11 @@ fn an_engine_that_is_killed_is_named_and_what_was_begun_is_completed_when_it_is_
             );
         }
         engine.start(&[]);
-        shop.ends(0, &[case.verb()], &point);
+        bring_back(&shop, case, &point);
         assert_eq!(shop.there(), expected.after, "{point}");
     }
     eprintln!("{kills} kills, {lost} of them within an operation");
     drop(shop);
-}
-
-/// Waits until a line says this.
-fn read_until(child: &mut Child, words: &str) -> BufReader<std::process::ChildStderr> {
-    let mut reader = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains(words) {
-        line.clear();
-        let length = reader.read_line(&mut line).unwrap();
-        assert_ne!(length, 0, "it ended before it said `{words}`");
-    }
-    reader
 }
 
 #[test]
@@ -97,22 +96,23 @@ fn a_full_disk_of_the_engine_is_named_and_the_next_up_goes_on() {
     shop.ends(0, &["up"], "free again");
     assert_eq!(shop.there(), expected.after);
 
-    // In the middle of an operation: a job ends when the disk is full, and something waits for that.
-    let wait = "until ! dd if=/dev/zero of=/tmp/probe bs=64k count=1; do sleep 0.1; done; rm -f /tmp/probe";
-    shop.with_job(&format!("[sh, -c, '{wait}']"));
-    let mut child = shop.bowline.start(&["up"]);
-    let mut rest = read_until(&mut child, "migrate-1 has completed");
-    engine.call("fill", &[]);
-    let mut said = String::new();
-    rest.read_to_string(&mut said).unwrap();
-    let code = child.wait().unwrap().code().unwrap();
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("no space left"), "{said}");
-    engine.call("free", &[]);
-    shop.first();
-    shop.ends(0, &["up"], "free again");
-    let there = shop.there();
-    assert_eq!(there, expected.before, "as it was, and its data");
+    // With a little room it fails in the middle.
+    let expected = Expected::of(&shop, Case::Up);
+    let mut failed_half_way = 0;
+    for room in ["32", "64", "128", "256", "512"] {
+        Case::Up.prepare(&shop);
+        engine.call("fill", &["--leave", room]);
+        let (code, said) = end_of(shop.bowline.start(&["up"]));
+        if code != 0 {
+            assert_eq!(code, 1, "{room} KiB: {said}");
+            assert!(said.contains("no space left"), "{room} KiB: {said}");
+            failed_half_way += u32::from(said.contains("ok create"));
+        }
+        engine.call("free", &[]);
+        shop.ends(0, &["up"], "free again");
+        assert_eq!(shop.there(), expected.after, "{room} KiB");
+    }
+    assert!(failed_half_way > 0);
     drop(shop);
 }
 

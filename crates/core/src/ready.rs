@@ -3,7 +3,7 @@
 //! bowline runs a service's own healthcheck test itself instead of waiting for the engine's next interval, and
 //! is never readier than the service. docs/decisions/readiness.md says what that means and why; in short:
 //!
-//! - The engine's verdict counts at once. An own success counts only when a second one, at least 250 ms later,
+//! - The engine's verdict counts at once, but for a database whose start script is still setting it up. An own success counts only when a second one, at least 250 ms later,
 //!   sees the same main process with the same listeners, and, where ports are exposed, one of them listens on
 //!   an address that can be reached from outside. Where that cannot be looked at, the engine decides.
 //! - Own failures never fail a wait. It has failed when the engine says so, when the container is gone for
@@ -13,7 +13,9 @@
 
 use std::time::Duration;
 
-use bowline_engine::{Engine, EngineError, ExecEnd, ExecId, ExecLimits, ExecSpec, Listener};
+use bowline_engine::{
+    Engine, EngineError, ExecEnd, ExecId, ExecLimits, ExecSpec, Inside, Listener,
+};
 use bowline_model::{
     Argv, Condition, ContainerEnd, ContainerId, ContainerRef, ContainerStatus, HealthStatus,
     HealthTest, HealthcheckSpec, ObservedContainer, Readiness, RestartSpec,
@@ -45,8 +47,8 @@ pub(crate) struct Waiting<'a> {
     pub engine: &'a dyn Engine,
     /// Shared by all waits: how many probes run at once.
     pub probes: &'a Semaphore,
-    /// How the listeners of a container are looked at.
-    pub listeners: &'a (dyn Fn(&ContainerId, u32) -> Option<Vec<Listener>> + Send + Sync),
+    /// How a container is looked into.
+    pub inside: &'a (dyn Fn(&ContainerId, u32) -> Option<Inside> + Send + Sync),
     /// How readiness is found out.
     pub readiness: Readiness,
 }
@@ -328,7 +330,13 @@ impl Wait<'_> {
                     self.probe = Some(probe);
                 }
             }
+            let seen = self.run.map_or_else(Instant::now, |(_, seen)| seen);
+            let believes =
+                self.waiting.readiness == Readiness::Engine || seen.elapsed() >= check.allowed();
             match health.status {
+                HealthStatus::Healthy if !believes && self.sets_itself_up(container) => {
+                    return Ok(Look::Again(Instant::now() + LISTEN_LOOK));
+                }
                 HealthStatus::Healthy => return Ok(Look::Done(ready(container))),
                 HealthStatus::Unhealthy => {
                     return Err(NotReady::Unhealthy {
@@ -466,12 +474,24 @@ impl Wait<'_> {
         Ok(Look::Again(self.probe_at))
     }
 
+    fn inside(&self, container: &ObservedContainer) -> Option<Inside> {
+        let pid = container.state.pid?;
+        (self.waiting.inside)(&container.id, pid)
+    }
+
+    /// Whether its start script is still at it and nobody outside can reach it: a database on its first start, which
+    /// answers a healthcheck through its temporary server, whoever asks.
+    fn sets_itself_up(&self, container: &ObservedContainer) -> bool {
+        !container.spec.exposed.is_empty()
+            && self
+                .inside(container)
+                .is_some_and(|inside| inside.is_script)
+            && self.reachable(container).is_none()
+    }
+
     /// The listeners of a container, where an own success may count; `None` where it may not.
     fn reachable(&self, container: &ObservedContainer) -> Option<Vec<Listener>> {
-        let listeners = container
-            .state
-            .pid
-            .and_then(|pid| (self.waiting.listeners)(&container.id, pid));
+        let listeners = self.inside(container).map(|inside| inside.listeners);
         if container.spec.exposed.is_empty() {
             return Some(listeners.unwrap_or_default());
         }

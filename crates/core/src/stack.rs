@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bowline_engine::{Engine, EngineError, Listener};
+use bowline_engine::{Engine, EngineError, Inside};
 use bowline_model::{
     Action, Actor, Cause, ContainerId, Goal, Observed, Operation, OperationId, Outcome, Plan,
     Readiness, StepOutcome, Undo, Wanted, label,
@@ -58,8 +58,8 @@ pub struct How<'a> {
     pub parallel: Option<usize>,
     /// How many probes may run at once.
     pub probes: usize,
-    /// How the listeners of a container are looked at.
-    pub listeners: &'a (dyn Fn(&ContainerId, u32) -> Option<Vec<Listener>> + Send + Sync),
+    /// How a container is looked into.
+    pub inside: &'a (dyn Fn(&ContainerId, u32) -> Option<Inside> + Send + Sync),
     /// Becomes `Some` when nothing new may begin.
     pub halt: watch::Receiver<Option<Halt>>,
 }
@@ -784,7 +784,7 @@ fn execution<'a>(
         parallel: how.parallel,
         probes: how.probes,
         readiness,
-        listeners: how.listeners,
+        inside: how.inside,
         stopped,
         halt,
     }

@@ -47,8 +47,8 @@ pub trait Engine: Debug + Send + Sync {
     /// Says who this engine is, as read when it was connected to. Asks nothing.
     fn about(&self) -> &About;
 
-    /// Says the engine's time. An adapter may read it once and move it on with this host's clock: then it is never
-    /// behind the engine's own, and ahead by no more than the first answer took.
+    /// Says the engine's time. An adapter may read it every half a minute and move it on with this host's clock in
+    /// between; then it is ahead of the engine's own by no more than the reading took.
     async fn now(&self) -> Result<Timestamp>;
 
     // ---- containers, reading

@@ -1,4 +1,4 @@
-//! A look inside running containers from the host: which ports really listen.
+//! A look inside running containers from the host: which ports really listen, and whether a script is still at it.
 //!
 //! Reads what the kernel shows of a process' network namespace, so it works for images without a shell and
 //! changes nothing. It needs an engine on this very host, and the right to read `/proc` of its processes;
@@ -32,11 +32,41 @@ impl Listener {
     }
 }
 
+/// What is going on in a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// The sockets that listen in its network namespace, sorted.
+    pub listeners: Vec<Listener>,
+    /// Its main process is a shell: a start script that has not made way for the server yet, or one that never does.
+    pub is_script: bool,
+}
+
+/// Looks into a container by its main process.
+///
+/// `None` where that cannot be looked at: the process is not this container's (another host, or it ended), or its
+/// files may not be read.
+pub fn inside(container: &ContainerId, pid: u32) -> Option<Inside> {
+    let listeners = listeners(container, pid)?;
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(Inside {
+        listeners,
+        is_script: is_shell(&command),
+    })
+}
+
+/// Whether a command line, as the kernel shows it, is that of a shell.
+fn is_shell(command: &[u8]) -> bool {
+    let program = command.split(|byte| *byte == 0).next().unwrap_or_default();
+    let name = program
+        .rsplit(|byte| *byte == b'/')
+        .next()
+        .unwrap_or_default();
+    matches!(name, b"sh" | b"bash" | b"dash" | b"ash")
+}
+
 /// The sockets that listen in the network namespace of a container's main process, sorted.
 ///
-/// `None` where that cannot be looked at: the process is not this container's (another host, or it ended), or
-/// its files may not be read.
-pub fn listeners(container: &ContainerId, pid: u32) -> Option<Vec<Listener>> {
+fn listeners(container: &ContainerId, pid: u32) -> Option<Vec<Listener>> {
     // The number may mean another process here; the control group says whose it is.
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     if !groups.contains(&container.0) && !is_in_its_own_group(&groups, container, pid) {
@@ -183,6 +213,16 @@ mod tests {
             Some(true)
         );
         assert_eq!(parse_address("zz"), None);
+    }
+
+    #[test]
+    fn a_shell_is_known_by_its_name() {
+        assert!(is_shell(
+            b"bash\0/usr/local/bin/docker-entrypoint.sh\0postgres\0"
+        ));
+        assert!(is_shell(b"/bin/sh\0-c\0true\0"));
+        assert!(!is_shell(b"postgres\0-D\0/data\0"));
+        assert!(!is_shell(b""));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use docker_config::{DockerConfig, DockerConfigError};
 pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, EndpointOrigin};
 pub use engine::{Engine, PARALLEL_INSPECTS};
 pub use error::{BuildFailure, EngineError, PullFailure, Retry, Sent, Unreachable};
-pub use inside::{Listener, listeners};
+pub use inside::{Inside, Listener, inside};
 pub use port_holder::{PortHolder, port_holder};
 pub use reply::{
     BuildProgress, BuildStep, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput,

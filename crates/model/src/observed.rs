@@ -169,6 +169,14 @@ impl ContainerState {
         )
     }
 
+    /// Tells whether the engine cannot start it any more: it was killed while it started this container, and what
+    /// runs containers for it has kept the process. Docker 20.10 never gets out of that; 23 and newer do.
+    pub fn is_lost(&self) -> bool {
+        let says =
+            |error: &String| error.starts_with("task ") && error.ends_with(": already exists");
+        !self.is_running() && self.error.as_ref().is_some_and(says)
+    }
+
     /// Says how the last run ended, or that there was none because the start failed. `None` while it runs and
     /// for one that nobody started.
     pub fn end(&self) -> Option<ContainerEnd> {

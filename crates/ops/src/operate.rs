@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bowline_core::{Halt, How, LockError, Reached, StackError};
-use bowline_engine::{Selector, listeners};
+use bowline_engine::{Selector, inside};
 use bowline_model::{BuildChoice, Goal, Operation, OperationId, Plan, PullPolicy, Wanted, label};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -436,7 +436,7 @@ fn how<'a>(
         watch: progress,
         parallel,
         probes: std::thread::available_parallelism().map_or(2, usize::from),
-        listeners: &|container, pid| listeners(container, pid),
+        inside: &|container, pid| inside(container, pid),
         halt,
     }
 }
@@ -471,6 +471,9 @@ impl From<StackError> for Failure {
                 message: error.to_string(),
                 hints: error.hints(),
             },
+            StackError::Lock(LockError::Engine(error)) if error.is_unreachable() => {
+                Self::Engine(error)
+            }
             StackError::Lock(error) => Self::state(&error, error.hints()),
             other => Self::state(&other, Vec::new()),
         }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bowline_core::{ExecuteError, Halt, NotReady, Probe, Reached, StepError};
+use bowline_core::{
+    ExecuteError, Halt, JournalError, LockLost, NotReady, Probe, Reached, StepError,
+};
 use bowline_engine::{Engine, EngineError, LogOptions, PortHolder, Selector, port_holder};
 use bowline_model::{
     Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Protocol, Step, StepId,
@@ -99,6 +101,12 @@ async fn problem(
         is_engine_gone: false,
     };
     explain(&mut problem, engine, step, error).await;
+    if container.is_some_and(|container| container.state.is_lost()) {
+        problem.hints = vec![
+            "the engine lost track of it when it was killed; `bowline up` once more makes it again"
+                .to_owned(),
+        ];
+    }
     problem
 }
 
@@ -141,6 +149,10 @@ async fn explain(problem: &mut Problem, engine: &dyn Engine, step: &Step, error:
         }
         StepError::Execute(ExecuteError::Context { hints, .. }) => {
             problem.hints.clone_from(hints);
+        }
+        StepError::Journal(JournalError::LockLost(LockLost::Unconfirmed(error))) => {
+            problem.is_engine_gone = error.is_unreachable();
+            problem.hints = error.hints();
         }
         StepError::Journal(error) => problem.hints = error.hints(),
         StepError::Halted => {

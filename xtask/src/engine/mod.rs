@@ -23,7 +23,7 @@ usage: cargo xtask engine up|down|kill|fill|free|clear|status|run
   up [IMAGE…]     start it and give it these images (all: `all`); with `--disk` on a disk of its own, in memory
   down            stop it with everything in it; images are kept, but for those on a disk of its own
   kill            kill it and its containerd with signal 9
-  fill, free      take all the room on its own disk, and give it back
+  fill, free      take all the room on its own disk, but for `--leave` KIBIBYTES, and give it back
   clear           remove every container, network and volume in it
   run -- PROGRAM  run a program where its published ports are, with DOCKER_HOST and BOWLINE_TEST_DOCKER_HOST set
 ";
@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         Ok(word) => Kind::parse(&word)?,
         Err(_) => Kind::Distribution,
     };
-    let (mut name, mut disk, mut rest) = ("test", None, Vec::new());
+    let (mut name, mut disk, mut leave, mut rest) = ("test", None, 0, Vec::new());
     let mut words = arguments.iter().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().map(String::as_str).unwrap_or_default();
@@ -42,6 +42,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
             "--kind" => kind = Kind::parse(value())?,
             "--name" => name = value(),
             "--disk" => disk = Some(value().parse().context("`--disk` needs a number of MiB")?),
+            "--leave" => leave = value().parse().context("`--leave` needs a number of KiB")?,
             "--" => rest.extend(words.by_ref().cloned()),
             _ => rest.push(word.clone()),
         }
@@ -60,7 +61,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         }
         Some("down") => engine.down()?,
         Some("kill") => return engine.kill(),
-        Some("fill") => return engine.fill_disk(),
+        Some("fill") => return engine.fill_disk(leave),
         Some("free") => return engine.free_disk(),
         Some("clear") => engine.clear()?,
         Some("status") => {}

@@ -205,8 +205,8 @@ impl Own {
             .run()
     }
 
-    /// Takes all the room that is left on the engine's own disk, and no other.
-    pub(crate) fn fill_disk(&self) -> Result<()> {
+    /// Takes all the room but so much that is left on the engine's own disk, and no other.
+    pub(crate) fn fill_disk(&self, leave_kibibytes: u32) -> Result<()> {
         if !self.has_own_disk()? {
             bail!("the engine has no disk of its own: `up --disk MEBIBYTES` gives it one");
         }
@@ -216,7 +216,10 @@ impl Own {
             .args(["if=/dev/zero", "bs=64k", &filler])
             .run();
         drop(ended);
-        Ok(())
+        as_root("truncate")
+            .arg(format!("--size=-{leave_kibibytes}K"))
+            .arg(self.filler())
+            .run()
     }
 
     /// Gives that room back.

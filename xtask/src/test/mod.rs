@@ -25,10 +25,11 @@ use report::{End, Part, Report};
 use targets::Targets;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask test [--corpus DIR] [--full] [--no-engine-install]
+usage: cargo xtask test [--corpus DIR] [--full] [--seed NUMBER] [--no-engine-install]
 
   --corpus DIR         also the cases in this folder; fails where it is absent
   --full               all figures and the newest engine too; without it, samples
+  --seed NUMBER        what the moments of kills are drawn from; the run says which it took
   --no-engine-install  fail rather than install an engine
 ";
 
@@ -36,12 +37,14 @@ usage: cargo xtask test [--corpus DIR] [--full] [--no-engine-install]
 struct Options {
     corpus: Option<PathBuf>,
     full: bool,
+    seed: Option<u64>,
     no_install: bool,
 }
 
 /// Carries out `cargo xtask test …`; the last line printed is the count, and the answer is whether all is well.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
-    let options = Options::parse(arguments)?;
+    let mut options = Options::parse(arguments)?;
+    let seed = *options.seed.get_or_insert_with(seed_of_now);
     let targets = Targets::read(root)?;
     let mut run = Run {
         root,
@@ -55,8 +58,14 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     } else {
         "sample run: `--full` runs all figures and the newest engine"
     };
-    print!("\n{}", run.report.text(scope));
+    print!("\n{}", run.report.text(&format!("seed {seed}; {scope}")));
     Ok(run.report.is_good())
+}
+
+/// A number that is another one for every run.
+fn seed_of_now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 impl Options {
@@ -70,6 +79,10 @@ impl Options {
                         Some(words.next().context("`--corpus` needs a folder")?.into());
                 }
                 "--full" => options.full = true,
+                "--seed" => {
+                    let word = words.next().context("`--seed` needs a number")?;
+                    options.seed = Some(word.parse().context("`--seed` needs a number")?);
+                }
                 "--no-engine-install" => options.no_install = true,
                 other => bail!("`{other}` is not understood\n\n{USAGE}"),
             }
@@ -276,6 +289,10 @@ impl Run<'_> {
             .args(&arguments)
             .env("CARGO_NET_OFFLINE", "true")
             .env("BOWLINE_TEST_XTASK", own_program)
+            .env(
+                "BOWLINE_TEST_SEED",
+                self.options.seed.unwrap_or_default().to_string(),
+            )
             .env("BOWLINE_TEST_DOCKER_HOST", engine.endpoint.as_host());
         counted(if self.options.full {
             command.env("BOWLINE_TEST_FULL", "1")
@@ -390,11 +407,17 @@ mod tests {
 
     #[test]
     fn options_are_read_and_unknown_ones_refused() {
-        let options = parse(&["--corpus", "../corpus", "--full"]).unwrap();
+        let options = parse(&["--corpus", "../corpus", "--full", "--seed", "7"]).unwrap();
         assert_eq!(
-            (options.corpus, options.full, options.no_install),
-            (Some("../corpus".into()), true, false)
+            (
+                options.corpus,
+                options.full,
+                options.seed,
+                options.no_install
+            ),
+            (Some("../corpus".into()), true, Some(7), false)
         );
+        assert!(parse(&["--seed", "seven"]).is_err());
         assert!(parse(&["--corpus"]).is_err());
         assert!(parse(&["--fast"]).is_err());
     }

@@ -170,11 +170,6 @@ impl Shop {
         self.write(&text.replace("content: welcome", "content: farewell"));
     }
 
-    /// Lets the job be another one.
-    pub(crate) fn with_job(&self, command: &str) {
-        self.write(&SHOP.replace("['true']", command));
-    }
-
     /// The engine, as `DOCKER_HOST` is written.
     pub(crate) fn host(&self) -> &str {
         &self.host

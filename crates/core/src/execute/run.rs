@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
-use bowline_engine::{Engine, EngineError, Listener, Sent};
+use bowline_engine::{Engine, EngineError, Inside, Sent};
 use bowline_model::{
     Action, Condition, ContainerId, OperationId, Outcome, Plan, Readiness, Step, StepId,
     StepOutcome, Undo,
@@ -121,8 +121,8 @@ pub struct Execution<'a> {
     pub probes: usize,
     /// How readiness is found out, by service; own probing where nothing is said.
     pub readiness: BTreeMap<String, Readiness>,
-    /// How the listeners of a container are looked at.
-    pub listeners: &'a (dyn Fn(&ContainerId, u32) -> Option<Vec<Listener>> + Send + Sync),
+    /// How a container is looked into.
+    pub inside: &'a (dyn Fn(&ContainerId, u32) -> Option<Inside> + Send + Sync),
     /// Who has ended since it was told to, by the engine's events.
     pub stopped: Stopped,
     /// Becomes `Some` when nothing new may begin.
@@ -427,7 +427,7 @@ async fn wait(
     let waiting = Waiting {
         engine: execution.engine,
         probes,
-        listeners: execution.listeners,
+        inside: execution.inside,
         readiness,
     };
     let mut halt = execution.halt.clone();

@@ -218,10 +218,14 @@ async fn a_dead_owner_of_another_home_is_taken_over_after_thirty_seconds_and_not
 async fn a_dead_owner_of_the_same_home_is_taken_over_at_once() {
     let engine = fake();
     let ann = User::new("ann");
+    let home = ann.home.stack(&engine.about().id, "shop");
+    assert_eq!(Lock::is_left_behind(&home), Ok(false));
     ann.acquire(&engine, "a").await.unwrap().die();
+    assert_eq!(Lock::is_left_behind(&home), Ok(true));
     let guard = ann.acquire(&engine, "b").await.unwrap();
     assert_eq!(locks(&engine).await, 1);
     guard.release().await.unwrap();
+    assert_eq!(Lock::is_left_behind(&home), Ok(false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,7 +150,9 @@ impl<'a> Draft<'a> {
             state.status == ContainerStatus::Exited && state.exit_code == 0 && !state.oom_killed;
         let ready = state.status == ContainerStatus::Running
             && match state.health.as_ref().map(|health| health.status) {
-                Some(HealthStatus::Healthy) => true,
+                Some(HealthStatus::Healthy) => {
+                    self.was_ready(container) || !self.may_set_itself_up(container)
+                }
                 Some(HealthStatus::Unhealthy) => false,
                 Some(HealthStatus::Starting) => self.was_ready(container),
                 None => self.was_ready(container) || self.has_run_for_a_while(container),
@@ -170,6 +172,15 @@ impl<'a> Draft<'a> {
     fn was_ready(&self, container: &ObservedContainer) -> bool {
         let run = state_start(container);
         run.is_some_and(|started| self.memory.ready.contains(&(container.id.clone(), started)))
+    }
+
+    /// Whether the engine may call it healthy while it is still being set up: only a wait, which looks into it, can
+    /// tell. It returns at once where there is nothing to wait for.
+    fn may_set_itself_up(&self, container: &ObservedContainer) -> bool {
+        /// No first start of a database takes longer.
+        const FIRST_START: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+        let is_young = |started| self.observed.now.duration_since(started) < FIRST_START;
+        !container.spec.exposed.is_empty() && state_start(container).is_some_and(is_young)
     }
 
     /// Without a healthcheck a container counts as ready that runs and ran half a second ago.

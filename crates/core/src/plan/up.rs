@@ -286,6 +286,9 @@ impl<'a> Up<'a> {
         if is_named(self.choices.recreate) || is_named(self.choices.rerun) {
             return Some(Cause::Requested);
         }
+        if current.container.state.is_lost() {
+            return Some(Cause::Lost);
+        }
         let shares = &mut subject.service.shares.iter();
         if let Some(share) = shares.find(|share| self.recreated.contains(share.service.as_str())) {
             return Some(Cause::DependencyRecreated(share.service.clone()));

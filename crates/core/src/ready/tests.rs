@@ -16,6 +16,8 @@ struct Stage {
     container: ContainerRef,
     began: Instant,
     listening: Mutex<BTreeMap<u64, Vec<Listener>>>,
+    /// Until this second the main process is a shell.
+    script_until: u64,
 }
 
 impl Stage {
@@ -51,6 +53,15 @@ impl Stage {
             },
             began: Instant::now(),
             listening: Mutex::new(BTreeMap::new()),
+            script_until: 0,
+        }
+    }
+
+    /// Its start script is at work until this second.
+    fn set_up_until(self, script_until: u64) -> Self {
+        Self {
+            script_until,
+            ..self
         }
     }
 
@@ -79,16 +90,18 @@ impl Stage {
     ) -> (Result<Ready, Failed>, f64) {
         let probes = Semaphore::new(2);
         let look = |_: &ContainerId, _: u32| {
+            let second = self.began.elapsed().as_secs();
             let listening = self.listening.lock().expect("nobody panics");
-            listening
-                .range(..=self.began.elapsed().as_secs())
-                .next_back()
-                .map(|(_, listeners)| listeners.clone())
+            let (_, listeners) = listening.range(..=second).next_back()?;
+            Some(Inside {
+                listeners: listeners.clone(),
+                is_script: second < self.script_until,
+            })
         };
         let waiting = Waiting {
             engine: &self.tap,
             probes: &probes,
-            listeners: &look,
+            inside: &look,
             readiness,
         };
         let result = wait(&waiting, &self.container, condition).await;
@@ -277,5 +290,48 @@ async fn a_start_that_failed_says_why() {
     assert_eq!(
         failed.reason.to_string(),
         "could not be started: no such program"
+    );
+}
+
+/// Probed by the engine every second, and answering from the beginning.
+fn often_probed() -> ContainerSpec {
+    let mut spec = exposed();
+    if let Some(check) = &mut spec.healthcheck {
+        check.interval = Some(Duration::from_secs(1));
+        check.retries = Some(30);
+    }
+    spec
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_sets_itself_up_is_not_ready_although_the_engine_calls_it_healthy() {
+    let stage = Stage::new(Run::new(), often_probed()).await;
+    let stage = stage
+        .listens(0, &[])
+        .listens(12, &[Ipv4Addr::UNSPECIFIED])
+        .set_up_until(12);
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    assert!(
+        result.is_ok() && (12.0..13.0).contains(&secs),
+        "{result:?} after {secs}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_image_exposes_a_port_is_ready_when_the_engine_calls_it_healthy() {
+    let stage = Stage::new(Run::new(), often_probed()).await;
+    let (result, secs) = stage.listens(0, &[]).wait(Condition::Healthy).await;
+    assert!(result.is_ok() && secs < 3.0, "{result:?} after {secs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_that_never_makes_way_is_believed_when_the_time_of_its_healthcheck_is_over() {
+    let stage = Stage::new(Run::new(), often_probed()).await;
+    let stage = stage.listens(0, &[]).set_up_until(u64::MAX);
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    // 31 times the interval and the timeout of five seconds.
+    assert!(
+        result.is_ok() && (186.0..187.0).contains(&secs),
+        "{result:?} after {secs}"
     );
 }

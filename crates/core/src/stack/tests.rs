@@ -76,7 +76,7 @@ impl Scene {
             watch: &notes,
             parallel: Some(4),
             probes: 2,
-            listeners: &|_, _| None,
+            inside: &|_, _| None,
             halt,
         };
         act(&self.stack, &how).await

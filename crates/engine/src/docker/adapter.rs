@@ -32,11 +32,7 @@ impl Engine for Docker {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        let clock = self.clock.ok_or_else(|| EngineError::Unreadable {
-            request: "GET /info".into(),
-            text: "it does not say the time".into(),
-        })?;
-        Ok(clock.now())
+        self.time().await
     }
 
     async fn containers(&self, which: &Selector) -> Result<Vec<ContainerSummary>> {

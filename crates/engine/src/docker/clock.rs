@@ -1,14 +1,17 @@
-//! The engine's clock, read once and moved on with this host's.
+//! The engine's clock, read now and then and moved on with this host's in between.
 //!
 //! To ask for the time costs an engine as much as all else that it says of itself (`/info` starts programs to
-//! find out about them), so it is asked once. The clocks of host and engine are one where the engine runs here,
-//! and in step where it runs in a machine of its own here.
+//! find out about them). The two clocks are one where the engine runs here, and in step where it runs in a machine
+//! of its own here; elsewhere one of them may be set meanwhile, so a reading does not hold for long.
 #![expect(
     clippy::disallowed_methods,
     reason = "the one module of this crate that reads this host's clock"
 )]
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a reading holds.
+const HOLDS: SignedDuration = SignedDuration::from_secs(30);
 
 /// Where the two clocks were at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +34,13 @@ impl EngineClock {
         Self { engine, host }
     }
 
-    /// The engine's time.
-    pub(super) fn now(self) -> Timestamp {
-        self.at(Self::host())
-    }
-
-    fn at(self, host: Timestamp) -> Timestamp {
+    /// The engine's time at this time of the host; `None` where it has to be read again.
+    pub(super) fn at(self, host: Timestamp) -> Option<Timestamp> {
         let passed = host.duration_since(self.host);
-        self.engine.saturating_add(passed).unwrap_or(self.engine)
+        if passed.is_negative() || passed > HOLDS {
+            return None;
+        }
+        self.engine.checked_add(passed).ok()
     }
 }
 
@@ -47,12 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_on_with_the_hosts_clock_from_what_the_engine_said() {
+    fn a_reading_goes_on_with_the_hosts_clock_for_a_while() {
         let second = |second| Timestamp::from_second(second).unwrap();
         let clock = EngineClock::said(second(5_000), second(100));
-        assert_eq!(clock.at(second(100)), second(5_000));
-        assert_eq!(clock.at(second(160)), second(5_060));
-        // A clock that is set back takes the other along, as on one machine.
-        assert_eq!(clock.at(second(40)), second(4_940));
+        assert_eq!(clock.at(second(100)), Some(second(5_000)));
+        assert_eq!(clock.at(second(130)), Some(second(5_030)));
+        assert_eq!(clock.at(second(131)), None);
+        assert_eq!(clock.at(second(99)), None, "somebody has set the clock");
     }
 }

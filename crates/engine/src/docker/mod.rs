@@ -20,7 +20,10 @@ mod wire;
 mod wire_container;
 mod wire_objects;
 
+use std::sync::{Mutex, PoisonError};
+
 use bowline_model::{ApiVersion, Capability, ObjectKind};
+use jiff::Timestamp;
 
 use self::clock::EngineClock;
 use self::http::{Call, Client, Failure};
@@ -79,8 +82,8 @@ impl ConnectError {
 pub(crate) struct Docker {
     http: Client,
     about: About,
-    /// `None` where the engine did not say its time.
-    clock: Option<EngineClock>,
+    /// The last reading; `None` where the engine did not say its time.
+    clock: Mutex<Option<EngineClock>>,
 }
 
 impl Docker {
@@ -124,7 +127,33 @@ impl Docker {
         let clock = time(&info.system_time).map(|said| EngineClock::said(said, asked));
         let about = describe(version, info, endpoint, api, newest);
         tracing::debug!(engine = about.id, version = about.version, %api, "connected");
-        Ok(Self { http, about, clock })
+        Ok(Self {
+            http,
+            about,
+            clock: Mutex::new(clock),
+        })
+    }
+
+    /// The engine's time.
+    async fn time(&self) -> Result<Timestamp, EngineError> {
+        let host = EngineClock::host();
+        let last = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(now) = last.and_then(|clock| clock.at(host)) {
+            return Ok(now);
+        }
+        let about = Subject::new(ObjectKind::Container, "");
+        let info: Info = self
+            .http
+            .json(Call::get("/info"))
+            .await
+            .map_err(|failure| about.error(failure))?;
+        let said = time(&info.system_time).ok_or_else(|| EngineError::Unreadable {
+            request: "GET /info".into(),
+            text: "it does not say the time".into(),
+        })?;
+        let read = EngineClock::said(said, host);
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+        Ok(said)
     }
 
     fn refuse_unsupported(&self, needs: Vec<Capability>) -> Result<(), EngineError> {

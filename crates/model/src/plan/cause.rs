@@ -67,6 +67,8 @@ pub enum Cause {
     Unused,
     /// Another network has its name, which engines allow.
     Doubled,
+    /// The engine was killed while it started it, and cannot start it any more.
+    Lost,
     /// An operation whose process died made it and did not get to its end.
     HalfMade,
     /// It takes back an earlier step.
@@ -94,6 +96,7 @@ impl fmt::Display for Cause {
             Self::Policy => f.write_str("pull policy"),
             Self::Unused => f.write_str("no longer used"),
             Self::Doubled => f.write_str("another network has its name"),
+            Self::Lost => f.write_str("the engine lost track of it when it was killed"),
             Self::HalfMade => f.write_str("left half made by an operation that died"),
             Self::Undoes(step) => write!(f, "undoes: {step}"),
         }

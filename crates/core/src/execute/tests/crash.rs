@@ -158,7 +158,7 @@ impl World {
             parallel: Some(3),
             probes: 2,
             readiness: BTreeMap::new(),
-            listeners: &|_, _| None,
+            inside: &|_, _| None,
             stopped: Stopped::none(),
             halt,
         };

@@ -247,7 +247,7 @@ async fn an_interrupt_gives_a_build_up() {
                 watch: how.watch,
                 parallel: None,
                 probes: 1,
-                listeners: how.listeners,
+                inside: how.inside,
             };
             let interrupt = async {
                 endless.0.notified().await;
