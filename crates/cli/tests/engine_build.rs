@@ -149,8 +149,8 @@ fn what_changed_is_built_and_made_again_on_request_and_an_undo_brings_back_what_
 
     stack.ends(0, &["undo"]);
     assert_eq!(stack.file("/app/file"), "one");
-    let plan = stack.ends(0, &["plan", "--detailed-exitcode"]);
-    assert!(!plan.contains("image"), "{plan}");
+    let left = stack.ends(0, &["plan", "--detailed-exitcode"]);
+    assert!(!left.contains("image"), "{left}");
 }
 
 #[test]
