@@ -149,8 +149,8 @@ fn what_changed_is_built_and_made_again_on_request_and_an_undo_brings_back_what_
 
     stack.ends(0, &["undo"]);
     assert_eq!(stack.file("/app/file"), "one");
-    let said = stack.ends(0, &["plan", "--detailed-exitcode"]);
-    assert!(!said.contains("image"), "{said}");
+    let left = stack.ends(0, &["plan", "--detailed-exitcode"]);
+    assert!(!left.contains("image"), "{left}");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_build_that_fails_shows_everything_on_one_screen_and_leaves_the_stack_as_it_
     let file = stack.bowline.folder().join("web/Dockerfile");
     for part in [
         &format!("error: service `web`: build image {}-web\n", stack.name),
-        &format!("  Dockerfile   {}\n", file.display()),
+        &format!("  Dockerfile   {} (compose.yaml:5:7)\n", file.display()),
         "  step         7/11: RUN echo half of it",
         "  exit code    7\n",
         "| half of it\n",

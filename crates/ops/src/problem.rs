@@ -35,7 +35,7 @@ pub struct Problem {
     pub blocks: Vec<String>,
     /// What to do next, a sentence each.
     pub hints: Vec<String>,
-    /// The Dockerfile, where an image could not be built.
+    /// The Dockerfile, where an image could not be built, and where it is written that it is.
     pub dockerfile: Option<String>,
     /// The step of the Dockerfile that failed, and the exit code of its program.
     pub build_step: Option<(String, Option<i64>)>,
@@ -136,10 +136,13 @@ async fn explain(problem: &mut Problem, engine: &dyn Engine, step: &Step, error:
         }
         StepError::Execute(ExecuteError::Build {
             dockerfile,
+            place,
             failure,
-            ..
         }) => {
-            problem.dockerfile = Some(dockerfile.clone());
+            problem.dockerfile = Some(match place {
+                Some(place) => format!("{dockerfile} ({place})"),
+                None => dockerfile.clone(),
+            });
             problem.reason.clone_from(&failure.text);
             problem.last_lines.clone_from(&failure.last_lines);
             let code = failure.exit_code;

@@ -15,6 +15,7 @@ use tar::{EntryType, Header};
 use tokio::sync::mpsc;
 
 use super::files::{self, FileError};
+use super::ignore::Verdict;
 use super::source::Folder;
 
 /// Bytes of a piece.
@@ -41,16 +42,22 @@ enum Kind {
 /// Lists what is sent of a folder, each folder before what is in it.
 pub(super) fn list(folder: &Folder) -> Result<Vec<Entry>, FileError> {
     let mut found = Vec::new();
-    walk(folder, Path::new(""), &mut found)?;
+    walk(folder, Path::new(""), &Verdict::default(), &mut found)?;
     Ok(found)
 }
 
-fn walk(folder: &Folder, below: &Path, found: &mut Vec<Entry>) -> Result<(), FileError> {
+fn walk(
+    folder: &Folder,
+    below: &Path,
+    of_it: &Verdict,
+    found: &mut Vec<Entry>,
+) -> Result<(), FileError> {
     for (name, metadata) in files::list(&folder.root.join(below))? {
         let path = below.join(name);
         let shown = path.to_string_lossy();
         let is_replaced = folder.instead.iter().any(|(name, _)| *name == shown);
-        let is_out = folder.rules.exclude(&shown) && !folder.needs(&shown);
+        let verdict = folder.rules.judge(&shown, of_it);
+        let is_out = verdict.is_out && !folder.needs(&shown);
         let kind = metadata.file_type();
         if kind.is_dir() {
             let may_be_in = folder.rules.may_take_in_below(&shown) || folder.needs_below(&shown);
@@ -62,7 +69,7 @@ fn walk(folder: &Folder, below: &Path, found: &mut Vec<Entry>) -> Result<(), Fil
                 path: path.clone(),
                 kind: Kind::Folder(metadata),
             });
-            walk(folder, &path, found)?;
+            walk(folder, &path, &verdict, found)?;
             if is_out && found.len() == before + 1 {
                 found.pop();
             }

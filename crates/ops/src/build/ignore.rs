@@ -25,6 +25,15 @@ pub(super) struct BadPattern {
     why: &'static str,
 }
 
+/// What the rules say of a path.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Verdict {
+    /// It is left out.
+    pub(super) is_out: bool,
+    /// Which rules matched it, or a folder that it lies in: those hold for everything in it.
+    matched: Vec<bool>,
+}
+
 #[derive(Clone, Debug)]
 struct Rule {
     is_exception: bool,
@@ -64,16 +73,29 @@ impl Rules {
         Ok(Self(rules))
     }
 
-    /// Tells whether a path is left out. It is relative, with slashes.
-    pub(super) fn exclude(&self, path: &str) -> bool {
-        let mut is_excluded = false;
-        for rule in &self.0 {
+    /// Judges what is in a folder that was judged itself; the folder that the rules are of has the default verdict.
+    /// The path is relative, with slashes.
+    pub(super) fn judge(&self, path: &str, folder: &Verdict) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (index, rule) in self.0.iter().enumerate() {
+            let is_held = folder.matched.get(index).copied().unwrap_or_default();
             // Only a rule that would change something is asked.
-            if rule.is_exception == is_excluded && rule.matches_or_holds(path) {
-                is_excluded = !rule.is_exception;
+            let is_asked = rule.is_exception == verdict.is_out;
+            let is_matched = is_held || (is_asked && rule.matcher.is_match(path));
+            if is_matched {
+                verdict.is_out = !rule.is_exception;
             }
+            verdict.matched.push(is_matched);
         }
-        is_excluded
+        verdict
+    }
+
+    /// Tells whether a path is left out, folder by folder.
+    pub(super) fn exclude(&self, path: &str) -> bool {
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let judged = folders.chain([path]);
+        let verdict = judged.fold(Verdict::default(), |folder, path| self.judge(path, &folder));
+        verdict.is_out
     }
 
     /// Tells whether an exception may take in something below a folder that is left out.
@@ -107,15 +129,6 @@ impl Rule {
             certain: certain.map(str::to_owned).collect(),
             matcher: Matcher::of(cleaned)?,
         })
-    }
-
-    /// Whether it matches a path or one of the folders that it lies in.
-    fn matches_or_holds(&self, path: &str) -> bool {
-        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
-        self.matcher.is_match(path)
-            || folders
-                .into_iter()
-                .any(|folder| self.matcher.is_match(folder))
     }
 }
 
@@ -258,7 +271,9 @@ mod tests {
         ("a/*", "a/b/c", true),
         ("a\n!a/b", "a/b/c", false),
         ("a\n!a/b", "a/c", true),
-        ("a/b\n!a", "a/b", false),
+        // An exception that changed nothing for the folder is asked again below it, for the path alone.
+        ("a/b\n!a", "a/b", true),
+        ("**/keep\n!a", "a/keep", true),
         ("*\n!a/b.txt", "a/b.txt", false),
         ("*\n!a/b.txt", "a/c.txt", true),
         ("*\n!a", "a/b", false),

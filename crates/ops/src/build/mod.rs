@@ -1,4 +1,6 @@
 //! Images of the user's own files: what is read here, sent to the engine's builder, and told of its work.
+//!
+//! What is decided about builds, and why: docs/decisions/builds.md.
 
 mod archive;
 mod files;
