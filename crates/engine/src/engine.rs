@@ -48,7 +48,7 @@ pub trait Engine: Debug + Send + Sync {
     fn about(&self) -> &About;
 
     /// Says the engine's time. An adapter may read it every half a minute and move it on with this host's clock in
-    /// between; then it is ahead of the engine's own by no more than the reading took.
+    /// between; then it is never ahead of the engine's own, and behind by no more than the reading took.
     async fn now(&self) -> Result<Timestamp>;
 
     // ---- containers, reading

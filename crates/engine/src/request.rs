@@ -127,7 +127,7 @@ impl Default for LogOptions {
 pub struct EventFilter {
     /// From this time on; the engine still knows its last 256 events. `None` is from now on.
     pub since: Option<Timestamp>,
-    /// Up to this time, then the stream ends. `None` never ends.
+    /// Up to this time of [`Engine::now`](crate::Engine::now), then the stream ends. `None` never ends.
     pub until: Option<Timestamp>,
     /// Labels of the object. Events of networks and volumes carry none and are all filtered out by this.
     pub labels: Vec<(String, Option<String>)>,

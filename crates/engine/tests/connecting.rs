@@ -104,11 +104,11 @@ impl Server {
 }
 
 #[tokio::test]
-async fn every_request_carries_the_version_that_was_agreed_on() {
+async fn every_request_behind_the_first_two_carries_the_version_that_was_agreed_on() {
     let server = Server::start(|line| {
         Some(match line {
             "GET /version" => (version("1.47", "1.24"), false),
-            "GET /v1.47/info" => (ok(INFO), false),
+            "GET /info" => (ok(INFO), false),
             line if line.starts_with("GET /v1.47/containers/json?") => (ok("[]"), false),
             line if line.starts_with("POST /v1.47/containers/a/wait") => {
                 (ok(r#"{"StatusCode":3}"#), false)
@@ -132,13 +132,13 @@ async fn every_request_carries_the_version_that_was_agreed_on() {
             .unwrap(),
         3
     );
+    // It said its time a moment ago.
     engine.now().await.unwrap();
     let expected = [
         "GET /version",
-        "GET /v1.47/info",
+        "GET /info",
         "GET /v1.47/containers/json?all=true&filters=%7B%22label%22%3A%5B%22a%3Db%20c%22%5D%7D",
         "POST /v1.47/containers/a/wait?condition=next-exit",
-        "GET /v1.47/info",
     ];
     assert_eq!(server.asked(), expected);
 }
@@ -157,10 +157,10 @@ async fn a_newer_engine_is_spoken_to_in_the_newest_version_known() {
         (engine.about().api, engine.about().newest_api),
         (bowline_engine::NEWEST_API, ApiVersion::v1(99))
     );
-    assert_eq!(
-        server.asked()[1],
-        format!("GET /v{}/info", bowline_engine::NEWEST_API)
-    );
+    let _ = engine.containers(&Selector::all()).await;
+    let asked = server.asked().pop().unwrap();
+    let prefix = format!("GET /v{}/containers/json", bowline_engine::NEWEST_API);
+    assert!(asked.starts_with(&prefix), "{asked}");
 }
 
 #[tokio::test]
@@ -240,7 +240,7 @@ async fn why_nobody_answers_is_told_apart() {
 async fn a_hung_engine_is_given_up_on_and_a_long_wait_is_not() {
     let server = Server::start(|line| match line {
         "GET /version" => Some((version("1.41", "1.12"), false)),
-        "GET /v1.41/info" => Some((ok(INFO), false)),
+        "GET /info" => Some((ok(INFO), false)),
         // Nothing is answered, and the connection stays.
         _ => Some((String::new(), true)),
     });
@@ -283,7 +283,7 @@ async fn a_hung_engine_is_given_up_on_and_a_long_wait_is_not() {
 async fn dropping_a_stream_closes_its_connection() {
     let mut server = Server::start(|line| match line {
         "GET /version" => Some((version("1.41", "1.12"), false)),
-        "GET /v1.41/info" => Some((ok(INFO), false)),
+        "GET /info" => Some((ok(INFO), false)),
         _ => {
             let event = r#"{"Type":"container","Action":"start","Actor":{"ID":"a","Attributes":null},"timeNano":1}"#;
             let chunk = format!("{:x}\r\n{event}\n\r\n", event.len() + 1);
@@ -301,10 +301,10 @@ async fn dropping_a_stream_closes_its_connection() {
         .await
         .unwrap()
         .unwrap();
-    // Without a `since` the engine's own time is asked first, so that nothing is missed in between.
-    assert_eq!(
-        closed,
-        "GET /v1.41/events?since=1795238046.500000000&filters=%7B%7D"
+    // Without a `since` it is the engine's own time, so that nothing is missed in between.
+    assert!(
+        closed.starts_with("GET /v1.41/events?since=1795238046.5"),
+        "{closed}"
     );
 }
 
@@ -312,7 +312,7 @@ async fn dropping_a_stream_closes_its_connection() {
 async fn words_that_are_not_known_and_nulls_break_no_listing() {
     let server = Server::start(|line| match line {
         "GET /version" => Some((version("1.41", ""), false)),
-        "GET /v1.41/info" => Some((ok(INFO), false)),
+        "GET /info" => Some((ok(INFO), false)),
         _ => Some((
             ok(
                 r#"[{"Id":"a","Names":["/b/link","/web"],"Labels":null,"State":"hibernating","Ports":null,"New":{}}]"#,

@@ -32,7 +32,7 @@ impl Engine for Docker {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        self.time().await
+        Ok(self.time().await?.0)
     }
 
     async fn containers(&self, which: &Selector) -> Result<Vec<ContainerSummary>> {
@@ -217,6 +217,11 @@ impl Engine for Docker {
             Some(since) => since,
             None => self.now().await?,
         };
+        // What has happened by a time that this engine said has happened by its own clock somewhat later.
+        let until = match filter.until {
+            Some(until) => Some(until.saturating_add(self.time().await?.1).unwrap_or(until)),
+            None => None,
+        };
         let nanos =
             |time: Timestamp| format!("{}.{:09}", time.as_second(), time.subsec_nanosecond());
         let mut filters = filters::labels(&filter.labels);
@@ -233,7 +238,7 @@ impl Engine for Docker {
         ));
         let call = Call::get("/events")
             .query("since", nanos(since))
-            .query_opt("until", filter.until.map(nanos))
+            .query_opt("until", until.map(nanos))
             .query_json("filters", &filters)?;
         let subject = Subject::new(ObjectKind::Container, "");
         let answer = self

@@ -23,7 +23,7 @@ mod wire_objects;
 use std::sync::{Mutex, PoisonError};
 
 use bowline_model::{ApiVersion, Capability, ObjectKind};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use self::clock::EngineClock;
 use self::http::{Call, Client, Failure};
@@ -96,10 +96,11 @@ impl Docker {
         let about = Subject::new(ObjectKind::Container, "");
         let failed = |failure: Failure| ConnectError::Engine(about.error(failure));
         let asked = EngineClock::host();
-        let (version, info) = tokio::join!(
-            plain.json::<Version>(Call::get("/version")),
-            plain.json::<Info>(Call::get("/info")),
-        );
+        let (version, info) = tokio::join!(plain.json::<Version>(Call::get("/version")), async {
+            let info = plain.json::<Info>(Call::get("/info")).await;
+            (info, EngineClock::host())
+        },);
+        let (info, answered) = info;
         let version = version.map_err(failed)?;
         let unreadable = |text: &str| EngineError::Unreadable {
             request: "GET /version".into(),
@@ -124,7 +125,7 @@ impl Docker {
         let api = newest.min(NEWEST_API);
         let http = plain.speaking(api);
         let info = info.map_err(failed)?;
-        let clock = time(&info.system_time).map(|said| EngineClock::said(said, asked));
+        let clock = time(&info.system_time).map(|said| EngineClock::said(said, asked, answered));
         let about = describe(version, info, endpoint, api, newest);
         tracing::debug!(engine = about.id, version = about.version, %api, "connected");
         Ok(Self {
@@ -134,12 +135,12 @@ impl Docker {
         })
     }
 
-    /// The engine's time.
-    async fn time(&self) -> Result<Timestamp, EngineError> {
-        let host = EngineClock::host();
+    /// The engine's time, and how far its own clock may be ahead of that.
+    async fn time(&self) -> Result<(Timestamp, SignedDuration), EngineError> {
+        let asked = EngineClock::host();
         let last = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(now) = last.and_then(|clock| clock.at(host)) {
-            return Ok(now);
+        if let Some((now, clock)) = last.and_then(|clock| Some((clock.at(asked)?, clock))) {
+            return Ok((now, clock.doubt()));
         }
         let about = Subject::new(ObjectKind::Container, "");
         let info: Info = self
@@ -151,9 +152,9 @@ impl Docker {
             request: "GET /info".into(),
             text: "it does not say the time".into(),
         })?;
-        let read = EngineClock::said(said, host);
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
-        Ok(said)
+        let clock = EngineClock::said(said, asked, EngineClock::host());
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock);
+        Ok((said, clock.doubt()))
     }
 
     fn refuse_unsupported(&self, needs: Vec<Capability>) -> Result<(), EngineError> {
