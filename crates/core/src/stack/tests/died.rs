@@ -78,6 +78,12 @@ impl Scene {
         assert!(self.dies_at(goal, number, fault).await);
     }
 
+    /// Lets everything come to its end that the engine does late.
+    async fn later(&self) {
+        // sleeps because: the runtime's clock is paused, this is how it goes on
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+
     async fn networks(&self) -> Vec<String> {
         let which = Selector::label(label::PROJECT, "shop");
         let found = self.engine.networks(&which).await;
@@ -106,6 +112,7 @@ async fn a_network_that_the_engine_makes_late_is_not_made_twice() {
         .await;
     assert!(scene.networks().await.is_empty(), "it is not there yet");
     scene.reach(&up(&slow())).await;
+    scene.later().await;
     assert_eq!(scene.networks().await, ["shop_default"]);
     assert_eq!(scene.plan(&up(&slow())).await, "");
 }
@@ -119,6 +126,7 @@ async fn a_container_that_the_engine_makes_late_goes_with_a_down() {
         .dies_on(&[], &up(&slow()), write, Fault::DiesAfter)
         .await;
     scene.reach(&down()).await;
+    scene.later().await;
     assert_eq!(
         scene.engine.snapshot(),
         "network bridge\nnetwork host\nnetwork none\nvolume shop_data"
@@ -140,6 +148,7 @@ async fn a_container_that_the_engine_is_stopping_is_not_taken_for_running() {
     let db = scene.db().await;
     assert!(db.state.is_running(), "it has a second to stop");
     scene.reach(&up(&slow())).await;
+    scene.later().await;
     let again = scene.db().await;
     assert!(again.state.is_running());
     assert_ne!(
