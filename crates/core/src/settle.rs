@@ -20,7 +20,7 @@ use crate::execute::{GRACE_SECS, find};
 use crate::journal::{Journal, JournalError, StepRecord};
 
 /// How long after it was written down a step may still take effect: a request is sent at once after that, and an
-/// engine under load has been seen to take two seconds for a network.
+/// engine that is busy needs a moment. A bound that was chosen, not measured.
 const LATE: Duration = Duration::from_secs(5);
 
 /// The pause between looks.
