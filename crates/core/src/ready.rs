@@ -30,6 +30,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_PART: u32 = 4;
 /// The pause between looks at the listeners of a container that cannot be reached yet.
 const LISTEN_LOOK: Duration = Duration::from_millis(100);
+/// The pause between glances at its listeners alone, which ask the engine nothing.
+const LISTEN_GLANCE: Duration = Duration::from_millis(20);
 /// The longest pause between looks at a container.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// How long a success has to hold before it counts.
@@ -362,7 +364,7 @@ impl Wait<'_> {
                 // Nobody outside could reach it, so no success would count: looking is cheaper than probing.
                 self.success = None;
                 self.listening.clear();
-                return Ok(Look::Again(now + LISTEN_LOOK));
+                return Ok(self.glance(container).await);
             };
             if self.listening != listeners {
                 self.listening = listeners;
@@ -373,6 +375,18 @@ impl Wait<'_> {
             return Ok(Look::Again(self.probe_at.min(now + LONGEST_LOOK)));
         }
         self.probe_once(container, check).await
+    }
+
+    /// Waits a short time for it to be reachable, which the kernel shows without the engine.
+    async fn glance(&self, container: &ObservedContainer) -> Look {
+        let end = Instant::now() + LISTEN_LOOK;
+        while Instant::now() < end {
+            sleep_until(Instant::now() + LISTEN_GLANCE).await;
+            if self.reachable(container).is_some() {
+                break;
+            }
+        }
+        Look::Again(Instant::now())
     }
 
     /// Whether a probe of ours that took too long still runs.
@@ -407,6 +421,7 @@ impl Wait<'_> {
             timeout: check.timeout,
             output_bytes: OUTPUT_LIMIT,
         };
+        let begun = Instant::now();
         let answer = self
             .waiting
             .engine
@@ -435,7 +450,7 @@ impl Wait<'_> {
             self.success = None;
             return Ok(self.probe_again(check.interval));
         }
-        self.weigh(container, check).await
+        self.weigh(container, check, begun.elapsed()).await
     }
 
     /// The next probe comes after a pause that grows with the time that has gone by.
@@ -447,7 +462,12 @@ impl Wait<'_> {
     }
 
     /// Decides what a success is worth: it counts when a second one sees the same.
-    async fn weigh(&mut self, before: &ObservedContainer, check: &Check) -> Result<Look, NotReady> {
+    async fn weigh(
+        &mut self,
+        before: &ObservedContainer,
+        check: &Check,
+        took: Duration,
+    ) -> Result<Look, NotReady> {
         let container = self.inspect().await?;
         if container.state.started != before.state.started
             || container.state.status != ContainerStatus::Running
@@ -470,7 +490,8 @@ impl Wait<'_> {
         }
         let at = Instant::now();
         self.success = Some(Success { at, pid, listeners });
-        self.probe_at = at + SETTLE;
+        // The second success has to come that much later, not its beginning.
+        self.probe_at = at + SETTLE - (took / 2).min(SETTLE / 2);
         Ok(Look::Again(self.probe_at))
     }
 
