@@ -6,13 +6,13 @@ use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::exec::ExecArgs;
+use crate::global::GlobalArgs;
 use crate::logs::LogsArgs;
 use crate::ls::LsArgs;
 use crate::operate::{
     DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
 };
 use crate::ps::PsArgs;
-use crate::surroundings::variable;
 
 /// Operates multi-service container stacks from their Compose files.
 ///
@@ -69,50 +69,6 @@ pub(crate) enum Verb {
     Version(VersionArgs),
 }
 
-/// Options that every verb takes, named as Compose names them.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct GlobalArgs {
-    /// Compose file; repeat to put one onto the other, `-` is standard input
-    #[arg(short, long = "file", value_name = "FILE", global = true)]
-    file: Vec<String>,
-    /// Name of the project [default: the last `name:` in the files, else the folder's name]
-    #[arg(short, long, value_name = "NAME", global = true)]
-    project_name: Option<String>,
-    /// Folder against which relative paths are read [default: that of the first Compose file]
-    #[arg(long, value_name = "DIR", global = true)]
-    project_directory: Option<String>,
-    /// Profile to switch on; repeatable, `*` is all
-    #[arg(long, value_name = "NAME", global = true)]
-    profile: Vec<String>,
-    /// File with variables; repeatable [default: `.env` beside the Compose file]
-    #[arg(long, value_name = "FILE", global = true)]
-    env_file: Vec<String>,
-    /// Keep networks, volumes, secrets and configs that no service uses
-    #[arg(long, global = true)]
-    all_resources: bool,
-    /// Join names with `_` as Compose did long ago, and print projects as they are written
-    #[arg(long, global = true)]
-    compatibility: bool,
-    /// When to use colours
-    #[arg(long, value_enum, value_name = "WHEN", global = true)]
-    pub(crate) ansi: Option<Ansi>,
-    /// How many engine calls may run at once; -1 is no limit
-    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
-    parallel: Option<i32>,
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Ansi {
-    /// Never
-    Never,
-    /// Always
-    Always,
-    /// On a terminal, unless `NO_COLOR` is set
-    Auto,
-}
-
 /// What stands before the verb.
 #[derive(Debug, Parser)]
 #[command(disable_help_flag = true)]
@@ -151,48 +107,6 @@ impl Arguments {
     /// The options that every verb takes.
     pub(crate) fn global(&self) -> &GlobalArgs {
         &self.global
-    }
-}
-
-impl GlobalArgs {
-    /// Puts what stands before the verb before what stands behind it.
-    fn prepend(&mut self, front: Self) {
-        for (all, first) in [
-            (&mut self.file, front.file),
-            (&mut self.profile, front.profile),
-            (&mut self.env_file, front.env_file),
-        ] {
-            if *all != first {
-                all.splice(0..0, first);
-            }
-        }
-    }
-
-    /// Which stack is meant.
-    pub(crate) fn stack(&self) -> Result<StackOptions, Failure> {
-        self.parallel()?;
-        Ok(StackOptions {
-            files: self.file.clone(),
-            project_name: self.project_name.clone(),
-            project_directory: self.project_directory.clone(),
-            profiles: self.profile.clone(),
-            env_files: self.env_file.clone(),
-            all_resources: self.all_resources,
-            compatibility: self.compatibility,
-        })
-    }
-
-    /// How many engine calls may run at once; `None` is no limit.
-    pub(crate) fn parallel(&self) -> Result<Option<usize>, Failure> {
-        let wanted = match (self.parallel, variable("COMPOSE_PARALLEL_LIMIT")) {
-            (Some(wanted), _) => wanted,
-            (None, None) => -1,
-            (None, Some(text)) => text.parse().map_err(|_| Failure::Usage {
-                message: format!("`COMPOSE_PARALLEL_LIMIT` is `{text}`, and not a whole number"),
-                hint: Some("set it to a number of engine calls, or unset it".to_owned()),
-            })?,
-        };
-        Ok(usize::try_from(wanted).ok().filter(|limit| *limit > 0))
     }
 }
 

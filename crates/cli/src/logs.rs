@@ -12,7 +12,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::tz::TimeZone;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::args::GlobalArgs;
+use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
 use crate::{runtime, surroundings};
 

@@ -4,7 +4,7 @@ use bowline_ops::{Failure, LsRequest, StackLine, ls};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::args::GlobalArgs;
+use crate::global::GlobalArgs;
 use crate::table::columns;
 use crate::terminal::Terminal;
 use crate::{runtime, surroundings};

@@ -4,6 +4,7 @@
 
 mod args;
 mod exec;
+mod global;
 mod logs;
 mod ls;
 mod operate;

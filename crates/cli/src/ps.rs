@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::args::GlobalArgs;
+use crate::global::GlobalArgs;
 use crate::table::columns;
 use crate::terminal::Terminal;
 use crate::{runtime, surroundings};

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use bowline_ops::{ExitCode, Failure};
 
-use crate::args::{Ansi, GlobalArgs};
+use crate::global::{Ansi, GlobalArgs};
 use crate::surroundings::variable;
 
 /// The two streams of the process, and whether they may carry colours.

@@ -2,7 +2,8 @@
 
 use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 
-use crate::args::{Arguments, ConfigArgs, GlobalArgs, Verb, VersionArgs};
+use crate::args::{Arguments, ConfigArgs, Verb, VersionArgs};
+use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
 use crate::{exec, logs, ls, operate, ps, surroundings};
 

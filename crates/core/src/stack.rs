@@ -5,24 +5,23 @@
 //! events are recorded, and the plan is carried out. Images come first, in a plan of their own: only when they
 //! are there is it known which containers have to be made again.
 
+mod past;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use bowline_engine::{Engine, EngineError, Inside};
 use bowline_model::{
-    Action, Actor, Cause, ContainerId, Goal, Observed, Operation, OperationId, Outcome, Plan,
-    Readiness, StepOutcome, Undo, Wanted, label,
+    Action, Actor, ContainerId, Goal, Observed, OperationId, Outcome, Plan, Readiness, Wanted,
+    label,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::Clock;
 use crate::execute::{Chapter, ExecuteError, Execution, Halt, Outside, Report, Watch, execute};
-use crate::journal::{
-    Intended, Journal, JournalError, NewOperation, OperationRecord, Passed, Remembered,
-    new_operation_id,
-};
+use crate::journal::{Journal, JournalError, NewOperation, Remembered, new_operation_id};
 use crate::lock::{Lock, LockError, LockGuard, Owner};
 use crate::observe::{Names, observe};
 use crate::plan::{Images, Memory, PlanError, plan, plan_images};
@@ -491,162 +490,6 @@ impl Stack {
             }
         }
         Ok(())
-    }
-
-    /// Writes down that something is passed through to a container, in one line of the journal.
-    pub async fn pass(&self, passed: Passed) -> Result<(), StackError> {
-        Ok(self.open().await?.pass(passed).await?)
-    }
-
-    /// The operations of this stack, newest first.
-    pub async fn history(&self, limit: u32) -> Result<Vec<Operation>, StackError> {
-        match self.look().await? {
-            Some(journal) => Ok(journal.history(limit).await?),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Everything about one operation.
-    pub async fn operation(&self, id: &OperationId) -> Result<OperationRecord, StackError> {
-        let found = match self.look().await? {
-            Some(journal) => journal.operation(id).await?,
-            None => None,
-        };
-        found.ok_or_else(|| StackError::NoOperation(id.clone()))
-    }
-
-    /// Plans how an operation is taken back: the undos of its steps, the last first.
-    pub async fn plan_undo(&self, id: &OperationId) -> Result<Plan, StackError> {
-        let Some(journal) = self.look().await? else {
-            return Err(StackError::NoOperation(id.clone()));
-        };
-        let record = journal
-            .operation(id)
-            .await?
-            .ok_or_else(|| StackError::NoOperation(id.clone()))?;
-        let not = |because: String| StackError::NotUndoable {
-            operation: id.clone(),
-            because,
-        };
-        match &record.operation.outcome {
-            Outcome::Undone { by } => return Err(not(format!("`{by}` has taken it back already"))),
-            Outcome::Superseded { by } => {
-                return Err(not(format!("`{by}` has taken over from it")));
-            }
-            _ => {}
-        }
-        if let Some(touched) = journal.touched_later(id).await?.first() {
-            return Err(not(format!(
-                "operation `{}` changed {} `{}` since",
-                touched.operation, touched.kind, touched.name
-            )));
-        }
-        self.undo_steps(record)
-    }
-
-    fn undo_steps(&self, record: OperationRecord) -> Result<Plan, StackError> {
-        let operation = record.operation.id;
-        let mut plan = Plan {
-            project: self.project.clone(),
-            ..Plan::default()
-        };
-        let mut last = None;
-        for step in record.steps.into_iter().rev() {
-            let Intended { step: meant, undo } = step.intended?;
-            // What failed changed nothing, apart from what failed half way.
-            let may_be_half_made = matches!(
-                meant.action,
-                Action::CreateContainer { .. } | Action::CreateNetwork { .. }
-            );
-            if matches!(step.outcome, StepOutcome::Failed { .. }) && !may_be_half_made {
-                continue;
-            }
-            match undo {
-                Undo::Nothing => {}
-                Undo::Impossible { because } => {
-                    return Err(StackError::NotUndoable { operation, because });
-                }
-                Undo::Run(actions) => {
-                    for action in actions {
-                        let after: Vec<_> = last.into_iter().collect();
-                        last = Some(plan.push(
-                            action,
-                            Cause::Undoes(step.action.clone()),
-                            step.service.as_deref(),
-                            &after,
-                        ));
-                    }
-                }
-            }
-        }
-        Ok(plan)
-    }
-
-    /// Takes an operation back; the last one that changed anything where none is named.
-    pub async fn undo(
-        &self,
-        id: Option<OperationId>,
-        how: &How<'_>,
-    ) -> Result<Reached, StackError> {
-        let id = match id {
-            Some(id) => id,
-            None => self.last_undoable().await?,
-        };
-        self.plan_undo(&id).await?;
-        let chapter = self.hold(how, Some(&id)).await?;
-        // What was planned without the lock may be over.
-        let plan = match self.plan_undo(&id).await {
-            Ok(plan) => plan,
-            Err(error) => {
-                release(chapter).await;
-                return Err(error);
-            }
-        };
-        let goal = Goal::Undo {
-            operation: id.clone(),
-        };
-        let work = Work {
-            goal: &goal,
-            plan,
-            seen: None,
-            undoes: Some(id),
-        };
-        self.operate(chapter, work, how).await
-    }
-
-    async fn last_undoable(&self) -> Result<OperationId, StackError> {
-        let history = self.history(50).await?;
-        let undoable = |operation: &&Operation| {
-            !matches!(
-                operation.outcome,
-                Outcome::Undone { .. } | Outcome::Superseded { .. }
-            )
-        };
-        history
-            .iter()
-            .find(undoable)
-            .map(|operation| operation.id.clone())
-            .ok_or(StackError::Nothing("undo"))
-    }
-
-    /// The goal of the last operation, where that one did not get there.
-    pub async fn unfinished(&self) -> Result<(OperationId, Goal), StackError> {
-        let Some(journal) = self.look().await? else {
-            return Err(StackError::Nothing("resume"));
-        };
-        let last = journal.history(1).await?.into_iter().next();
-        match last {
-            Some(operation)
-                if !matches!(
-                    operation.outcome,
-                    Outcome::Done | Outcome::Undone { .. } | Outcome::Superseded { .. }
-                ) =>
-            {
-                let goal = journal.goal(&operation.id).await?;
-                Ok((operation.id, goal))
-            }
-            _ => Err(StackError::Nothing("resume")),
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::args::GlobalArgs;
+use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
 use crate::{runtime, surroundings};
 use raw_mode::RawMode;

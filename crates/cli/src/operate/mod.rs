@@ -24,7 +24,8 @@ pub(crate) use args::{
 };
 use show::Steps;
 
-use crate::args::{GlobalArgs, Verb};
+use crate::args::Verb;
+use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
 use crate::{runtime, surroundings};
 
