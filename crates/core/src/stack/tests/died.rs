@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bowline_engine::fake::Run;
 use bowline_engine::{Call, Engine as _, Fault, Selector};
-use bowline_model::{FileToCopy, ImageConfig, NetworkSpec, ObservedContainer, Secret};
+use bowline_model::{FileToCopy, ImageConfig, NetworkSpec, ObservedContainer, Operation, Secret};
 
 use super::*;
 
