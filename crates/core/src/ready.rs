@@ -500,14 +500,13 @@ impl Wait<'_> {
         (self.waiting.inside)(&container.id, pid)
     }
 
-    /// Whether its start script is still at it and nobody outside can reach it: a database on its first start, which
-    /// answers a healthcheck through its temporary server, whoever asks.
+    /// Whether its start script is still at it and nothing in it can be reached from outside: a database on its first
+    /// start, which answers a healthcheck through its temporary server, whoever asks.
     fn sets_itself_up(&self, container: &ObservedContainer) -> bool {
-        !container.spec.exposed.is_empty()
-            && self
-                .inside(container)
-                .is_some_and(|inside| inside.is_script)
-            && self.reachable(container).is_none()
+        let starts = |inside: Inside| {
+            inside.is_script && !inside.listeners.iter().any(Listener::is_reachable)
+        };
+        !container.spec.exposed.is_empty() && self.inside(container).is_some_and(starts)
     }
 
     /// The listeners of a container, where an own success may count; `None` where it may not.

@@ -37,7 +37,8 @@ impl Listener {
 pub struct Inside {
     /// The sockets that listen in its network namespace, sorted.
     pub listeners: Vec<Listener>,
-    /// Its main process is a shell: a start script that has not made way for the server yet, or one that never does.
+    /// Its main process is a shell that runs a file: a start script that has not made way for the server yet, or one
+    /// that never does.
     pub is_script: bool,
 }
 
@@ -50,22 +51,25 @@ pub fn inside(container: &ContainerId, pid: u32) -> Option<Inside> {
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     Some(Inside {
         listeners,
-        is_script: is_shell(&command),
+        is_script: runs_script(&command),
     })
 }
 
-/// Whether a command line, as the kernel shows it, is that of a shell.
-fn is_shell(command: &[u8]) -> bool {
-    let program = command.split(|byte| *byte == 0).next().unwrap_or_default();
-    let name = program
-        .rsplit(|byte| *byte == b'/')
-        .next()
-        .unwrap_or_default();
-    matches!(name, b"sh" | b"bash" | b"dash" | b"ash")
+/// Whether a command line, as the kernel shows it, is that of a shell that runs a file. One with `-c` runs a line that
+/// somebody wrote into a Compose file or an image: that is the server's own start.
+fn runs_script(command: &[u8]) -> bool {
+    let mut words = command.split(|byte| *byte == 0);
+    let program = words.next().unwrap_or_default();
+    let name = program.rsplit(|byte| *byte == b'/').next();
+    let is_shell = matches!(name, Some(b"sh" | b"bash" | b"dash" | b"ash"));
+    let is_option = |word: &&[u8]| word.starts_with(b"-") && !word.starts_with(b"--");
+    let runs_line = words
+        .take_while(is_option)
+        .any(|options| options.contains(&b'c'));
+    is_shell && !runs_line
 }
 
 /// The sockets that listen in the network namespace of a container's main process, sorted.
-///
 fn listeners(container: &ContainerId, pid: u32) -> Option<Vec<Listener>> {
     // The number may mean another process here; the control group says whose it is.
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
@@ -216,13 +220,15 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_is_known_by_its_name() {
-        assert!(is_shell(
-            b"bash\0/usr/local/bin/docker-entrypoint.sh\0postgres\0"
+    fn a_start_script_is_known_by_its_shell() {
+        assert!(runs_script(
+            b"bash\0/usr/local/bin/docker-entrypoint.sh\0postgres\0-c\0fsync=off\0"
         ));
-        assert!(is_shell(b"/bin/sh\0-c\0true\0"));
-        assert!(!is_shell(b"postgres\0-D\0/data\0"));
-        assert!(!is_shell(b""));
+        assert!(runs_script(b"/bin/bash\0-eu\0/entrypoint.sh\0"));
+        assert!(!runs_script(b"/bin/sh\0-c\0serve & wait\0"));
+        assert!(!runs_script(b"sh\0-ec\0serve & wait\0"));
+        assert!(!runs_script(b"postgres\0-D\0/data\0"));
+        assert!(!runs_script(b""));
     }
 
     #[test]
