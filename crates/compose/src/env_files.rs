@@ -164,7 +164,8 @@ fn read_for_service(
     wanted.read(ctx, path, parse, read, lookup);
 }
 
-/// Reads the label files of all services under their labels.
+/// Reads the label files of all services under their labels. Their paths stay: they count in
+/// [`container_hash`](crate::container_hash).
 pub(crate) fn resolve_labels(ctx: &mut Context, project: &mut Project, spans: &Spans) {
     for (name, service) in &mut project.services {
         let mut read = Environment::new();
@@ -183,6 +184,5 @@ pub(crate) fn resolve_labels(ctx: &mut Context, project: &mut Project, spans: &S
         for (key, value) in read {
             labels.entry(key).or_insert(Some(value));
         }
-        service.label_file.clear();
     }
 }

@@ -43,8 +43,8 @@ pub use paths::clean as clean_path;
 pub use problem::{Caution, Mistake, Problem, Remark, Warning};
 pub use project::{Loaded, Model, load, load_model};
 pub use render::{
-    network_hash, render_json, render_model_json, render_model_yaml, render_yaml, service_hash,
-    volume_hash,
+    container_hash, container_hash_text, network_hash, render_json, render_model_json,
+    render_model_yaml, render_yaml, service_hash, volume_hash,
 };
 pub use report::{LoadError, Report};
 pub use request::Request;

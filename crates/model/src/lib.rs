@@ -55,6 +55,7 @@ pub use snapshot::Observed;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
 pub use wanted::{
-    BuildChoice, Condition, Ignored, OnContentChange, PullPolicy, Readiness, Share, Shared, Wanted,
-    WantedDependency, WantedImage, WantedLink, WantedNetwork, WantedService, WantedVolume,
+    BuildChoice, Condition, HashPart, HashText, Ignored, OnContentChange, PullPolicy, Readiness,
+    Share, Shared, Wanted, WantedDependency, WantedImage, WantedLink, WantedNetwork, WantedService,
+    WantedVolume,
 };

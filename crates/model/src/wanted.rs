@@ -4,6 +4,7 @@
 //! are decided here, what has to be done about them is not.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,9 @@ pub struct WantedService {
     pub depends_on: BTreeMap<String, WantedDependency>,
     /// Namespaces and mounts that it takes from containers of other services.
     pub shares: Vec<Share>,
+    /// Where it shares: what its containers' config hash is made of, once the others have ids.
+    #[serde(default)]
+    pub hash_text: Option<HashText>,
     /// Contents copied into the container before it starts.
     pub files: Vec<FileToCopy>,
     /// Digests (keyed) of contents that count although no engine shows them: files behind `file:` secrets and
@@ -183,8 +187,8 @@ pub enum Condition {
     Completed,
 }
 
-impl std::fmt::Display for Condition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Started => "is started",
             Self::Healthy => "is ready",
@@ -200,6 +204,30 @@ pub struct Share {
     pub what: Shared,
     /// The other service.
     pub service: String,
+}
+
+/// What Compose hashes for its label on the containers of a service, where ids of other containers belong to it.
+///
+/// It says all that the service says, its secrets too: `Debug` shows nothing of it, and it is written down only where
+/// environments are.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HashText(pub Vec<HashPart>);
+
+impl fmt::Debug for HashText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HashText").finish_non_exhaustive()
+    }
+}
+
+/// A part of such a text.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HashPart {
+    /// As it stands.
+    Text(String),
+    /// The id of the container that is taken from, by its service.
+    IdOf(String),
 }
 
 /// What can be taken from another container.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bowline_compose::{load, network_hash, service_hash, volume_hash};
+use bowline_compose::{container_hash, container_hash_text, load, network_hash, volume_hash};
 use bowline_core::{
     ConfigHashes, Given, HomeHints, Sealer, Stack, StateHome, SystemClock, files_to_read, wanted,
 };
@@ -133,7 +133,12 @@ fn wanted_of(
         services: project
             .services
             .iter()
-            .map(|(name, service)| (name.clone(), service_hash(service)))
+            .map(|(name, service)| (name.clone(), container_hash(service)))
+            .collect(),
+        of_ids: project
+            .services
+            .iter()
+            .filter_map(|(name, service)| Some((name.clone(), container_hash_text(service)?)))
             .collect(),
         networks: project
             .networks

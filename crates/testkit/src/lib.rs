@@ -59,6 +59,15 @@ pub fn engine_program() -> String {
         .unwrap_or_else(|_| panic!("BOWLINE_TEST_XTASK is not set; run `cargo xtask test`"))
 }
 
+/// The program `docker-compose`, version 2.40, for tests of what the two do with each other's stacks.
+///
+/// Panics where there is none, for the same reason as [`engine_host`].
+pub fn compose_program() -> String {
+    std::env::var("BOWLINE_TEST_COMPOSE").unwrap_or_else(|_| {
+        panic!("BOWLINE_TEST_COMPOSE is not set; run `cargo xtask test --full`, or set it to the program docker-compose")
+    })
+}
+
 /// The folder of Compose files with the answers that conformance is measured by.
 ///
 /// Panics where there is none, for the same reason as [`engine_host`].

@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use crate::engine::http::Endpoint;
 use crate::engine::own::{Kind, Own};
 use crate::program::{Program, cargo, cargo_program};
-use crate::{check, images};
+use crate::{cache, check, images, newest};
 use libtest::Count;
 use report::{End, Part, Report};
 use targets::Targets;
@@ -28,7 +28,7 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask test [--corpus DIR] [--full] [--seed NUMBER] [--no-engine-install]
 
   --corpus DIR         also the cases in this folder; fails where it is absent
-  --full               all figures and the newest engine too; without it, samples
+  --full               all figures, the newest engine and Docker Compose too; without it, samples
   --seed NUMBER        what the moments of kills are drawn from; the run says which it took
   --no-engine-install  fail rather than install an engine
 ";
@@ -54,9 +54,9 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     };
     run.everything();
     let scope = if run.options.full {
-        "full run: all figures, both engines"
+        "full run: all figures, both engines, and Docker Compose beside them"
     } else {
-        "sample run: `--full` runs all figures and the newest engine"
+        "sample run: `--full` runs all figures, the newest engine, and `engine_compose` with Docker Compose"
     };
     print!("\n{}", run.report.text(&format!("seed {seed}; {scope}")));
     Ok(run.report.is_good())
@@ -272,7 +272,13 @@ impl Run<'_> {
             bail!("the workspace has no test named `engine_…`");
         }
         let mut arguments = test_arguments(&self.targets);
-        for test in &self.targets.engine {
+        let compose = self.compose()?;
+        let with_compose = self
+            .targets
+            .with_compose
+            .iter()
+            .filter(|_| compose.is_some());
+        for test in self.targets.engine.iter().chain(with_compose) {
             arguments.extend(["--test".to_owned(), test.clone()]);
         }
         // Built outside: in there is no network.
@@ -294,11 +300,21 @@ impl Run<'_> {
                 self.options.seed.unwrap_or_default().to_string(),
             )
             .env("BOWLINE_TEST_DOCKER_HOST", engine.endpoint.as_host());
-        counted(if self.options.full {
-            command.env("BOWLINE_TEST_FULL", "1")
-        } else {
-            command
+        counted(match compose {
+            Some(compose) => command
+                .env("BOWLINE_TEST_FULL", "1")
+                .env("BOWLINE_TEST_COMPOSE", compose),
+            None => command,
         })
+    }
+
+    /// Docker Compose as Debian's newest suite packages it, for a full run.
+    fn compose(&self) -> Result<Option<PathBuf>> {
+        if !self.options.full {
+            return Ok(None);
+        }
+        let log = cache::folder(&["logs"])?.join("test-compose.log");
+        newest::COMPOSE.program(&log).map(Some)
     }
 
     fn conformance(&self, corpus: &Path) -> Result<Count> {

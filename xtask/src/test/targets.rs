@@ -13,12 +13,17 @@ use cargo_metadata::{MetadataCommand, TargetKind};
 pub(crate) const GATES: &[(&str, &str)] =
     &[("engine_", "engine-tests"), ("corpus_", "corpus-tests")];
 
+/// The one among those for an engine that also needs Docker Compose. Only a full run has it.
+const WITH_COMPOSE: &str = "engine_compose";
+
 /// The integration tests of the workspace.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     /// Those that need nothing.
     pub(crate) plain: Vec<String>,
     pub(crate) engine: Vec<String>,
+    /// Those that need an engine and Docker Compose.
+    pub(crate) with_compose: Vec<String>,
     pub(crate) corpus: Vec<String>,
     /// `crate/feature` of every gate, so that all parts build the same crates in the same way.
     pub(crate) features: Vec<String>,
@@ -50,7 +55,9 @@ impl Targets {
     }
 
     fn sort_in(&mut self, name: &str) {
-        let list = if name.starts_with(GATES[0].0) {
+        let list = if name == WITH_COMPOSE {
+            &mut self.with_compose
+        } else if name.starts_with(GATES[0].0) {
             &mut self.engine
         } else if name.starts_with(GATES[1].0) {
             &mut self.corpus
@@ -72,6 +79,7 @@ mod tests {
         let mut targets = Targets::default();
         for name in [
             "engine_docker",
+            "engine_compose",
             "corpus_config",
             "loader",
             "loader",
@@ -80,6 +88,7 @@ mod tests {
             targets.sort_in(name);
         }
         assert_eq!(targets.engine, ["engine_docker"]);
+        assert_eq!(targets.with_compose, ["engine_compose"]);
         assert_eq!(targets.corpus, ["corpus_config"]);
         assert_eq!(targets.plain, ["loader"]);
     }

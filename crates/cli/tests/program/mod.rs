@@ -33,6 +33,14 @@ impl Program {
         }
     }
 
+    /// The same folder, with the engine at this host.
+    pub(crate) fn moved_to(self, host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            ..self
+        }
+    }
+
     /// The folder in which it runs.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -4,7 +4,7 @@ mod yaml;
 
 use std::fmt::Write as _;
 
-use bowline_model::{Network, Project, Service, Volume};
+use bowline_model::{HashPart, HashText, Network, Project, Service, Volume};
 use serde::Serialize;
 use serde_json::{Map as Object, Value as Json};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,9 @@ use crate::project::Model;
 
 /// The key under which a record keeps its extensions.
 const EXTENSIONS: &str = "#extensions";
+
+/// Stands around the name of a service whose container's id is not known yet.
+const EDGE: char = '\u{ffff}';
 
 /// Where a rendering is read, which decides about a few fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +29,7 @@ enum Form {
 /// Extensions are printed at the top level only and models not at all, as Compose 2.40 has it. A literal `$`
 /// is doubled, so that the text can be loaded again.
 pub fn render_json(project: &Project) -> String {
-    let mut json = value_of(project);
+    let mut json = project_value(project);
     if let Some(object) = json.as_object_mut() {
         object.shift_remove("models");
     }
@@ -36,7 +39,7 @@ pub fn render_json(project: &Project) -> String {
 
 /// Renders a project as the YAML that `docker compose config` prints, extensions included.
 pub fn render_yaml(project: &Project) -> String {
-    let mut json = value_of(project);
+    let mut json = project_value(project);
     arrange(&mut json, Form::Yaml, true);
     yaml::render(&json).replace('$', "$$")
 }
@@ -51,9 +54,66 @@ pub fn render_model_yaml(model: &Model) -> String {
     yaml::render(&sorted(model.to_json()))
 }
 
-/// The hash by which Compose 2.40 recognises that a service has changed.
+/// The hash of a service that Compose 2.40 prints with `config --hash`.
+///
+/// Containers carry another one: see [`container_hash`].
 pub fn service_hash(service: &Service) -> String {
     let mut service = service.clone();
+    service.label_file.clear();
+    digest(&hash_text(service))
+}
+
+/// The hash that Compose 2.40 labels a service's containers with, and by which its `up` recognises that the service
+/// has changed.
+///
+/// Other than in [`service_hash`] the paths of label files count, and containers outside the project whose volumes
+/// are taken over count by their name alone. Where [`container_hash_text`] gives a text, this hash is not the one
+/// that Compose writes. Seen with 2.40.3; no document says so.
+pub fn container_hash(service: &Service) -> String {
+    digest(&hash_text(with_ids(service, &|name| name.to_owned())))
+}
+
+/// What is hashed for the containers of a service that takes something from containers of others: Compose hashes
+/// the ids of those. `None` for a service that takes nothing.
+pub fn container_hash_text(service: &Service) -> Option<HashText> {
+    // What no document of YAML can hold stands around each name until the text is cut there.
+    let text = hash_text(with_ids(service, &|name| format!("{EDGE}{name}{EDGE}")));
+    let mut parts = Vec::new();
+    for (index, part) in text.split(EDGE).enumerate() {
+        parts.push(if index % 2 == 0 {
+            HashPart::Text(part.to_owned())
+        } else {
+            HashPart::IdOf(part.to_owned())
+        });
+    }
+    (parts.len() > 1).then_some(HashText(parts))
+}
+
+/// Puts the ids of the containers of other services in place of those services' names, as Compose does before it
+/// hashes. It drops how volumes that are taken over may be used.
+fn with_ids(service: &Service, id_of: &dyn Fn(&str) -> String) -> Service {
+    let mut service = service.clone();
+    for mode in [
+        &mut service.network_mode,
+        &mut service.ipc,
+        &mut service.pid,
+    ] {
+        if let Some(other) = mode.strip_prefix("service:") {
+            *mode = format!("container:{}", id_of(other));
+        }
+    }
+    for from in &mut service.volumes_from {
+        let mut words = from.split(':');
+        *from = match (words.next(), words.next()) {
+            (Some("container"), Some(outside)) => outside.to_owned(),
+            (Some(other), _) => id_of(other),
+            (None, _) => String::new(),
+        };
+    }
+    service
+}
+
+fn hash_text(mut service: Service) -> String {
     service.build = None;
     service.pull_policy = String::new();
     service.scale = None;
@@ -62,12 +122,12 @@ pub fn service_hash(service: &Service) -> String {
     }
     service.depends_on.clear();
     service.profiles.clear();
-    hash(&service)
+    go_json(&service)
 }
 
 /// The hash by which Compose 2.40 recognises that a network has changed.
 pub fn network_hash(network: &Network) -> String {
-    hash(network)
+    digest(&go_json(network))
 }
 
 /// The hash by which Compose 2.40 recognises that a volume has changed.
@@ -76,11 +136,11 @@ pub fn volume_hash(volume: &Volume) -> String {
     if volume.driver.is_empty() {
         "local".clone_into(&mut volume.driver);
     }
-    hash(&volume)
+    digest(&go_json(&volume))
 }
 
-/// SHA-256 over the JSON as Go writes it.
-fn hash(value: &impl Serialize) -> String {
+/// The JSON as Go writes it.
+fn go_json(value: &impl Serialize) -> String {
     let mut json = value_of(value);
     arrange(&mut json, Form::Json, false);
     let mut text = json.to_string();
@@ -93,11 +153,27 @@ fn hash(value: &impl Serialize) -> String {
     ] {
         text = text.replace(sign, escape);
     }
+    text
+}
+
+fn digest(text: &str) -> String {
     let mut hash = String::with_capacity(64);
     for byte in Sha256::digest(text.as_bytes()) {
         let _ = write!(hash, "{byte:02x}");
     }
     hash
+}
+
+/// A project as it is printed: without the label files, whose labels stand with the others.
+fn project_value(project: &Project) -> Json {
+    let mut json = value_of(project);
+    let services = json.get_mut("services").and_then(Json::as_object_mut);
+    for service in services.into_iter().flat_map(Object::values_mut) {
+        if let Some(service) = service.as_object_mut() {
+            service.shift_remove("label_file");
+        }
+    }
+    json
 }
 
 fn value_of(value: &impl Serialize) -> Json {
@@ -167,6 +243,12 @@ fn tidy_for_yaml(object: &mut Object<String, Json>) {
             .is_some_and(|value| value.as_object().is_some_and(Object::is_empty))
         {
             object.shift_remove(key);
+        }
+    }
+    if let Some(Json::Object(limits)) = object.get_mut("ulimits") {
+        for limit in limits.values_mut().filter_map(Json::as_object_mut) {
+            let mut both = |key: &str| (key.to_owned(), limit.remove(key).unwrap_or(Json::from(0)));
+            *limit = [both("soft"), both("hard")].into_iter().collect();
         }
     }
     for key in ["Path", "Weight", "Rate"] {

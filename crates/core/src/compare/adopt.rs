@@ -59,16 +59,16 @@ pub(super) fn differences(
     leave_weights(&mut should, &is, &mut unknown);
     let said = Facets::of(wanted);
     let not_said = |field: &str| said.get(field).is_none();
+    let memory = container.spec.resources.memory_bytes;
+    let twice_the_memory = memory.map(|memory| memory.saturating_mul(2).to_string());
     let fields: Vec<String> = is.iter().map(|(field, _)| field.to_owned()).collect();
     for field in fields {
         let value = is.get(&field).unwrap_or_default().to_owned();
         let is_default = DEFAULTS.contains(&(field.as_str(), value.as_str()))
             || OF_THE_ENGINE.iter().any(|prefix| field.starts_with(prefix));
-        let is_twice_the_memory = field == "resources.memory_swap_bytes"
-            && wanted
-                .resources
-                .memory_bytes
-                .is_some_and(|memory| (memory * 2).to_string() == value);
+        // An engine makes it twice the memory, of which a difference is told by itself.
+        let is_twice_the_memory =
+            field == "resources.memory_swap_bytes" && Some(&value) == twice_the_memory.as_ref();
         let is_from_gone_image = image.is_none()
             && (field.starts_with("environment.")
                 || field.starts_with("labels.")

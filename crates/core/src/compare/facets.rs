@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use bowline_model::{
-    Change, ContainerSpec, HealthTest, HealthcheckSpec, MASK, MountSource, ObservedContainer,
-    is_secret_key, label, mask_passwords,
+    Change, ContainerSpec, HealthTest, HealthcheckSpec, HostPort, MASK, MountSource,
+    ObservedContainer, is_secret_key, label, mask_passwords,
 };
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -77,7 +77,12 @@ impl Facets {
                 .as_deref()
                 .filter(|ip| !matches!(*ip, "0.0.0.0" | "::"));
             let at = format!("ports.{}", port.container);
-            facets.append(&at, &format!("{}:{}", ip.unwrap_or("*"), json(&port.host)));
+            let host = match port.host {
+                HostPort::Any => "any".to_owned(),
+                HostPort::Fixed(port) => port.to_string(),
+                HostPort::Range(first, last) => format!("{first}-{last}"),
+            };
+            facets.append(&at, &format!("{}:{host}", ip.unwrap_or("*")));
         }
         for endpoint in std::mem::take(&mut rest.network.endpoints) {
             let at = format!("networks.{}", endpoint.network);

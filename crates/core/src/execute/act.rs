@@ -8,9 +8,11 @@ use bowline_engine::{
     Stopped as Answered,
 };
 use bowline_model::{
-    Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy, Labels,
-    NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share, VolumeSpec, label,
+    Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy,
+    HashText, Labels, NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share, VolumeSpec,
+    label,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{ExecuteError, Outside};
@@ -87,13 +89,15 @@ impl Actor<'_> {
                 name,
                 spec,
                 shares,
+                hash_text,
                 keeps,
                 files,
                 ..
             } => {
                 let mut spec = (**spec).clone();
                 shares::keep(&mut spec, keeps);
-                self.create_container(name, spec, shares, files).await
+                self.apply(&mut spec, shares, hash_text.as_ref()).await?;
+                self.create_container(name, spec, files).await
             }
             Action::RemoveNetwork { id, name, made_by } => {
                 self.remove_network(id.as_ref(), name, made_by.as_ref())
@@ -186,18 +190,33 @@ impl Actor<'_> {
         })
     }
 
+    /// Puts into a spec what it takes from other containers, now that they have ids.
+    async fn apply(
+        &self,
+        spec: &mut ContainerSpec,
+        shares: &[(Share, ContainerRef)],
+        hash_text: Option<&HashText>,
+    ) -> Result<(), ExecuteError> {
+        let mut ids = BTreeMap::new();
+        for (share, container) in shares {
+            let id = self.id(container).await?;
+            shares::apply(spec, share, Some(&id));
+            ids.insert(share.service.as_str(), id);
+        }
+        if let Some(text) = hash_text {
+            let hash = shares::config_hash(text, &ids);
+            spec.labels.insert(label::CONFIG_HASH.to_owned(), hash);
+        }
+        Ok(())
+    }
+
     async fn create_container(
         &self,
         name: &str,
         mut spec: ContainerSpec,
-        shares: &[(Share, ContainerRef)],
         files: &[FileToCopy],
     ) -> Result<Acted, ExecuteError> {
         self.labelled(&mut spec.labels);
-        for (share, container) in shares {
-            let id = self.id(container).await?;
-            shares::apply(&mut spec, share, Some(&id));
-        }
         let later = self.endpoints_for_later(&mut spec);
         let (id, already) = match self.engine.create_container(name, &spec).await {
             Ok(CreatedContainer { id, .. }) => (id, false),

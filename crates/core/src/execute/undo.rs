@@ -208,6 +208,7 @@ async fn recreation(
         name: container.name.clone(),
         spec: Box::new(spec),
         shares,
+        hash_text: None,
         keeps: anonymous.map(kept).collect(),
         files,
         contents,

@@ -246,6 +246,7 @@ impl<'a> Up<'a> {
             shares: shares
                 .filter_map(|share| Some((share.clone(), first(&share.service)?)))
                 .collect(),
+            hash_text: subject.service.hash_text.clone(),
             keeps: replica.keeps.clone(),
             files: subject.service.files.clone(),
             contents: subject.service.contents.clone(),

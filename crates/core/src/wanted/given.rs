@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use bowline_model::{ApiVersion, FileObject, Project, TextMap};
+use bowline_model::{ApiVersion, FileObject, HashText, Project, TextMap};
 
 use super::security;
 
@@ -72,6 +72,8 @@ impl fmt::Debug for Given<'_> {
 pub struct ConfigHashes {
     /// Of services.
     pub services: BTreeMap<String, String>,
+    /// What is hashed for services that take something from containers of others, once those have ids.
+    pub of_ids: BTreeMap<String, HashText>,
     /// Of networks.
     pub networks: BTreeMap<String, String>,
     /// Of volumes.

@@ -120,6 +120,7 @@ fn wanted_service(
         image: image::of_service(subject, report),
         depends_on: dependencies::depends_on(subject, report),
         shares: dependencies::shares(subject, report),
+        hash_text: given.hashes.of_ids.get(name).cloned(),
         on_content_change: own
             .on_content_change
             .or_else(|| defaults.on_content_change.clone())

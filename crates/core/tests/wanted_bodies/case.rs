@@ -103,6 +103,7 @@ impl Case {
             services: hashes.services,
             networks: hashes.networks,
             volumes: hashes.volumes,
+            of_ids: BTreeMap::new(),
         };
         wanted(&self.project(), &given)
     }

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, ImageId, MountSpec,
-    NetworkId, NetworkSpec, OperationId, Place, Share, VolumeSpec,
+    Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, HashText, ImageId,
+    MountSpec, NetworkId, NetworkSpec, OperationId, Place, Share, VolumeSpec,
 };
 
 /// How strong an action is. The order counts: destructive is the strongest.
@@ -100,6 +100,9 @@ pub enum Action {
         spec: Box<ContainerSpec>,
         /// What it takes from other containers, by the name of each container's service and first container.
         shares: Vec<(Share, ContainerRef)>,
+        /// What its config hash is made of, where ids of those containers belong to it; `None` leaves the label as it is.
+        #[serde(default)]
+        hash_text: Option<HashText>,
         /// Volumes that nobody named and that it takes over from the container in whose place it comes.
         #[serde(default)]
         keeps: Vec<MountSpec>,

@@ -430,7 +430,9 @@ pub enum EnvFile {
 }
 
 /// A limit on a resource of the kernel.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+///
+/// As JSON it is what Compose writes: a single 0 cannot be told from a range that says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(untagged)]
 pub enum Ulimit {
     /// Soft and hard limit are the same.
@@ -438,10 +440,10 @@ pub enum Ulimit {
     /// Soft and hard limit differ.
     Range {
         /// What applies.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default)]
         soft: i64,
         /// How far a process may raise it.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default)]
         hard: i64,
     },
 }
@@ -461,10 +463,13 @@ impl Ulimit {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
-)]
-fn is_zero(value: &i64) -> bool {
-    *value == 0
+impl serde::Serialize for Ulimit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let limits = match *self {
+            Self::Single(0) => [("soft", 0), ("hard", 0)],
+            Self::Single(both) => return serializer.serialize_i64(both),
+            Self::Range { soft, hard } => [("soft", soft), ("hard", hard)],
+        };
+        serializer.collect_map(limits.into_iter().filter(|(_, limit)| *limit != 0))
+    }
 }

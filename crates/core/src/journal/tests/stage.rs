@@ -154,6 +154,7 @@ pub(super) fn create(name: &str) -> Action {
         name: name.into(),
         spec: Box::new(spec()),
         shares: Vec::new(),
+        hash_text: None,
         keeps: Vec::new(),
         files: vec![file],
         contents: BTreeMap::default(),
