@@ -272,3 +272,65 @@ fn sorted(json: Json) -> Json {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(json: Json) -> Service {
+        serde_json::from_value(json).expect("it is a service")
+    }
+
+    #[test]
+    fn containers_get_the_hashes_that_compose_labels_them_with() {
+        let zero = service(serde_json::json!({
+            "image": "bowline-test/busy:1", "networks": {"default": null}, "ulimits": {"core": 0},
+        }));
+        let hash = "fe547515134791b3709ec23c979a9dca59d0095bb98015fd3cb8c94e97d6c2a5";
+        assert_eq!(container_hash(&zero), hash);
+        assert_eq!(service_hash(&zero), hash);
+
+        let labelled = service(serde_json::json!({
+            "image": "bowline-test/busy:1", "networks": {"default": null}, "annotations": {"note": "x"},
+            "labels": {"a.b": "1", "c": "", "com.docker.compose.service": "mine", "from.file": "yes"},
+            "label_file": ["/srv/bodies/more.labels"],
+        }));
+        assert_eq!(
+            container_hash(&labelled),
+            "265bda84b2a5724c2f366b4741ff135a5c73ef4156e4176b450e1c792332d6d6"
+        );
+        assert_ne!(service_hash(&labelled), container_hash(&labelled));
+    }
+
+    #[test]
+    fn a_text_leaves_room_for_the_ids_of_other_containers() {
+        let plain = service(serde_json::json!({"image": "x", "ipc": "host"}));
+        assert_eq!(container_hash_text(&plain), None);
+        let side = service(serde_json::json!({
+            "image": "x", "network_mode": "service:db", "volumes_from": ["api:ro", "container:far:ro"],
+        }));
+        let HashText(parts) = container_hash_text(&side).expect("it takes from others");
+        let shown: Vec<&str> = parts
+            .iter()
+            .map(|part| match part {
+                HashPart::Text(text) => text.as_str(),
+                HashPart::IdOf(service) => service.as_str(),
+            })
+            .collect();
+        let start = r#"{"command":null,"entrypoint":null,"image":"x","network_mode":"container:"#;
+        let rest = [start, "db", r#"","volumes_from":[""#, "api", r#"","far"]}"#];
+        assert_eq!(shown, rest);
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_printed_as_compose_prints_it() {
+        let mut project = Project::default();
+        let web = service(serde_json::json!({"ulimits": {"core": 0, "nofile": {"hard": 3}}}));
+        project.services.insert("web".into(), web);
+        let json = render_json(&project);
+        assert!(json.contains(r#""core": {}"#), "{json}");
+        let yaml = render_yaml(&project);
+        let limits = "core:\n        soft: 0\n        hard: 0\n      nofile:\n        soft: 0\n        hard: 3\n";
+        assert!(yaml.contains(limits), "{yaml}");
+    }
+}

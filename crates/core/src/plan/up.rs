@@ -198,16 +198,19 @@ impl<'a> Up<'a> {
                 steps.extend(draft.until(running, dependency.condition, cause, other));
             }
         }
-        for share in &service.shares {
-            let others = self.running.get(share.service.as_str());
-            steps.extend(
-                others
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|running| running.started),
-            );
-        }
+        steps.extend(self.shared_with(service));
         steps
+    }
+
+    /// The steps after which the containers that a service takes something from run under their own names. Before
+    /// that an engine cannot even create its containers: it is told the ids of the others.
+    fn shared_with(&self, service: &WantedService) -> Vec<StepId> {
+        let others = service.shares.iter();
+        others
+            .filter_map(|share| self.running.get(share.service.as_str()))
+            .flatten()
+            .filter_map(|running| running.started)
+            .collect()
     }
 
     fn create(
@@ -218,6 +221,7 @@ impl<'a> Up<'a> {
         freed: &BTreeMap<String, StepId>,
     ) -> Running {
         let mut after = self.made.needed_by(subject.service, draft);
+        after.extend(self.shared_with(subject.service));
         after.extend(freed.get(&replica.name));
         let action = self.creation(subject, replica, replica.name.clone(), replica.spec.clone());
         let created = draft.step(action, Cause::Missing, Some(subject.name), &after);
@@ -331,6 +335,7 @@ impl<'a> Up<'a> {
         spec.labels
             .insert(label::REPLACE.to_owned(), old.name.clone());
         let mut after = self.made.needed_by(subject.service, draft);
+        after.extend(self.shared_with(subject.service));
         // One that was begun there before and is not finished goes first.
         after.extend(freed.get(&beside));
         let created = draft.step(

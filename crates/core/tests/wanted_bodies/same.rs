@@ -14,7 +14,7 @@
 //!    which door makes a missing folder of the host is a property of the mount, not of the door.
 //! 6. `HostPort` `0` and an empty one both mean any port.
 //! 7. The hash of a service that names another one's container: Compose hashes the id of that container.
-//!    [`OTHER_HASHES`] are those that bowline computes otherwise; a hash decides nothing.
+//!    The id is only known when the container is made; a hash decides nothing.
 //! 8. The path of a copied file: Compose writes one that is not absolute into an archive for `/`.
 //! 9. What the engine does not know yet and drops (`Annotations`, `EnableIPv4`) is left out here, and named.
 //! 10. `CheckDuplicate`, which newer engines do not read any more and Compose sends to older ones only.
@@ -24,19 +24,11 @@ use std::collections::BTreeMap;
 use bowline_model::{ApiVersion, Capability};
 use serde_json::{Map, Value as Json, json};
 
-/// Containers whose service has another hash with bowline than with Compose: by case and name.
-///
-/// For `up` Compose also hashes the paths of `label_file`, which it does not for `config --hash`; and a ulimit of 0.
-const OTHER_HASHES: &[(&str, &str)] = &[
-    ("labels_and_annotations", "bodies-web-1"),
-    ("ulimits_and_blkio", "bodies-core-1"),
-];
-
 /// Objects by kind and name.
 pub(crate) type Objects = BTreeMap<String, Json>;
 
 /// Every object of a body, in the common form.
-pub(crate) fn objects(case: &str, api: ApiVersion, body: &Json) -> Objects {
+pub(crate) fn objects(api: ApiVersion, body: &Json) -> Objects {
     let mut objects = Objects::new();
     for kind in ["containers", "networks", "volumes"] {
         for (name, object) in body[kind].as_object().into_iter().flatten() {
@@ -44,9 +36,6 @@ pub(crate) fn objects(case: &str, api: ApiVersion, body: &Json) -> Objects {
                 "containers" => container(object),
                 _ => object.clone(),
             };
-            if OTHER_HASHES.contains(&(case, name)) {
-                object["body"]["Labels"]["com.docker.compose.config-hash"] = Json::Null;
-            }
             if !api.has(Capability::Annotations) {
                 object["body"]["HostConfig"]["Annotations"] = Json::Null;
             }
