@@ -273,6 +273,8 @@ fn plain(mut project: Project) -> Project {
     }
     for service in project.services.values_mut() {
         service.pull_refresh_after.clear();
+        // Their labels are printed, and they are not.
+        service.label_file.clear();
         // None of a device is printed as nothing, and nothing is read as all of them.
         let reserved = service.deploy.as_mut();
         let reserved = reserved.and_then(|deploy| deploy.resources.0.reservations.as_mut());

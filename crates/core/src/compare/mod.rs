@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use bowline_model::{
-    Change, ContainerRef, ContainerSpec, FileToCopy, ImageConfig, ObservedContainer, Share,
+    Change, ContainerRef, ContainerSpec, FileToCopy, ImageConfig, ObservedContainer, Share, Shared,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ pub fn compare(
 ) -> Comparison {
     if let Some(baseline) = baseline {
         return Comparison {
-            changed: Facets::of(&baseline.wanted).differences(&Facets::of(wanted)),
+            changed: Facets::of(&as_asked_for(baseline)).differences(&Facets::of(wanted)),
             drifted: drift(&baseline.observed, container),
             contents: content_changes(&baseline.contents, contents),
             unknown: Vec::new(),
@@ -84,6 +84,22 @@ pub fn compare(
         unknown,
         ..Comparison::default()
     }
+}
+
+/// What a container was asked for with, the ids of the containers in it from which it takes something. They were not
+/// known before it was made, and are read from how it looked then.
+fn as_asked_for(baseline: &Baseline) -> ContainerSpec {
+    let mut spec = baseline.wanted.clone();
+    let made = &baseline.observed.spec;
+    for (share, _) in &baseline.shares {
+        match share.what {
+            Shared::Network => spec.network.mode.clone_from(&made.network.mode),
+            Shared::Ipc => spec.network.ipc.clone_from(&made.network.ipc),
+            Shared::Pid => spec.network.pid.clone_from(&made.network.pid),
+            Shared::Volumes { .. } => spec.volumes_from.clone_from(&made.volumes_from),
+        }
+    }
+    spec
 }
 
 /// What is not as it was right after the container was made.

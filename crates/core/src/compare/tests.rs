@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use bowline_model::{
-    BindSpec, BlockIoSpec, ContainerId, ContainerState, ContainerStatus, EffectiveMount,
-    EndpointSpec, ImageId, MountSource, MountSpec, ObservedEndpoint, VolumeMountSpec, WeightDevice,
+    BindSpec, BlockIoSpec, ContainerId, ContainerRef, ContainerState, ContainerStatus,
+    EffectiveMount, EndpointSpec, ImageId, MountSource, MountSpec, ObservedEndpoint, Share, Shared,
+    VolumeMountSpec, WeightDevice,
 };
 
 use super::*;
@@ -326,4 +327,53 @@ fn the_default_isolation_is_none() {
     let made = plain(&ContainerSpec::default());
     assert_eq!(changed(&isolated("default"), &made), NOTHING);
     assert_eq!(changed(&isolated("hyperv"), &made), ["isolation"]);
+}
+
+#[test]
+fn what_is_taken_from_another_service_is_compared_by_the_container_it_was_taken_from() {
+    let shared = |id: &str| {
+        let mut spec = ContainerSpec::default();
+        let all = [
+            Shared::Network,
+            Shared::Ipc,
+            Shared::Pid,
+            Shared::Volumes { read_only: false },
+        ];
+        for share in all.map(of_main) {
+            crate::shares::apply(&mut spec, &share.0, Some(&ContainerId(id.to_owned())));
+        }
+        (spec, all.map(of_main).to_vec())
+    };
+    let (made, shares) = shared("0123");
+    let baseline = Baseline {
+        wanted: ContainerSpec::default(),
+        contents: BTreeMap::new(),
+        shares,
+        files: Vec::new(),
+        observed: shows(&made),
+    };
+    let changes = |wanted: &ContainerSpec| {
+        let now = compare(
+            wanted,
+            &BTreeMap::new(),
+            &shows(&made),
+            Some(&baseline),
+            None,
+        );
+        let fields = now.changed.into_iter().map(|change| change.field);
+        fields.collect::<Vec<_>>()
+    };
+    assert_eq!(changes(&made), NOTHING);
+    let all = ["network.ipc", "network.mode", "network.pid", "volumes_from"];
+    assert_eq!(changes(&shared("4567").0), all, "another container");
+    assert_eq!(changes(&ContainerSpec::default()), all, "nothing any more");
+}
+
+fn of_main(what: Shared) -> (Share, ContainerRef) {
+    let service = "main".to_owned();
+    let container = ContainerRef {
+        name: "shop-main-1".into(),
+        id: None,
+    };
+    (Share { what, service }, container)
 }

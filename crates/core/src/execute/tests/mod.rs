@@ -10,11 +10,13 @@ use std::time::Duration;
 use bowline_engine::fake::{FakeEngine, Run};
 use bowline_engine::{Call, CallEffect, ImportSpec, Tap, tar_of};
 use bowline_model::{
-    Action, Build, Condition, ContainerSpec, EndpointSpec, Goal, HealthTest, HealthcheckSpec,
-    ImageConfig, ImageId, MountSource, MountSpec, NetworkSpec, Observed, OperationId, Plan,
-    RestartSpec, VolumeMountSpec, VolumeSpec, Wanted, WantedDependency, WantedImage, WantedNetwork,
-    WantedService, WantedVolume, label,
+    Action, Build, Condition, ContainerSpec, EndpointSpec, Goal, HashPart, HashText, HealthTest,
+    HealthcheckSpec, ImageConfig, ImageId, MountSource, MountSpec, NetworkSpec, Observed,
+    OperationId, Plan, RestartSpec, Share, Shared, VolumeMountSpec, VolumeSpec, Wanted,
+    WantedDependency, WantedImage, WantedNetwork, WantedService, WantedVolume, label,
 };
+
+use sha2::{Digest as _, Sha256};
 
 use super::act::Actor;
 use super::*;
@@ -361,6 +363,42 @@ async fn a_recreated_dependency_restarts_those_that_ask_for_it() {
             .expect("there is a plan")
             .is_empty()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_a_namespace_is_made_when_the_other_runs_and_then_left_alone() {
+    let mut wanted = shop();
+    let mut side = service("aside", "db:1");
+    let what = Shared::Network;
+    side.shares = vec![Share {
+        what,
+        service: "db".to_owned(),
+    }];
+    side.spec.network.endpoints.clear();
+    let parts = [
+        HashPart::Text("a".into()),
+        HashPart::IdOf("db".into()),
+        HashPart::Text("b".into()),
+    ];
+    side.hash_text = Some(HashText(parts.into()));
+    wanted.services.insert("aside".into(), side);
+    let mut stage = Stage::new();
+
+    let text = stage.up(&wanted).await;
+    let line = |step: &str| text.lines().find(|line| line.contains(step)).expect(step);
+    let started = line(". start container shop-db-1 ");
+    let number = started.trim_start().split('.').next().expect("a number");
+    let created = line(". create container shop-aside-1 ");
+    assert!(created.ends_with(&format!(" after {number}")), "{text}");
+
+    let named = |name: &'static str| stage.engine.find_container(name);
+    let found = [named("shop-db-1").await, named("shop-aside-1").await];
+    let [db, aside] = found.map(|found| found.expect("the fake answers").expect("it is there"));
+    let hash = Sha256::digest(format!("a{}b", db.id));
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(aside.spec.labels.get(label::CONFIG_HASH), Some(&hash));
+    let again = stage.plan(&wanted).await.expect("there is a plan");
+    assert!(again.is_empty(), "{again}");
 }
 
 #[tokio::test(start_paused = true)]
