@@ -49,14 +49,8 @@ impl Stack {
             &format!("/images/{}/tag?repo=adopted-image&tag=1", image("busy")),
         );
         assert_eq!(status, 201);
-        stack.compose(&["-f", &stack.outside(), "up", "-d"]);
+        stack.compose(&["-f", &outside(), "up", "-d"]);
         stack
-    }
-
-    /// The file with what the stacks expect to be there.
-    fn outside(&self) -> String {
-        let path = files::folder().join("outside.yaml");
-        path.to_str().unwrap().to_owned()
     }
 
     /// Docker Compose with these arguments, not started yet.
@@ -100,11 +94,17 @@ impl Stack {
     }
 }
 
+/// The file with what the stacks expect to be there.
+fn outside() -> String {
+    let path = files::folder().join("outside.yaml");
+    path.to_str().unwrap().to_owned()
+}
+
 impl Drop for Stack {
     fn drop(&mut self) {
         for arguments in [
             ["down", "--volumes", "-t", "0"].as_slice(),
-            &["-f", &self.outside(), "down", "--volumes"],
+            &["-f", &outside(), "down", "--volumes"],
         ] {
             drop(self.composing(arguments).output());
         }

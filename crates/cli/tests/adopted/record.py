@@ -122,7 +122,8 @@ def record(compose, stack):
             run("down", "--volumes", "--timeout", "0")
             run("--file", HERE / "outside.yaml", "down", "--volumes")
             ask("DELETE", f"/images/{BUILT}:1")
-    (HERE / stack / "engine.json").write_text(text.replace(folder, "$FOLDER") + "\n")
+    text = text.replace(folder, "$FOLDER").replace(str(HERE), "$STACKS")
+    (HERE / stack / "engine.json").write_text(text + "\n")
 
 
 if len(sys.argv) < 2:

@@ -331,7 +331,7 @@ fn the_default_isolation_is_none() {
 
 #[test]
 fn what_is_taken_from_another_service_is_compared_by_the_container_it_was_taken_from() {
-    let shared = |id: &str| {
+    let taken_from = |id: &str| {
         let mut spec = ContainerSpec::default();
         let all = [
             Shared::Network,
@@ -344,7 +344,7 @@ fn what_is_taken_from_another_service_is_compared_by_the_container_it_was_taken_
         }
         (spec, all.map(of_main).to_vec())
     };
-    let (made, shares) = shared("0123");
+    let (made, shares) = taken_from("0123");
     let baseline = Baseline {
         wanted: ContainerSpec::default(),
         contents: BTreeMap::new(),
@@ -365,7 +365,7 @@ fn what_is_taken_from_another_service_is_compared_by_the_container_it_was_taken_
     };
     assert_eq!(changes(&made), NOTHING);
     let all = ["network.ipc", "network.mode", "network.pid", "volumes_from"];
-    assert_eq!(changes(&shared("4567").0), all, "another container");
+    assert_eq!(changes(&taken_from("4567").0), all, "another container");
     assert_eq!(changes(&ContainerSpec::default()), all, "nothing any more");
 }
 

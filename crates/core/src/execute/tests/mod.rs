@@ -16,8 +16,6 @@ use bowline_model::{
     WantedDependency, WantedImage, WantedNetwork, WantedService, WantedVolume, label,
 };
 
-use sha2::{Digest as _, Sha256};
-
 use super::act::Actor;
 use super::*;
 use crate::journal::StepToken;
@@ -394,8 +392,8 @@ async fn what_takes_a_namespace_is_made_when_the_other_runs_and_then_left_alone(
     let named = |name: &'static str| stage.engine.find_container(name);
     let found = [named("shop-db-1").await, named("shop-aside-1").await];
     let [db, aside] = found.map(|found| found.expect("the fake answers").expect("it is there"));
-    let hash = Sha256::digest(format!("a{}b", db.id));
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = HashText(vec![HashPart::Text(format!("a{}b", db.id))]);
+    let hash = crate::shares::config_hash(&text, &BTreeMap::new());
     assert_eq!(aside.spec.labels.get(label::CONFIG_HASH), Some(&hash));
     let again = stage.plan(&wanted).await.expect("there is a plan");
     assert!(again.is_empty(), "{again}");
