@@ -180,6 +180,8 @@ fn a_change_makes_again_what_it_is_about_and_says_why() {
             .into_iter()
             .filter_map(|step| step.strip_prefix("create container "))
             .filter_map(|made| Some(made.split_once("_adopted-")?.1))
+            // Up to the end of its cause; behind it stand the steps that it waits for.
+            .filter_map(|made| made.get(..=made.rfind(')')?))
             .collect();
         assert_eq!(found, *made, "{name}\n{plan}");
         let creations = plan.matches(". create ").count();
