@@ -10,10 +10,10 @@ mod program;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use bowline_testkit::{Api, engine_host, image};
-use program::Program;
+use program::{Program, stack_name};
 
 /// Two services of which one is built, from a folder with an argument and a target.
 const STACK: &str = "
@@ -50,7 +50,7 @@ struct Stack {
 
 impl Stack {
     fn new(name: &str) -> Self {
-        let name = format!("bowline-test-{name}-{}", std::process::id());
+        let name = stack_name(name);
         let stack = Self {
             bowline: Program::on(&engine_host()),
             name,
@@ -76,13 +76,7 @@ impl Stack {
 
     /// Runs a verb that has to end with `code`, and gives what it said on both streams.
     fn ends(&self, code: i32, arguments: &[&str]) -> String {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.bowline.output(arguments);
-        let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-        assert_eq!(status.code(), Some(code), "{arguments:?}\n{said}");
+        let said = self.bowline.ends(code, arguments);
         assert!(!said.contains("hunter2"), "a secret is shown:\n{said}");
         said
     }

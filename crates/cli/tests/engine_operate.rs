@@ -8,10 +8,9 @@
 mod program;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Output;
 
 use bowline_testkit::{engine_host, image};
-use program::Program;
+use program::{Program, stack_name};
 
 /// A server that answers its healthcheck, and a job before it.
 const SHOP: &str = "
@@ -42,7 +41,7 @@ struct Stack {
 
 impl Stack {
     fn new(name: &str) -> Self {
-        let name = format!("bowline-test-{name}-{}", std::process::id());
+        let name = stack_name(name);
         let stack = Self {
             bowline: Program::on(&engine_host()),
             name,
@@ -59,7 +58,7 @@ impl Stack {
 
     /// Runs a verb that has to end with `code`, and gives what it said on both streams.
     fn ends(&self, code: i32, arguments: &[&str]) -> String {
-        ends(&self.bowline, code, arguments)
+        self.bowline.ends(code, arguments)
     }
 
     /// The ids of all containers, by name.
@@ -89,17 +88,6 @@ impl Drop for Stack {
         let volume = format!("{}_data", self.name);
         self.bowline.output(&["down", "--destroy-volumes", &volume]);
     }
-}
-
-fn ends(bowline: &Program, code: i32, arguments: &[&str]) -> String {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = bowline.output(arguments);
-    let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(code), "{arguments:?}\n{said}");
-    said
 }
 
 const ALL: [&str; 3] = ["shop-db-1", "shop-migrate-1", "shop-web-1"];
@@ -170,7 +158,7 @@ fn of_two_users_at_once_the_second_is_told_who_the_first_is() {
     let mut first = stack.bowline.start(&["up"]);
     let mut said = BufReader::new(first.stderr.take().unwrap()).lines();
     said.next().unwrap().unwrap();
-    let refused = ends(&other, 7, &["up"]);
+    let refused = other.ends(7, &["up"]);
     assert!(
         refused.contains(&format!("project `{}` is held by ", stack.name)),
         "{refused}"

@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bowline_testkit::{engine_host, image};
-use program::Program;
+use program::{Program, stack_name};
 use serde_json::Value as Json;
 
 /// A stack that is taken down when the test is over.
@@ -26,7 +26,7 @@ struct Stack {
 impl Stack {
     /// Brings a stack up; `services` is the body of `services:`.
     fn up(name: &str, services: &str) -> Self {
-        let name = format!("bowline-test-{name}-{}", std::process::id());
+        let name = stack_name(name);
         let bowline = Program::on(&engine_host());
         let services = services.replace("IMAGE", &image("busy"));
         bowline.write(

@@ -10,11 +10,10 @@
 mod program;
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Output;
 use std::time::{Duration, Instant};
 
 use bowline_testkit::{Api, engine_host, image, is_full_run};
-use program::Program;
+use program::{Program, stack_name};
 use serde_json::Value;
 
 /// A stack with a name of its own, which goes with its volumes when the test is over.
@@ -29,7 +28,7 @@ impl Stack {
         let stack = Self {
             bowline: Program::on(&engine_host()),
             api: Api::at(&engine_host()),
-            name: format!("bowline-test-{name}-{}", std::process::id()),
+            name: stack_name(name),
         };
         let text = format!("name: {}\n{rest}", stack.name);
         stack.bowline.write("compose.yaml", &text);
@@ -37,14 +36,7 @@ impl Stack {
     }
 
     fn ends(&self, code: i32, arguments: &[&str]) -> String {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.bowline.output(arguments);
-        let said = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
-        assert_eq!(status.code(), Some(code), "{arguments:?}\n{said}");
-        said.into_owned()
+        self.bowline.ends(code, arguments)
     }
 
     fn label(&self) -> String {

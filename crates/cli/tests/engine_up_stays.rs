@@ -12,7 +12,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Command;
 
 use bowline_testkit::{engine_host, image};
-use program::Program;
+use program::{Program, stack_name};
 
 /// A server, a job before the test, and a test that fails; each says a line first.
 const CHECKED: &str = "
@@ -38,7 +38,7 @@ impl Stack {
     fn new(name: &str) -> Self {
         let bowline = Program::on(&engine_host());
         let services = CHECKED.replace("IMAGE", &image("busy"));
-        let name = format!("bowline-test-{name}-{}", std::process::id());
+        let name = stack_name(name);
         bowline.write(
             "compose.yaml",
             &format!("name: {name}\nservices:{services}"),

@@ -208,6 +208,7 @@ impl Wait<'_> {
         loop {
             match self.look().await? {
                 Look::Done(ready) => return Ok(ready),
+                // sleeps because: an engine does not say when a service can be used, so it is looked at again
                 Look::Again(at) => sleep_until(at).await,
             }
         }
@@ -381,6 +382,7 @@ impl Wait<'_> {
     async fn glance(&self, container: &ObservedContainer) -> Look {
         let end = Instant::now() + LISTEN_LOOK;
         while Instant::now() < end {
+            // sleeps because: the kernel tells nobody that something listens now
             sleep_until(Instant::now() + LISTEN_GLANCE).await;
             if self.reachable(container).is_some() {
                 break;

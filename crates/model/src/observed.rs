@@ -109,6 +109,11 @@ pub enum ContainerStatus {
 }
 
 impl ContainerStatus {
+    /// Whether it has a main process, or will have one again by itself.
+    pub fn is_up(&self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Restarting)
+    }
+
     /// Reads the engine's word.
     pub fn from_word(word: &str) -> Self {
         match word {

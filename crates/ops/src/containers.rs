@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bowline_engine::{Engine, EngineError, Selector};
-use bowline_model::{ContainerStatus, ContainerSummary, label, nearest};
+use bowline_model::{ContainerSummary, label, nearest};
 
 use crate::Failure;
 use crate::stack::Named;
@@ -41,14 +41,6 @@ pub(crate) fn number(container: &ContainerSummary) -> u32 {
 pub(crate) fn is_one_off(container: &ContainerSummary) -> bool {
     let one_off = container.labels.get(label::ONE_OFF);
     one_off.is_some_and(|value| value.eq_ignore_ascii_case("true"))
-}
-
-/// Whether it has a main process, or will have one again by itself.
-pub(crate) fn is_up(status: &ContainerStatus) -> bool {
-    matches!(
-        status,
-        ContainerStatus::Running | ContainerStatus::Paused | ContainerStatus::Restarting
-    )
 }
 
 /// Refuses services that neither the files nor the engine know.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::connect::connect;
-use crate::containers::{is_one_off, is_up};
+use crate::containers::is_one_off;
 use crate::stack::Surroundings;
 
 /// What `ls` is asked for.
@@ -55,7 +55,7 @@ async fn list(engine: &dyn Engine, request: &LsRequest) -> Result<Vec<StackLine>
     let mut stacks: BTreeMap<String, Vec<ContainerSummary>> = BTreeMap::new();
     for container in engine.containers(&which).await? {
         let name = container.labels.get(label::PROJECT).cloned();
-        let counts = request.all || is_up(&container.status);
+        let counts = request.all || container.status.is_up();
         if let Some(name) = name.filter(|name| counts && request.is_meant(name))
             && !is_one_off(&container)
         {

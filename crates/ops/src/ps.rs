@@ -18,7 +18,7 @@ use tokio::try_join;
 
 use crate::ago::{ago, span};
 use crate::connect::connect;
-use crate::containers::{self, check_services, is_one_off, is_up};
+use crate::containers::{self, check_services, is_one_off};
 use crate::session;
 use crate::stack::{Named, StackOptions, Surroundings};
 use crate::{Answer, Failure};
@@ -208,7 +208,7 @@ async fn list(
         let container = describe(now, summary, &observed, &waited_for);
         let shown = request.scope != PsScope::UpAndDone
             || !request.states.is_empty()
-            || is_up(&container.state)
+            || container.state.is_up()
             || container.done.is_some();
         if shown {
             answer.containers.push(container);
@@ -232,7 +232,7 @@ fn is_meant(container: &ContainerSummary, named: &Named, request: &PsRequest) ->
     let in_scope = if request.states.is_empty() {
         match request.scope {
             PsScope::All => true,
-            PsScope::Up => is_up(&container.status) && !is_one_off(container),
+            PsScope::Up => container.status.is_up() && !is_one_off(container),
             // Which of those that ended are done, only an inspect tells.
             PsScope::UpAndDone => !is_one_off(container),
         }
@@ -359,7 +359,7 @@ fn publishers(container: &ObservedContainer) -> Vec<Publisher> {
         protocol: port.container.protocol.to_string(),
     });
     let mut publishers: Vec<Publisher> = bound.collect();
-    if is_up(&container.state.status) && has_own_bridge(container) {
+    if container.state.status.is_up() && has_own_bridge(container) {
         let is_bound = |key: &PortKey| container.ports.iter().any(|port| port.container == *key);
         let open = container.spec.exposed.iter().filter(|key| !is_bound(key));
         publishers.extend(open.flat_map(|key| {

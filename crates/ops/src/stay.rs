@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-use crate::containers::{self, is_one_off, is_up};
+use crate::containers::{self, is_one_off};
 use crate::logs::{self, LogSource, Logs};
 use crate::operate::{Done, UpRequest, reach, selection, up_goal};
 use crate::progress::Progress;
@@ -352,7 +352,7 @@ impl Watched {
         let own = found.into_iter().filter(is_own);
         let ids: Vec<_> = own.map(|one| one.id).collect();
         let mut inspected = engine.inspect_containers(&ids).await?;
-        let runs = inspected.iter().any(|one| is_up(&one.state.status));
+        let runs = inspected.iter().any(|one| one.state.status.is_up());
         inspected.retain(|one| {
             let finished = one.state.finished.is_some_and(|at| at >= since);
             finished && one.state.status == ContainerStatus::Exited

@@ -100,10 +100,16 @@ mod tests {
     #[test]
     fn hosts_of_private_mirrors_are_found_and_public_ones_left_out() {
         let public = PUBLIC[0];
-        let sources = format!(
-            "deb [arch=amd64] http://user:pw@mirror.example.net:8080/debian bookworm main\n\
-             URIs: https://deb.{public}/\nindex = \"sparse+http://crates.example.net/\"\n"
-        );
+        let url = |rest: &str| ["http", rest].join("://");
+        let sources = [
+            format!(
+                "deb [arch=amd64] {} bookworm main",
+                url("user:pw@mirror.example.net:8080/debian")
+            ),
+            format!("URIs: {}", url(&format!("deb.{public}/"))),
+            format!("index = \"sparse+{}\"", url("crates.example.net/")),
+        ]
+        .join("\n");
         assert_eq!(
             hosts_in(&sources),
             ["mirror.example.net", "crates.example.net"]

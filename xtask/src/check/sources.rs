@@ -62,7 +62,7 @@ pub(crate) fn complaints(files: &[Source], foreign: &[String]) -> Vec<Complaint>
             found.extend(nameless_module(file, &code));
             found.extend(no_header(file));
             found.extend(ignored_test(file, &code));
-            found.extend(sleeping_test(file, &code));
+            found.extend(unreasoned_sleep(file, &code));
             found.extend(loud_library(file, &code));
         }
         if file.path == "README.md" {
@@ -198,15 +198,16 @@ fn ignored_test(file: &Source, code: &str) -> Vec<Complaint> {
         .collect()
 }
 
-fn sleeping_test(file: &Source, code: &str) -> Vec<Complaint> {
+fn unreasoned_sleep(file: &Source, code: &str) -> Vec<Complaint> {
     let source: Vec<&str> = file.text.lines().collect();
     let tests_begin = code.lines().position(|line| line.trim() == "#[cfg(test)]");
-    let first = if file.is_test() { Some(0) } else { tests_begin };
+    let everywhere = file.is_test() || file.path.starts_with("crates");
+    let first = if everywhere { Some(0) } else { tests_begin };
     let Some(first) = first else {
         return Vec::new();
     };
     let sleeps = |line: &str| {
-        ["thread::sleep(", "time::sleep(", " sleep("]
+        ["thread::sleep(", "time::sleep(", " sleep(", "sleep_until("]
             .iter()
             .any(|call| line.contains(call))
     };
@@ -222,7 +223,7 @@ fn sleeping_test(file: &Source, code: &str) -> Vec<Complaint> {
         .map(|(number, _)| {
             Complaint::new(
                 at(file, number),
-                "a test sleeps without a reason".to_owned(),
+                "it sleeps without a reason".to_owned(),
                 "wait for the thing itself, or say `// sleeps because: …` above it".to_owned(),
             )
         })
@@ -394,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleeping_test_says_why() {
+    fn what_sleeps_says_why() {
         assert_eq!(count(TEST, "fn f() { std::thread::sleep(d); }"), 1);
         assert_eq!(
             count(TEST, "async fn f() { tokio::time::sleep(d).await; }"),
@@ -407,7 +408,8 @@ mod tests {
             ),
             0
         );
-        assert_eq!(count(LIBRARY, "//! x\nfn f() { thread::sleep(d); }"), 0);
+        assert_eq!(count(LIBRARY, "//! x\nfn f() { thread::sleep(d); }"), 1);
+        assert_eq!(count(LIBRARY, "//! x\nfn f() { sleep_until(at); }"), 1);
         assert_eq!(
             count(
                 LIBRARY,

@@ -11,13 +11,13 @@ pub(crate) mod own;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::process::{Child, Output};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use bowline_testkit::{Api, image};
 use serde_json::Value;
 
-use crate::program::Program;
+use crate::program::{Program, stack_name};
 
 /// A server with a volume and a healthcheck, a job behind it, a server on two networks behind that, and one with
 /// a file in it.
@@ -147,7 +147,7 @@ impl Shop {
             bowline: Program::on(host),
             api: Api::at(host),
             host: host.to_owned(),
-            name: format!("bowline-test-{name}-{}", std::process::id()),
+            name: stack_name(name),
         };
         shop.first();
         shop
@@ -186,14 +186,9 @@ impl Shop {
 
     /// Runs a verb that has to end with `code`, and gives what it said.
     pub(crate) fn ends(&self, code: i32, arguments: &[&str], where_: &str) -> String {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.bowline.output(arguments);
-        let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+        let (is, said) = self.bowline.said(arguments);
         assert_eq!(
-            status.code(),
+            is,
             Some(code),
             "{where_}: {arguments:?}\n{said}\n{:#?}",
             self.there()

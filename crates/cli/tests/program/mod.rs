@@ -13,6 +13,11 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+/// The name of a stack that no other test has.
+pub(crate) fn stack_name(name: &str) -> String {
+    format!("bowline-test-{name}-{}", std::process::id())
+}
+
 /// A folder to run in, with an environment of its own.
 pub(crate) struct Program {
     folder: TempDir,
@@ -73,6 +78,24 @@ impl Program {
     /// Runs it to its end.
     pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// Runs it, and gives its exit code and what it said, standard output first.
+    pub(crate) fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.output(arguments);
+        let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+        (status.code(), said)
+    }
+
+    /// Runs it to an end that has to be with `code`, and gives what it said.
+    pub(crate) fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        let (is, said) = self.said(arguments);
+        assert_eq!(is, Some(code), "{arguments:?}\n{said}");
+        said
     }
 
     /// Starts it.

@@ -9,7 +9,6 @@ use bowline_model::{Action, Cause, Condition, ObservedContainer, StepId, label};
 
 use super::PlanError;
 use super::draft::{Draft, Known, Running, reference};
-use super::up::is_up;
 
 /// What the services of containers depend on, by their labels.
 fn dependencies(container: &ObservedContainer) -> Vec<(&str, Condition, bool)> {
@@ -110,7 +109,10 @@ fn stops<'a>(
                 after.extend(stopped.get(other).into_iter().flatten().copied());
             }
         }
-        for container in services[name].iter().filter(|container| is_up(container)) {
+        for container in services[name]
+            .iter()
+            .filter(|container| container.state.status.is_up())
+        {
             let stop = Action::StopContainer {
                 container: reference(container),
                 grace_secs,
@@ -174,7 +176,7 @@ fn starts<'a>(
             // One that is named is meant, job or not.
             let is_done = !names.iter().any(|named| named == name)
                 && draft.is_done(container, waited_for.contains(name));
-            if !restarts && (is_up(container) || is_done) {
+            if !restarts && (container.state.status.is_up() || is_done) {
                 running.entry(name).or_default().push(Running {
                     container: reference(container),
                     started: None,

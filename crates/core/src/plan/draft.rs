@@ -165,7 +165,8 @@ impl<'a> Draft<'a> {
     /// One that nothing waits for is a job only as long as something else of the stack is up: where all has
     /// ended, somebody stopped it.
     pub(super) fn is_done(&self, container: &ObservedContainer, is_waited_for: bool) -> bool {
-        let others_are_up = || self.observed.containers.iter().any(super::up::is_up);
+        let mut others = self.observed.containers.iter();
+        let mut others_are_up = || others.any(|other| other.state.status.is_up());
         container.has_done_its_job(is_waited_for) && (is_waited_for || others_are_up())
     }
 

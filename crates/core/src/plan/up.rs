@@ -345,7 +345,7 @@ impl<'a> Up<'a> {
             &after,
         );
         let mut after: Vec<StepId> = subject.before.iter().copied().chain([created]).collect();
-        if is_up(old) {
+        if old.state.status.is_up() {
             let stop = Action::StopContainer {
                 container: reference(old),
                 grace_secs: subject.service.stop_grace_secs,
@@ -410,7 +410,7 @@ impl<'a> Up<'a> {
         }
         tell_of_contents(draft, subject, current, &container);
         if let Some(cause) = self.restarted_dependency(subject.service) {
-            if is_up(observed) {
+            if observed.state.status.is_up() {
                 let stop = Action::StopContainer {
                     container: container.clone(),
                     grace_secs: subject.service.stop_grace_secs,
@@ -427,7 +427,7 @@ impl<'a> Up<'a> {
                 "is paused and stays so",
             );
         }
-        if is_up(observed) || is_done {
+        if observed.state.status.is_up() || is_done {
             return Running {
                 container,
                 started: None,
@@ -509,11 +509,6 @@ fn start(
     }
 }
 
-/// Whether a container runs, or its engine is about to start it again.
-pub(super) fn is_up(container: &ObservedContainer) -> bool {
-    container.state.is_running() || container.state.status == ContainerStatus::Restarting
-}
-
 /// Stops and removes a container.
 pub(super) fn remove(
     draft: &mut Draft<'_>,
@@ -523,7 +518,7 @@ pub(super) fn remove(
     after: &[StepId],
 ) -> StepId {
     let mut after = after.to_vec();
-    if is_up(container) {
+    if container.state.status.is_up() {
         let stop = Action::StopContainer {
             container: reference(container),
             grace_secs: None,

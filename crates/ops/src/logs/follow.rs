@@ -24,7 +24,7 @@ use super::merge::why;
 use super::source::{Selection, Source};
 use super::{LogEvent, LogLine};
 use crate::Failure;
-use crate::containers::{self, is_up};
+use crate::containers;
 
 /// How long a line waits for earlier ones of other containers.
 const REORDER: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ impl Alive {
             let age = one.created.map(|created| now.duration_since(created));
             one.status == ContainerStatus::Created && age.is_some_and(|age| age < NEW)
         };
-        if own().any(|one| is_up(&one.status)) {
+        if own().any(|one| one.status.is_up()) {
             Self::Runs
         } else if own().any(is_new) {
             Self::MayStart
@@ -341,6 +341,7 @@ async fn told(by: &mut Option<oneshot::Receiver<()>>) -> bool {
 
 async fn until(at: Option<Instant>) {
     match at {
+        // sleeps because: a line waits that long for earlier ones of other containers
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
