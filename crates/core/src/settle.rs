@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bowline_engine::{Engine, EngineError, EventFilter, Selector};
 use bowline_model::{
-    Action, ContainerId, ContainerRef, ContainerStatus, EventAction, Labels, ObjectKind,
-    ObservedContainer, OperationId, StepId, StepOutcome, label,
+    Action, ContainerId, ContainerRef, EventAction, Labels, ObjectKind, ObservedContainer,
+    OperationId, StepId, StepOutcome, label,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -273,8 +273,7 @@ impl Settling<'_> {
         let Some(found) = find(self.engine, container).await? else {
             return Ok(Found::Done(None));
         };
-        let is_up = found.state.is_running() || found.state.status == ContainerStatus::Restarting;
-        if !is_up {
+        if !found.state.status.is_up() {
             return Ok(Found::Done(None));
         }
         let Some(asked) = self.told_to_end(&found.id, since).await? else {

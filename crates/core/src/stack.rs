@@ -370,7 +370,7 @@ impl Stack {
         let stopped = recorder.stopped();
         let execution = execution(self, work.goal, how, &chapter, stopped, halt);
         let done = tokio::select! {
-            done = self.carry_out(&work, seen, &execution) => done,
+            done = self.carry_out(&work, seen, &chapter.journal, &execution) => done,
             never = forward(how.halt.clone(), chapter.lock.as_ref(), sender) => match never {},
         };
         recorder.finish().await;
@@ -413,6 +413,7 @@ impl Stack {
         &self,
         work: &Work<'_>,
         seen: Option<Observed>,
+        journal: &Journal,
         execution: &Execution<'_>,
     ) -> Result<(Plan, Report), StackError> {
         let goal = work.goal;
@@ -429,8 +430,7 @@ impl Stack {
         if brought.outcome() != Outcome::Done {
             return Ok((plan, brought));
         }
-        let journal = self.look().await?;
-        let (observed, memory) = self.observe(goal, journal.as_ref()).await?;
+        let (observed, memory) = self.observe(goal, Some(journal)).await?;
         let last = u32::try_from(plan.steps.len()).unwrap_or(u32::MAX);
         let rest = crate::plan::plan(&self.project, goal, &observed, &memory, Images::Brought)
             .map_err(StackError::Plan)?
