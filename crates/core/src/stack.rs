@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use bowline_engine::{Engine, EngineError, Inside};
 use bowline_model::{
-    Action, Actor, ContainerId, Goal, Observed, OperationId, Outcome, Plan, Readiness, Wanted,
-    label,
+    Action, Actor, ContainerId, Goal, Observed, OperationId, Outcome, Plan, Readiness, Step,
+    Wanted, label,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -478,16 +478,15 @@ impl Stack {
         plan: &Plan,
         report: &Report,
     ) -> Result<(), StackError> {
-        let removed = plan
-            .steps
-            .iter()
-            .filter(|step| report.done.contains(&step.id));
-        for step in removed {
-            if let Action::RemoveContainer { container, .. } = &step.action
-                && let Some(id) = &container.id
-            {
-                chapter.journal.forget_baseline(id).await?;
+        let removed = |step: &Step| match &step.action {
+            Action::RemoveContainer { container, .. } if report.done.contains(&step.id) => {
+                container.id.clone()
             }
+            _ => None,
+        };
+        let gone: Vec<ContainerId> = plan.steps.iter().filter_map(removed).collect();
+        if !gone.is_empty() {
+            chapter.journal.forget(gone).await?;
         }
         Ok(())
     }

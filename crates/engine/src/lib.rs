@@ -19,6 +19,7 @@ mod inside;
 mod port_holder;
 mod reply;
 mod request;
+mod sockets;
 mod tap;
 
 pub use about::{About, EngineKind};
@@ -27,7 +28,7 @@ pub use docker_config::{DockerConfig, DockerConfigError};
 pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, EndpointOrigin};
 pub use engine::{Engine, PARALLEL_INSPECTS};
 pub use error::{BuildFailure, EngineError, PullFailure, Retry, Sent, Unreachable};
-pub use inside::{Inside, Listener, inside};
+pub use inside::{Inside, inside};
 pub use port_holder::{PortHolder, port_holder};
 pub use reply::{
     BuildProgress, BuildStep, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput,
@@ -38,6 +39,7 @@ pub use request::{
     BuildContext, BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec, LogOptions,
     RegistryLogin, RemoveContainer, Selector, TarStream, WaitFor, tar_of,
 };
+pub use sockets::Listener;
 pub use tap::{Call, CallEffect, Fault, Tap};
 
 /// Connects to the engine at an endpoint: asks who it is and agrees on a version of the API.

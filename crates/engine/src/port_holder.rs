@@ -12,7 +12,7 @@ use std::path::Path;
 
 use bowline_model::Protocol;
 
-use crate::inside::{Socket, sockets};
+use crate::sockets::{Network, Socket};
 
 /// A process of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub struct PortHolder {
 /// The process that listens on a port in the network of this process.
 pub fn port_holder(port: u16, protocol: Protocol) -> Option<PortHolder> {
     let listens = |socket: &Socket| socket.listener.port == port;
-    let inode = sockets(Path::new("/proc/self/net"), protocol)
+    let inode = Network::own()
+        .sockets(protocol)
         .ok()?
         .into_iter()
         .find(listens)?

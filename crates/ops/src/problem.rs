@@ -125,6 +125,11 @@ async fn explain(problem: &mut Problem, engine: &dyn Engine, step: &Step, error:
         StepError::Execute(ExecuteError::Engine(error)) => {
             problem.is_engine_gone = error.is_unreachable();
             problem.hints = error.hints();
+            if let (Action::RemoveNetwork { name, .. }, EngineError::InUse { .. }) =
+                (&step.action, error)
+            {
+                (problem.reason, problem.hints) = network_in_use(engine, name).await;
+            }
             if let EngineError::PortTaken { port, protocol, .. } = error {
                 match holder(engine, *port, *protocol).await {
                     Some(holder) => problem.reason = format!("{} by {holder}", problem.reason),
@@ -318,6 +323,38 @@ fn build_hints(step: &Step, text: &str) -> Vec<String> {
     vec!["no image was replaced; mend the build and run `bowline up` again".to_owned()]
 }
 
+/// Who is on a network that the engine does not remove, and what to do about it.
+async fn network_in_use(engine: &dyn Engine, name: &str) -> (String, Vec<String>) {
+    let users = network_users(engine, name).await.unwrap_or_default();
+    if let [first, ..] = &*users {
+        let containers: Vec<String> = users.iter().map(|user| format!("`{user}`")).collect();
+        return (
+            format!("still used by container {}", containers.join(", ")),
+            vec![format!(
+                "take it off with `docker network disconnect {name} {first}`, or stop it, and run `bowline down` again"
+            )],
+        );
+    }
+    (
+        "the engine counts somebody on it, although no container is".to_owned(),
+        vec![
+            "an engine can lose count when much starts and stops at once; after its next restart `bowline down` removes the network".to_owned(),
+            "until then it does no harm, and `bowline up` goes on with it".to_owned(),
+        ],
+    )
+}
+
+/// The names of the containers on a network.
+async fn network_users(engine: &dyn Engine, name: &str) -> Option<Vec<String>> {
+    let networks = engine.networks(&Selector::name(name)).await.ok()?;
+    let mut users = Vec::new();
+    for network in networks {
+        let network = engine.inspect_network(&network.id).await.ok()?;
+        users.extend(network.attached.into_values());
+    }
+    Some(users)
+}
+
 /// Who holds a port of the host: a container of the engine, or a process of this host.
 async fn holder(engine: &dyn Engine, port: u16, protocol: Protocol) -> Option<String> {
     let listed = engine.containers(&Selector::all()).await.ok()?;
@@ -335,4 +372,39 @@ async fn holder(engine: &dyn Engine, port: u16, protocol: Protocol) -> Option<St
     }
     let PortHolder { pid, name } = port_holder(port, protocol)?;
     Some(format!("process {pid} (`{name}`)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_engine::fake::Run;
+    use bowline_model::{EndpointSpec, NetworkSpec};
+
+    use super::*;
+    use crate::stage;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_keeps_a_network_is_named_and_nobody_is_made_up() {
+        let engine = stage::engine();
+        let spec = NetworkSpec {
+            name: "shop_default".to_owned(),
+            ..NetworkSpec::default()
+        };
+        let network = engine.create_network(&spec).await.unwrap();
+        let (reason, hints) = network_in_use(&*engine, &spec.name).await;
+        assert!(reason.ends_with("although no container is"), "{reason}");
+        assert!(hints[0].contains("next restart"), "{hints:?}");
+
+        let other = stage::started(&engine, "other", 1, Run::new()).await;
+        let endpoint = EndpointSpec {
+            network: spec.name.clone(),
+            ..EndpointSpec::default()
+        };
+        engine.connect(&network, &other, &endpoint).await.unwrap();
+        let (reason, hints) = network_in_use(&*engine, &spec.name).await;
+        assert_eq!(reason, "still used by container `shop-other-1`");
+        assert!(
+            hints[0].contains("docker network disconnect shop_default shop-other-1"),
+            "{hints:?}"
+        );
+    }
 }

@@ -133,6 +133,9 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("http-body-util"    in ["bowline-engine", "orders"]),
     library!("hyper"             in ["bowline-engine", "orders"]),
     library!("hyper-util"        in ["bowline-engine", "orders"]),
+    library!("netlink-packet-core"      in ["bowline-engine"]),
+    library!("netlink-packet-sock-diag" in ["bowline-engine"]),
+    library!("netlink-sys"              in ["bowline-engine"]),
     // In the binary: raw mode and the size of the terminal.
     library!("rustix"            in ["bowline-engine", "bowline"]),
     // In ops: the files of a build, as they are sent.

@@ -62,9 +62,29 @@ pub(super) struct Actor<'a> {
 }
 
 impl Actor<'_> {
-    /// Does what was written down, and nothing else. Waiting is not done here.
+    /// The container that an action starts, stops, removes or takes off a network, as it is now; `None` where it is
+    /// gone, and for every other action.
+    pub(super) async fn look(
+        &self,
+        action: &Action,
+    ) -> Result<Option<ObservedContainer>, EngineError> {
+        match action {
+            Action::StartContainer { container }
+            | Action::StopContainer { container, .. }
+            | Action::RemoveContainer { container, .. }
+            | Action::DisconnectNetwork { container, .. } => self.find(container).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Does what was written down, and nothing else, to the container that [`Actor::look`] found immediately before.
+    /// Waiting is not done here.
     #[expect(clippy::too_many_lines, reason = "one short arm for each action")]
-    pub(super) async fn act(&self, token: &StepToken) -> Result<Acted, ExecuteError> {
+    pub(super) async fn act(
+        &self,
+        token: &StepToken,
+        found: Option<&ObservedContainer>,
+    ) -> Result<Acted, ExecuteError> {
         match token.action() {
             Action::PullImage {
                 reference,
@@ -109,22 +129,19 @@ impl Actor<'_> {
             }
             Action::RenameContainer { container, from } => self.rename(container, from).await,
             Action::RemoveContainer {
-                container,
                 anonymous_volumes,
                 made_by,
+                ..
             } => {
-                self.remove_container(container, *anonymous_volumes, made_by.as_ref())
+                self.remove_container(found, *anonymous_volumes, made_by.as_ref())
                     .await
             }
             Action::StartContainer { container } => {
-                let id = self.id(container).await?;
-                let started = self.engine.start_container(&id).await?;
+                let found = found.ok_or_else(|| missing(container))?;
+                let started = self.engine.start_container(&found.id).await?;
                 Ok(Acted::now_or(started == Started::Already))
             }
-            Action::StopContainer {
-                container,
-                grace_secs,
-            } => self.stop(container, *grace_secs).await,
+            Action::StopContainer { grace_secs, .. } => self.stop(found, *grace_secs).await,
             Action::SignalContainer { container, signal } => {
                 let id = self.id(container).await?;
                 self.engine.kill_container(&id, signal).await?;
@@ -134,9 +151,7 @@ impl Actor<'_> {
                 container,
                 endpoint,
             } => self.connect(container, endpoint).await,
-            Action::DisconnectNetwork { container, network } => {
-                self.disconnect(container, network).await
-            }
+            Action::DisconnectNetwork { network, .. } => self.disconnect(found, network).await,
             Action::Await { .. } => Ok(Acted::default()),
         }
     }
@@ -324,11 +339,11 @@ impl Actor<'_> {
 
     async fn remove_container(
         &self,
-        container: &ContainerRef,
+        found: Option<&ObservedContainer>,
         anonymous_volumes: bool,
         made_by: Option<&OperationId>,
     ) -> Result<Acted, ExecuteError> {
-        let Some(found) = self.find(container).await? else {
+        let Some(found) = found else {
             return Ok(Acted::now_or(true));
         };
         let is_anothers =
@@ -346,10 +361,10 @@ impl Actor<'_> {
 
     async fn stop(
         &self,
-        container: &ContainerRef,
+        found: Option<&ObservedContainer>,
         grace_secs: Option<i64>,
     ) -> Result<Acted, ExecuteError> {
-        let Some(found) = self.find(container).await? else {
+        let Some(found) = found else {
             return Ok(Acted::now_or(true));
         };
         let secs = grace_secs
@@ -379,10 +394,10 @@ impl Actor<'_> {
 
     async fn disconnect(
         &self,
-        container: &ContainerRef,
+        found: Option<&ObservedContainer>,
         network: &str,
     ) -> Result<Acted, ExecuteError> {
-        let Some(found) = self.find(container).await? else {
+        let Some(found) = found else {
             return Ok(Acted::now_or(true));
         };
         let network = self.network(network).await?;
@@ -417,11 +432,15 @@ impl Actor<'_> {
     pub(super) async fn id(&self, container: &ContainerRef) -> Result<ContainerId, EngineError> {
         match self.find(container).await? {
             Some(found) => Ok(found.id),
-            None => Err(EngineError::NotFound {
-                kind: ObjectKind::Container,
-                name: container.name.clone(),
-            }),
+            None => Err(missing(container)),
         }
+    }
+}
+
+fn missing(container: &ContainerRef) -> EngineError {
+    EngineError::NotFound {
+        kind: ObjectKind::Container,
+        name: container.name.clone(),
     }
 }
 

@@ -8,8 +8,8 @@ use std::pin::Pin;
 
 use bowline_engine::{Engine, EngineError, Inside, Sent};
 use bowline_model::{
-    Action, Condition, ContainerId, OperationId, Outcome, Plan, Readiness, Step, StepId,
-    StepOutcome, Undo,
+    Action, Condition, ContainerId, ObservedContainer, OperationId, Outcome, Plan, Readiness, Step,
+    StepId, StepOutcome, Undo,
 };
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, watch};
@@ -331,10 +331,11 @@ async fn one(
         outside: execution.outside,
         stopped: &execution.stopped,
     };
-    let undo = undo_of(&actor, execution.ledger, &step.action).await?;
+    let found = actor.look(&step.action).await?;
+    let undo = undo_of(&actor, execution.ledger, &step.action, found.as_ref()).await?;
     let token = execution.ledger.intend(step, &undo).await?;
     execution.watch.began(step);
-    let result = act_unless_halted(&actor, &token, execution).await;
+    let result = act_unless_halted(&actor, &token, found.as_ref(), execution).await;
     let outcome = match &result {
         Ok(outcome) => outcome.clone(),
         // The engine may have done it, or may do it yet: whoever goes on finds out.
@@ -354,9 +355,10 @@ async fn one(
 async fn act_unless_halted(
     actor: &Actor<'_>,
     token: &StepToken,
+    found: Option<&ObservedContainer>,
     execution: &Execution<'_>,
 ) -> Result<StepOutcome, StepError> {
-    let acting = act(actor, token, execution);
+    let acting = act(actor, token, found, execution);
     if !matches!(token.action(), Action::BuildImage { .. }) {
         return acting.await;
     }
@@ -370,9 +372,10 @@ async fn act_unless_halted(
 async fn act(
     actor: &Actor<'_>,
     token: &StepToken,
+    found: Option<&ObservedContainer>,
     execution: &Execution<'_>,
 ) -> Result<StepOutcome, StepError> {
-    let acted = actor.act(token).await?;
+    let acted = actor.act(token, found).await?;
     if let (
         Action::CreateContainer {
             spec,

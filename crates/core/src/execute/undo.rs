@@ -23,7 +23,7 @@ use bowline_model::{
 use super::act::Actor;
 use super::{ExecuteError, Ledger, StepError};
 
-/// Works out how an action is taken back. Reads the engine, changes nothing.
+/// Works out how an action is taken back, `found` being what [`Actor::look`] found. Reads the engine, changes nothing.
 ///
 /// No wildcard arm: a new action does not compile before it has an undo.
 #[expect(clippy::too_many_lines, reason = "one short arm for each action")]
@@ -31,6 +31,7 @@ pub(super) async fn undo_of(
     actor: &Actor<'_>,
     ledger: &dyn Ledger,
     action: &Action,
+    found: Option<&ObservedContainer>,
 ) -> Result<Undo, StepError> {
     Ok(match action {
         Action::Await { .. } | Action::SignalContainer { .. } | Action::CreateVolume { .. } => {
@@ -79,14 +80,14 @@ pub(super) async fn undo_of(
             },
             from: container.name.clone(),
         }]),
-        Action::StartContainer { container } => match actor.find(container).await? {
+        Action::StartContainer { container } => match found {
             Some(found) if found.state.is_running() => Undo::Nothing,
             _ => Undo::Run(vec![Action::StopContainer {
                 container: container.clone(),
                 grace_secs: None,
             }]),
         },
-        Action::StopContainer { container, .. } => match actor.find(container).await? {
+        Action::StopContainer { container, .. } => match found {
             Some(found) if found.state.is_running() => Undo::Run(vec![Action::StartContainer {
                 container: container.clone(),
             }]),
@@ -96,9 +97,9 @@ pub(super) async fn undo_of(
             container,
             anonymous_volumes,
             ..
-        } => match actor.find(container).await? {
+        } => match found {
             None => Undo::Nothing,
-            Some(found) if is_half_made(ledger, &found).await? => Undo::Nothing,
+            Some(found) if is_half_made(ledger, found).await? => Undo::Nothing,
             Some(found)
                 if *anonymous_volumes
                     && found.mounts.iter().any(EffectiveMount::is_anonymous_volume) =>
@@ -109,7 +110,7 @@ pub(super) async fn undo_of(
                     ),
                 }
             }
-            Some(found) => Undo::Run(vec![recreation(actor.engine, ledger, &found).await?]),
+            Some(found) => Undo::Run(vec![recreation(actor.engine, ledger, found).await?]),
         },
         Action::ConnectNetwork {
             container,
@@ -118,17 +119,17 @@ pub(super) async fn undo_of(
             container: container.clone(),
             network: endpoint.network.clone(),
         }]),
-        Action::DisconnectNetwork { container, network } => match actor.find(container).await? {
+        Action::DisconnectNetwork { container, network } => match found {
             Some(found) => match found
                 .spec
                 .network
                 .endpoints
-                .into_iter()
+                .iter()
                 .find(|endpoint| endpoint.network == *network)
             {
                 Some(endpoint) => Undo::Run(vec![Action::ConnectNetwork {
                     container: container.clone(),
-                    endpoint,
+                    endpoint: endpoint.clone(),
                 }]),
                 None => Undo::Nothing,
             },

@@ -512,13 +512,14 @@ impl Journal {
             .await
     }
 
-    /// Forgets a container that is gone: its baseline, and when it was ready. Repeating it is success.
-    pub async fn forget_baseline(&self, container: &ContainerId) -> Result<()> {
-        let container = container.clone();
-        self.inner
-            .writer
-            .write(move |connection| memory::forget(connection, &container))
-            .await
+    /// Forgets containers that are gone: their baselines, and when they were ready. Repeating it is success.
+    pub async fn forget(&self, containers: Vec<ContainerId>) -> Result<()> {
+        let forget = move |connection: &_| {
+            containers
+                .iter()
+                .try_for_each(|container| memory::forget(connection, container))
+        };
+        self.inner.writer.write(forget).await
     }
 
     /// Remembers that a container was ready in the run that began at `started` (the engine's `StartedAt`).

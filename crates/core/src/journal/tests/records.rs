@@ -334,8 +334,8 @@ async fn baselines_and_readiness_go_with_their_container() {
         remembered.memory.ready,
         [(container.clone(), started)].into()
     );
-    journal.forget_baseline(&container).await.unwrap();
-    journal.forget_baseline(&container).await.unwrap();
+    journal.forget(vec![container.clone()]).await.unwrap();
+    journal.forget(vec![container.clone()]).await.unwrap();
     assert_eq!(journal.baseline(&container).await.unwrap(), None);
     assert!(!journal.is_ready(&container, started).await.unwrap());
 }
