@@ -140,22 +140,19 @@ fn read_for_service(
     span: Span,
     field: String,
 ) {
-    let (path, required, format) = match file {
-        EnvFile::Required(path) => (path, true, ""),
-        EnvFile::Optional {
-            path,
-            required,
-            format,
-        } => (path, *required, format.as_str()),
-    };
+    let EnvFile {
+        path,
+        required,
+        format,
+    } = file;
     if !required && !ctx.files.exists(path) {
         return;
     }
-    let parse: Parse = match format {
+    let parse: Parse = match format.as_str() {
         "" | ".env" => dotenv::parse,
         "raw" => dotenv::parse_raw,
         _ => {
-            let format = format.to_owned();
+            let format = format.clone();
             return ctx.fail_at(span, field, Mistake::BadEnvFormat { format });
         }
     };

@@ -235,7 +235,7 @@ fn hashes(project: &Project, services: &[String]) -> Result<String, Failure> {
     let wanted = |name: &String| services.is_empty() || services.contains(name);
     let services = project.services.iter().filter(|(name, _)| wanted(name));
     Ok(lines(services.map(|(name, service)| {
-        format!("{name} {}", service_hash(service))
+        format!("{name} {}", service_hash(project, service))
     })))
 }
 

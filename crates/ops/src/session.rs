@@ -47,7 +47,7 @@ pub(crate) async fn with_project(
     let loaded = load(&options.load_request(surroundings, selection.services))?;
     let engine = connect(surroundings).await?;
     let session = open(surroundings, engine, loaded.project.name.clone())?;
-    let mut wanted = wanted_of(surroundings, options, &session, &loaded.project, &selection)?;
+    let mut wanted = wanted_of(options, &session, &loaded.project, &selection)?;
     if selection.no_deps && !selection.services.is_empty() {
         leave_out_dependencies(&mut wanted, selection.services);
     }
@@ -115,7 +115,6 @@ pub(crate) fn open(
 }
 
 fn wanted_of(
-    surroundings: &Surroundings,
     options: &StackOptions,
     session: &Session,
     project: &Project,
@@ -133,12 +132,14 @@ fn wanted_of(
         services: project
             .services
             .iter()
-            .map(|(name, service)| (name.clone(), container_hash(service)))
+            .map(|(name, service)| (name.clone(), container_hash(project, service)))
             .collect(),
         of_ids: project
             .services
             .iter()
-            .filter_map(|(name, service)| Some((name.clone(), container_hash_text(service)?)))
+            .filter_map(|(name, service)| {
+                Some((name.clone(), container_hash_text(project, service)?))
+            })
             .collect(),
         networks: project
             .networks
@@ -155,9 +156,7 @@ fn wanted_of(
     given.separator = if options.compatibility { '_' } else { '-' };
     given.env_files.clone_from(&options.env_files);
     given.scale.clone_from(selection.scale);
-    given.default_platform = surroundings
-        .variable("DOCKER_DEFAULT_PLATFORM")
-        .map(str::to_owned);
+    given.default_platform = project.default_platform().map(str::to_owned);
     wanted(project, &given).map_err(Failure::Unfit)
 }
 

@@ -57,8 +57,8 @@ pub fn render_model_yaml(model: &Model) -> String {
 /// The hash of a service that Compose 2.40 prints with `config --hash`.
 ///
 /// Containers carry another one: see [`container_hash`].
-pub fn service_hash(service: &Service) -> String {
-    let mut service = service.clone();
+pub fn service_hash(project: &Project, service: &Service) -> String {
+    let mut service = on_its_platform(project, service);
     service.label_file.clear();
     digest(&hash_text(service))
 }
@@ -69,13 +69,15 @@ pub fn service_hash(service: &Service) -> String {
 /// Other than in [`service_hash`] the paths of label files count, and containers outside the project whose volumes
 /// are taken over count by their name alone. Where [`container_hash_text`] gives a text, this hash is not the one
 /// that Compose writes. Seen with 2.40.3; no document says so.
-pub fn container_hash(service: &Service) -> String {
+pub fn container_hash(project: &Project, service: &Service) -> String {
+    let service = on_its_platform(project, service);
     digest(&hash_text(with_ids(service, &|name| name.to_owned())))
 }
 
 /// What is hashed for the containers of a service that takes something from containers of others: Compose hashes
 /// the ids of those. `None` for a service that takes nothing.
-pub fn container_hash_text(service: &Service) -> Option<HashText> {
+pub fn container_hash_text(project: &Project, service: &Service) -> Option<HashText> {
+    let service = on_its_platform(project, service);
     // What no document of YAML can hold stands around each name until the text is cut there.
     let text = hash_text(with_ids(service, &|name| format!("{EDGE}{name}{EDGE}")));
     let mut parts = Vec::new();
@@ -89,10 +91,21 @@ pub fn container_hash_text(service: &Service) -> Option<HashText> {
     (parts.len() > 1).then_some(HashText(parts))
 }
 
+/// The service with the platform of `DOCKER_DEFAULT_PLATFORM`, which Compose gives to those that are built and name none.
+fn on_its_platform(project: &Project, service: &Service) -> Service {
+    let mut service = service.clone();
+    if service.build.is_some()
+        && service.platform.is_empty()
+        && let Some(platform) = project.default_platform()
+    {
+        platform.clone_into(&mut service.platform);
+    }
+    service
+}
+
 /// Puts the ids of the containers of other services in place of those services' names, as Compose does before it
 /// hashes. It drops how volumes that are taken over may be used.
-fn with_ids(service: &Service, id_of: &dyn Fn(&str) -> String) -> Service {
-    let mut service = service.clone();
+fn with_ids(mut service: Service, id_of: &dyn Fn(&str) -> String) -> Service {
     for mode in [
         &mut service.network_mode,
         &mut service.ipc,
@@ -275,6 +288,8 @@ fn sorted(json: Json) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use bowline_model::Secret;
+
     use super::*;
 
     fn service(json: Json) -> Service {
@@ -283,12 +298,13 @@ mod tests {
 
     #[test]
     fn containers_get_the_hashes_that_compose_labels_them_with() {
+        let mut project = Project::default();
         let zero = service(serde_json::json!({
             "image": "bowline-test/busy:1", "networks": {"default": null}, "ulimits": {"core": 0},
         }));
         let hash = "fe547515134791b3709ec23c979a9dca59d0095bb98015fd3cb8c94e97d6c2a5";
-        assert_eq!(container_hash(&zero), hash);
-        assert_eq!(service_hash(&zero), hash);
+        assert_eq!(container_hash(&project, &zero), hash);
+        assert_eq!(service_hash(&project, &zero), hash);
 
         let labelled = service(serde_json::json!({
             "image": "bowline-test/busy:1", "networks": {"default": null}, "annotations": {"note": "x"},
@@ -296,20 +312,55 @@ mod tests {
             "label_file": ["/srv/bodies/more.labels"],
         }));
         assert_eq!(
-            container_hash(&labelled),
+            container_hash(&project, &labelled),
             "265bda84b2a5724c2f366b4741ff135a5c73ef4156e4176b450e1c792332d6d6"
         );
-        assert_ne!(service_hash(&labelled), container_hash(&labelled));
+        assert_ne!(
+            service_hash(&project, &labelled),
+            container_hash(&project, &labelled)
+        );
+
+        let with_file = service(serde_json::json!({
+            "command": null, "entrypoint": null, "image": "x", "networks": {"default": null},
+            "env_file": [{"path": "/srv/shop/e.env", "required": true}],
+        }));
+        assert_eq!(
+            service_hash(&project, &with_file),
+            "7dc0a942c2af6adb946a3af49800fd14995b3224175a3d23f6eee5221c9b8fda"
+        );
+
+        let built = service(serde_json::json!({
+            "image": "x", "networks": {"default": null}, "build": {"context": "/srv/shop"},
+        }));
+        let anywhere = service_hash(&project, &built);
+        project.environment.insert(
+            "DOCKER_DEFAULT_PLATFORM".to_owned(),
+            Secret::new("linux/arm64".to_owned()),
+        );
+        assert_eq!(
+            anywhere,
+            "d5457d0b2799957b606d2ac4ed52d85a1e75799490e56229948300b9a59e8953"
+        );
+        assert_eq!(
+            service_hash(&project, &built),
+            "b8209fed222c930421b64352c46fda422daf4a8efcaac973a1063cee2a7751df"
+        );
+        assert_eq!(
+            container_hash(&project, &built),
+            service_hash(&project, &built)
+        );
+        assert_eq!(service_hash(&project, &zero), hash, "only what is built");
     }
 
     #[test]
     fn a_text_leaves_room_for_the_ids_of_other_containers() {
         let plain = service(serde_json::json!({"image": "x", "ipc": "host"}));
-        assert_eq!(container_hash_text(&plain), None);
+        assert_eq!(container_hash_text(&Project::default(), &plain), None);
         let side = service(serde_json::json!({
             "image": "x", "network_mode": "service:db", "volumes_from": ["api:ro", "container:far:ro"],
         }));
-        let HashText(parts) = container_hash_text(&side).expect("it takes from others");
+        let HashText(parts) =
+            container_hash_text(&Project::default(), &side).expect("it takes from others");
         let shown: Vec<&str> = parts
             .iter()
             .map(|part| match part {

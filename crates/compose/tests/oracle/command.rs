@@ -105,9 +105,9 @@ fn print(project: &Project, form: &str) -> String {
                 all.flat_map(|service| service.profiles.clone()).collect();
             lines(profiles.into_iter())
         }
-        "--hash" => {
-            lines(services.map(|(name, service)| format!("{name} {}", service_hash(service))))
-        }
+        "--hash" => lines(
+            services.map(|(name, service)| format!("{name} {}", service_hash(project, service))),
+        ),
         "--environment" => lines(
             project
                 .environment

@@ -77,6 +77,14 @@ pub struct Project {
     pub origins: Origins,
 }
 
+impl Project {
+    /// The platform of images whose services name none, by `DOCKER_DEFAULT_PLATFORM`.
+    pub fn default_platform(&self) -> Option<&str> {
+        let platform = self.environment.get("DOCKER_DEFAULT_PLATFORM")?.reveal();
+        Some(platform).filter(|platform| !platform.is_empty())
+    }
+}
+
 record! {
     /// A network of the stack.
     Network {

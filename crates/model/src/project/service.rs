@@ -411,22 +411,29 @@ record! {
 
 /// A file of environment variables.
 ///
-/// Printed as its path alone where it is required, as Compose does.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-pub enum EnvFile {
-    /// A file that must be there.
-    Required(String),
-    /// A file with options.
-    Optional {
-        /// Absolute path.
-        path: String,
-        /// Whether its absence is an error.
-        required: bool,
-        /// `raw` for values that are taken as they stand, else empty.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        format: String,
-    },
+/// As JSON it is what Compose writes: of one that is required nothing but its path.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct EnvFile {
+    /// Absolute path.
+    pub path: String,
+    /// Whether its absence is an error.
+    pub required: bool,
+    /// `raw` for values that are taken as they stand, else empty.
+    #[serde(default)]
+    pub format: String,
+}
+
+impl serde::Serialize for EnvFile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.required {
+            return serializer.serialize_str(&self.path);
+        }
+        let path = ("path", serde_json::Value::from(&*self.path));
+        let required = ("required", serde_json::Value::from(false));
+        let format = ("format", serde_json::Value::from(&*self.format));
+        let format = Some(format).filter(|_| !self.format.is_empty());
+        serializer.collect_map([path, required].into_iter().chain(format))
+    }
 }
 
 /// A limit on a resource of the kernel.
