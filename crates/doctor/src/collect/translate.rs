@@ -1,0 +1,227 @@
+//! From the engine's answers to facts, secrets taken out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bowline_model::{
+    EffectiveMount, HealthTest, HostPort, ObservedContainer, ObservedNetwork, ObservedVolume,
+    PortSpec, RestartSpec, Secret, is_secret_key, label, mask_command, mask_passwords,
+};
+
+use crate::facts::{
+    ContainerFact, Endpoint, HealthFact, Limits, Mount, NetworkFact, Probe, Published, VolumeFact,
+};
+use crate::tokens::{Mask, Tokens};
+
+/// Remembers the secret values in a container's environment.
+pub(super) fn environment_secrets(container: &ObservedContainer, tokens: &mut Tokens) {
+    let mut secret: Vec<(&str, &Secret)> = container
+        .spec
+        .env
+        .iter()
+        .filter(|(key, _)| is_secret_key(key))
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect();
+    secret.sort_unstable_by_key(|(key, _)| *key);
+    for (_, value) in secret {
+        tokens.token(value);
+    }
+}
+
+pub(super) fn container_fact(
+    container: &ObservedContainer,
+    tokens: &mut Tokens,
+    mask: &Mask,
+) -> ContainerFact {
+    let (spec, state) = (&container.spec, &container.state);
+    let words = spec.entrypoint.iter().chain(&spec.command);
+    let words = words.flat_map(|words| words.iter().map(String::as_str));
+    ContainerFact {
+        name: container.name.clone(),
+        id: container.id.0.clone(),
+        service: container.labels().get(label::SERVICE).cloned(),
+        is_one_off: container
+            .labels()
+            .get(label::ONE_OFF)
+            .is_some_and(|word| word == "True"),
+        image: spec.image.clone(),
+        image_id: container.image_id.0.clone(),
+        created: container.created,
+        status: state.status.clone(),
+        exit_code: state.exit_code,
+        oom_killed: state.oom_killed,
+        error: state.error.as_ref().map(|error| mask.apply(error)),
+        started: state.started,
+        finished: state.finished,
+        restarts: container.restart_count,
+        restart_policy: policy(spec.restart),
+        health: health(container, mask),
+        command: mask_command(words)
+            .into_iter()
+            .map(|word| mask.apply(&word))
+            .collect(),
+        user: spec.user.clone(),
+        environment: spec
+            .env
+            .iter()
+            .map(|(key, value)| {
+                (
+                    key.to_owned(),
+                    value.map(|value| shown(key, value, tokens, mask)),
+                )
+            })
+            .collect(),
+        endpoints: endpoints(container),
+        network_mode: spec.network.mode.clone(),
+        published: published(container),
+        mounts: container.mounts.iter().map(mount).collect(),
+        limits: Limits {
+            memory_bytes: spec.resources.memory_bytes,
+            nano_cpus: spec.resources.nano_cpus,
+            pids: spec.resources.pids_limit,
+        },
+        log_driver: spec.logging.as_ref().map(|logging| logging.driver.clone()),
+        stop_timeout_secs: spec.stop_timeout_secs,
+        stop_signal: spec.stop_signal.clone(),
+    }
+}
+
+fn endpoints(container: &ObservedContainer) -> BTreeMap<String, Endpoint> {
+    let wanted = |network: &String| {
+        let wanted = container.spec.network.endpoints.iter();
+        wanted
+            .filter(|endpoint| endpoint.network == *network)
+            .find_map(|endpoint| endpoint.ipv4.clone())
+    };
+    let endpoints = container.endpoints.iter();
+    let endpoints = endpoints.map(|(network, observed)| {
+        let endpoint = Endpoint {
+            aliases: observed.aliases.clone(),
+            ipv4: observed.ipv4.clone(),
+            ipv6: observed.ipv6.clone(),
+            wanted_ipv4: wanted(network),
+        };
+        (network.clone(), endpoint)
+    });
+    endpoints.collect()
+}
+
+fn mount(mount: &EffectiveMount) -> Mount {
+    Mount {
+        target: mount.target.clone(),
+        kind: mount.kind.clone(),
+        source: match &mount.volume {
+            Some(volume) => volume.clone(),
+            None => mount.source.display().to_string(),
+        },
+        writable: mount.writable,
+    }
+}
+
+/// A value of the environment as it may be shown: all of it by its number where its key is a secret's, else with the
+/// secrets in it replaced.
+fn shown(key: &str, value: &Secret, tokens: &mut Tokens, mask: &Mask) -> String {
+    if is_secret_key(key) {
+        return tokens.token(value);
+    }
+    mask_passwords(&mask.apply(value.reveal()))
+}
+
+fn policy(restart: RestartSpec) -> String {
+    match restart {
+        RestartSpec::No => "no".to_owned(),
+        RestartSpec::Always => "always".to_owned(),
+        RestartSpec::UnlessStopped => "unless-stopped".to_owned(),
+        RestartSpec::OnFailure { max_retries: None } => "on-failure".to_owned(),
+        RestartSpec::OnFailure {
+            max_retries: Some(limit),
+        } => format!("on-failure:{limit}"),
+    }
+}
+
+fn health(container: &ObservedContainer, mask: &Mask) -> Option<HealthFact> {
+    let check = container.spec.healthcheck.as_ref()?;
+    let words = |kind: &str, words: &[String]| {
+        let words = mask_command(words.iter().map(String::as_str));
+        let words = words.into_iter().map(|word| mask.apply(&word));
+        std::iter::once(kind.to_owned()).chain(words).collect()
+    };
+    let test = match check.test.as_ref()? {
+        HealthTest::Disabled => return None,
+        HealthTest::Exec(argv) => words("CMD", argv),
+        HealthTest::Shell(line) => words("CMD-SHELL", line),
+    };
+    // Docker's own defaults, where nothing is said.
+    let secs = |said: Option<Duration>, default: u64| {
+        said.filter(|said| !said.is_zero())
+            .unwrap_or(Duration::from_secs(default))
+            .as_secs_f64()
+    };
+    let health = container.state.health.as_ref();
+    let probes = match (health, container.state.started) {
+        (Some(health), Some(started)) => health.probes_since(started).collect(),
+        _ => Vec::new(),
+    };
+    Some(HealthFact {
+        verdict: health.map(|health| health.status),
+        failing_streak: health.map_or(0, |health| health.failing_streak),
+        test,
+        interval_secs: secs(check.interval, 30),
+        timeout_secs: secs(check.timeout, 30),
+        start_period_secs: check.start_period.unwrap_or_default().as_secs_f64(),
+        retries: check.retries.filter(|retries| *retries > 0).unwrap_or(3),
+        probes: probes
+            .into_iter()
+            .map(|probe| Probe {
+                at: probe.started,
+                exit_code: probe.exit_code,
+                output: mask.apply(&super::text::plain(probe.output.as_bytes(), 4096)),
+            })
+            .collect(),
+    })
+}
+
+/// The ports that are open, and those that were asked for and are not.
+fn published(container: &ObservedContainer) -> Vec<Published> {
+    let open = container.ports.iter().map(|port| Published {
+        container: port.container.to_string(),
+        host_ip: port.host_ip.clone(),
+        host_port: port.host_port.to_string(),
+        is_open: true,
+    });
+    let is_closed = |wanted: &&PortSpec| {
+        let mut ports = container.ports.iter();
+        !ports.any(|port| port.container == wanted.container)
+    };
+    let closed = container.spec.published.iter().filter(is_closed);
+    let closed = closed.map(|wanted| Published {
+        container: wanted.container.to_string(),
+        host_ip: wanted.host_ip.clone().unwrap_or_default(),
+        host_port: match wanted.host {
+            HostPort::Any => String::new(),
+            HostPort::Fixed(port) => port.to_string(),
+            HostPort::Range(first, last) => format!("{first}-{last}"),
+        },
+        is_open: false,
+    });
+    open.chain(closed).collect()
+}
+
+pub(super) fn network_fact(network: &ObservedNetwork) -> NetworkFact {
+    let pools = network.spec.ipam.iter().flat_map(|ipam| &ipam.pools);
+    NetworkFact {
+        name: network.spec.name.clone(),
+        id: network.id.0.clone(),
+        driver: network.spec.driver.clone(),
+        internal: network.spec.internal,
+        subnets: pools.filter_map(|pool| pool.subnet.clone()).collect(),
+    }
+}
+
+pub(super) fn volume_fact(volume: &ObservedVolume) -> VolumeFact {
+    VolumeFact {
+        name: volume.spec.name.clone(),
+        driver: volume.spec.driver.clone(),
+        created: volume.created,
+    }
+}

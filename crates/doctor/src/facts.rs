@@ -1,0 +1,273 @@
+//! Everything that was observed of a stack at one moment. Plain data: a diagnosis sees nothing else.
+//!
+//! A secret value is nowhere in it. Where one stood there is `#1`, `#2` …: the same number is the same value, so two
+//! places can be compared by it and by nothing else.
+
+use std::collections::BTreeMap;
+
+use bowline_model::{ContainerStatus, EventAction, HealthStatus};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What was observed of a stack. Lists are sorted by name or time, so equal observations are equal facts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// When looking began, by the engine's clock.
+    pub at: Timestamp,
+    /// The project's name.
+    pub project: String,
+    /// Its containers, those that were started by hand for one command included.
+    pub containers: Vec<ContainerFact>,
+    /// Networks of the project, and those that its containers are on.
+    pub networks: Vec<NetworkFact>,
+    /// Volumes of the project, and those that its containers mount.
+    pub volumes: Vec<VolumeFact>,
+    /// What the engine reported of the project's containers, the oldest first.
+    pub events: Vec<Event>,
+    /// What containers wrote last, by the container's name; of those that are in doubt and of those that they need.
+    pub logs: BTreeMap<String, LogFact>,
+    /// What could not be looked at.
+    pub unseen: Vec<Unseen>,
+}
+
+/// A container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerFact {
+    /// Name.
+    pub name: String,
+    /// Id.
+    pub id: String,
+    /// The service that it belongs to; `None` where no label says so.
+    pub service: Option<String>,
+    /// Whether it was made for a single command (`run`).
+    pub is_one_off: bool,
+    /// Reference of the image that was asked for.
+    pub image: String,
+    /// Id of the image that it is made of.
+    pub image_id: String,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// What it does.
+    pub status: ContainerStatus,
+    /// Exit code of the last run; 0 for one that never ran.
+    pub exit_code: i64,
+    /// The kernel killed it for want of memory.
+    pub oom_killed: bool,
+    /// Why it was not started, in the engine's words.
+    pub error: Option<String>,
+    /// When this run, or the last, began.
+    pub started: Option<Timestamp>,
+    /// When the last run ended.
+    pub finished: Option<Timestamp>,
+    /// How often the engine started it again by itself.
+    pub restarts: u64,
+    /// Its restart policy, as Compose writes it.
+    pub restart_policy: String,
+    /// Its healthcheck; `None` where it has none.
+    pub health: Option<HealthFact>,
+    /// What is run: the entrypoint and its arguments.
+    pub command: Vec<String>,
+    /// User, where one was asked for.
+    pub user: Option<String>,
+    /// Its environment. `None` is a name without a value.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// Its networks, by name.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// The network's mode where it is not on networks of its own: `host`, `none`, `container:ID`.
+    pub network_mode: Option<String>,
+    /// Ports that are published, or were to be.
+    pub published: Vec<Published>,
+    /// What is mounted.
+    pub mounts: Vec<Mount>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Driver of its log.
+    pub log_driver: Option<String>,
+    /// Seconds between the signal to stop and the kill; `None` is the engine's 10.
+    pub stop_timeout_secs: Option<i64>,
+    /// The signal that stops it; `None` is the image's, or SIGTERM.
+    pub stop_signal: Option<String>,
+}
+
+/// A healthcheck, and what the engine says about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthFact {
+    /// The engine's verdict; `None` while it does not run.
+    pub verdict: Option<HealthStatus>,
+    /// Failures in a row.
+    pub failing_streak: u32,
+    /// What is run; a shell's line behind `CMD-SHELL`.
+    pub test: Vec<String>,
+    /// Seconds between two probes.
+    pub interval_secs: f64,
+    /// Seconds that one may take.
+    pub timeout_secs: f64,
+    /// Seconds in which failures do not count.
+    pub start_period_secs: f64,
+    /// Failures in a row that make it unhealthy.
+    pub retries: u32,
+    /// The last probes of this run, oldest first.
+    pub probes: Vec<Probe>,
+}
+
+/// A probe by the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// When it began.
+    pub at: Option<Timestamp>,
+    /// 0 is success, -1 that it could not be run or took too long.
+    pub exit_code: i64,
+    /// What it printed, at most 4096 bytes.
+    pub output: String,
+}
+
+/// A place on a network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Names under which it is found there.
+    pub aliases: Vec<String>,
+    /// Address, while it runs.
+    pub ipv4: Option<String>,
+    /// Address, while it runs.
+    pub ipv6: Option<String>,
+    /// The address that was asked for.
+    pub wanted_ipv4: Option<String>,
+}
+
+/// A port on the host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// The port inside, with its protocol: `5432/tcp`.
+    pub container: String,
+    /// The host's address; empty is all.
+    pub host_ip: String,
+    /// The host's port, or what was asked for (a range, or empty for any).
+    pub host_port: String,
+    /// Whether it is open now, rather than asked for.
+    pub is_open: bool,
+}
+
+/// Something that is mounted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Where in the container.
+    pub target: String,
+    /// `bind`, `volume`, `tmpfs`, or another word of the engine's.
+    pub kind: String,
+    /// The volume's name, or the path on the host.
+    pub source: String,
+    /// Writable.
+    pub writable: bool,
+}
+
+/// What a container may use; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory_bytes: Option<i64>,
+    /// Processors, in billionths of one.
+    pub nano_cpus: Option<i64>,
+    /// Processes and threads.
+    pub pids: Option<i64>,
+}
+
+/// A network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkFact {
+    /// Name.
+    pub name: String,
+    /// Id.
+    pub id: String,
+    /// Driver.
+    pub driver: Option<String>,
+    /// No way out of it.
+    pub internal: bool,
+    /// Its subnets.
+    pub subnets: Vec<String>,
+}
+
+/// A volume.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VolumeFact {
+    /// Name.
+    pub name: String,
+    /// Driver.
+    pub driver: Option<String>,
+    /// When it was created, whole seconds; some drivers do not say.
+    pub created: Option<Timestamp>,
+}
+
+/// Something that the engine reported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// The container's name.
+    pub container: String,
+    /// What happened.
+    pub action: EventAction,
+    /// Exit code of one that ended.
+    pub exit_code: Option<i64>,
+    /// Number or name of a signal that was sent.
+    pub signal: Option<String>,
+}
+
+/// The end of a container's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogFact {
+    /// Lines, the oldest first.
+    pub lines: Vec<LogLine>,
+    /// Whether there was more before them.
+    pub is_cut: bool,
+}
+
+/// A line that a container wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// Its text, without what steers a terminal; cut where it is longer than the bound.
+    pub text: String,
+}
+
+/// Something that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unseen {
+    /// What.
+    pub look: Look,
+    /// Why not.
+    pub cause: Cause,
+}
+
+/// A look that was to be taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// The project's containers.
+    Containers,
+    /// Networks.
+    Networks,
+    /// Volumes.
+    Volumes,
+    /// What the engine reported before this moment; it remembers little, and nothing across a restart.
+    Events {
+        /// Nothing older than this is known.
+        before: Timestamp,
+    },
+    /// The log of a container.
+    Log(String),
+}
+
+/// Why something could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It took longer than it may.
+    TooSlow,
+    /// The engine refused or was lost, in its words.
+    Engine(String),
+    /// The engine does not remember.
+    Forgotten,
+    /// Whoever asked did not want it to be looked at.
+    NotWanted,
+}

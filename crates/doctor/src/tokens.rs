@@ -1,0 +1,138 @@
+//! Secret values by number, so that facts can say "the same" without saying what.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use bowline_model::Secret;
+
+/// A value that is shorter is masked only where it is known to stand: elsewhere it would be found in innocent words.
+const LEAST: usize = 6;
+
+/// Numbers for secret values, in the order in which they were first met. They live as long as one look.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    numbers: BTreeMap<String, usize>,
+    /// Names of the project: a password that is one of them is not replaced in running text.
+    names: BTreeSet<String>,
+}
+
+impl Tokens {
+    /// Knows the names that stay readable.
+    pub(crate) fn new(names: BTreeSet<String>) -> Self {
+        Self {
+            numbers: BTreeMap::new(),
+            names,
+        }
+    }
+
+    /// Remembers a secret value and gives what stands for it; nothing stands for an empty one.
+    pub(crate) fn token(&mut self, value: &Secret) -> String {
+        if value.is_empty() {
+            return String::new();
+        }
+        let next = self.numbers.len() + 1;
+        let number = *self
+            .numbers
+            .entry(value.reveal().to_owned())
+            .or_insert(next);
+        format!("#{number}")
+    }
+
+    /// What replaces every secret value that was remembered up to now.
+    pub(crate) fn mask(&self) -> Mask {
+        let mut forms: Vec<(String, String)> = Vec::new();
+        for (value, number) in &self.numbers {
+            if value.chars().count() < LEAST || self.names.contains(value) {
+                continue;
+            }
+            let token = format!("#{number}");
+            forms.extend(
+                spellings(value)
+                    .into_iter()
+                    .map(|form| (form, token.clone())),
+            );
+        }
+        // The longest first: one value may be a part of another.
+        forms.sort_by(|(one, _), (other, _)| other.len().cmp(&one.len()).then(one.cmp(other)));
+        Mask(forms)
+    }
+}
+
+/// Replaces secret values in running text.
+pub(crate) struct Mask(Vec<(String, String)>);
+
+impl Mask {
+    /// The text with `#1`, `#2` … in the place of every value that is known.
+    pub(crate) fn apply(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (form, token) in &self.0 {
+            if text.contains(form.as_str()) {
+                text = text.replace(form.as_str(), token);
+            }
+        }
+        text
+    }
+}
+
+/// A value as it may stand in other texts: as it is, percent-encoded, and within a JSON string.
+fn spellings(value: &str) -> BTreeSet<String> {
+    let mut encoded = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    let json = serde_json::Value::from(value).to_string();
+    [
+        value.to_owned(),
+        encoded.to_lowercase(),
+        encoded,
+        json.trim_matches('"').to_owned(),
+    ]
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_one_number_wherever_and_however_it_stands() {
+        let mut tokens = Tokens::new(["postgres".to_owned()].into());
+        assert_eq!(tokens.token(&Secret::new("p@ss/word\"1")), "#1");
+        assert_eq!(tokens.token(&Secret::new("postgres")), "#2");
+        assert_eq!(tokens.token(&Secret::new("short")), "#3");
+        assert_eq!(tokens.token(&Secret::new("p@ss/word\"1 and more")), "#4");
+        assert_eq!(tokens.token(&Secret::new("p@ss/word\"1")), "#1");
+        assert_eq!(tokens.token(&Secret::new("")), "");
+        let mask = tokens.mask();
+        for (text, shown) in [
+            ("login with p@ss/word\"1 failed", "login with #1 failed"),
+            (
+                "postgres://app:p%40ss%2Fword%221@db",
+                "postgres://app:#1@db",
+            ),
+            (
+                "postgres://app:p%40ss%2fword%221@db",
+                "postgres://app:#1@db",
+            ),
+            (r#"{"password":"p@ss/word\"1"}"#, r##"{"password":"#1"}"##),
+            ("p@ss/word\"1 and more", "#4"),
+            ("postgres is short", "postgres is short"),
+        ] {
+            assert_eq!(mask.apply(text), shown);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_value_is_left_in_any_text(value in "[ -~]{6,20}", before in "[a-z ]{0,9}", after in "[a-z ]{0,9}") {
+            let mut tokens = Tokens::new(BTreeSet::new());
+            tokens.token(&Secret::new(value.clone()));
+            let shown = tokens.mask().apply(&format!("{before}{value}{after}"));
+            proptest::prop_assert!(!shown.contains(&value), "{shown}");
+        }
+    }
+}

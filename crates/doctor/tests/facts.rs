@@ -1,0 +1,285 @@
+//! What a look at a stack sees, on the scripted engine.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where the scripted engine does not do as it was told"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_doctor::{Bounds, Cause, Facts, Look, Subject, Unseen, collect, record, replay};
+use bowline_engine::fake::{FakeEngine, Run};
+use bowline_engine::{Engine as _, EventFilter, OutputSource, Tap};
+use bowline_model::{
+    ContainerId, ContainerSpec, ContainerStatus, EngineEvent, EnvSpec, EventAction, ImageConfig,
+    RestartSpec, Secret, label,
+};
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
+
+const PASSWORD: &str = "s3cr3t-p@ss/word";
+
+struct Stack {
+    engine: Arc<FakeEngine>,
+}
+
+impl Stack {
+    fn new() -> Self {
+        let engine = Arc::new(FakeEngine::new());
+        engine.add_image("busy:1", ImageConfig::default());
+        Self { engine }
+    }
+
+    async fn started(&self, service: &str, spec: ContainerSpec, run: Run) -> ContainerId {
+        let name = format!("shop-{service}-1");
+        self.engine.script_container(&name, [run]);
+        let labels = [
+            (label::PROJECT, "shop"),
+            (label::SERVICE, service),
+            (label::ONE_OFF, "False"),
+        ];
+        let spec = ContainerSpec {
+            image: "busy:1".to_owned(),
+            labels: labels.into(),
+            ..spec
+        };
+        let made = self.engine.create_container(&name, &spec).await.unwrap();
+        self.engine.start_container(&made.id).await.unwrap();
+        made.id
+    }
+
+    async fn facts(&self, subject: &Subject, bounds: Bounds) -> Facts {
+        collect(&*self.engine, subject, bounds).await.unwrap()
+    }
+}
+
+fn subject() -> Subject {
+    Subject {
+        project: "shop".to_owned(),
+        needs: [("api".to_owned(), ["db".to_owned()].into())].into(),
+        ..Subject::default()
+    }
+}
+
+fn with_password(key: &str, value: &str) -> ContainerSpec {
+    ContainerSpec {
+        env: EnvSpec::from_entries([format!("{key}={value}").as_str(), "MODE=fast"]),
+        ..ContainerSpec::default()
+    }
+}
+
+/// A database that is fine, an api that it refused, and somebody who has nothing to do with either.
+async fn refused() -> Stack {
+    let stack = Stack::new();
+    let says = format!("\u{1b}[31mFATAL\u{1b}[0m  wrong password {PASSWORD} for app");
+    let db = with_password("POSTGRES_PASSWORD", PASSWORD);
+    stack.started("db", db, Run::new()).await;
+    let api = ContainerSpec {
+        restart: RestartSpec::OnFailure {
+            max_retries: Some(1),
+        },
+        ..with_password("DB_PASSWORD", PASSWORD)
+    };
+    let ends = Run::new()
+        .writes(OutputSource::Stderr, &says)
+        .ends_after(Duration::from_millis(10), 3);
+    stack.started("api", api, ends).await;
+    let other = ContainerSpec::default();
+    stack
+        .started(
+            "other",
+            other,
+            Run::new().writes(OutputSource::Stdout, "hello"),
+        )
+        .await;
+    // sleeps because: the clock is paused, and this lets the api come to its end
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    stack
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_in_doubt_is_read_with_those_that_it_needs() {
+    let facts = refused().await.facts(&subject(), Bounds::default()).await;
+    let names: Vec<&str> = facts.containers.iter().map(|found| &*found.name).collect();
+    assert_eq!(names, ["shop-api-1", "shop-db-1", "shop-other-1"]);
+    let api = &facts.containers[0];
+    assert_eq!(api.exit_code, 3);
+    assert_eq!(api.restart_policy, "on-failure:1");
+    assert_ne!(api.status, ContainerStatus::Running);
+
+    let read: Vec<&str> = facts.logs.keys().map(String::as_str).collect();
+    assert_eq!(read, ["shop-api-1", "shop-db-1"]);
+    let said = &facts.logs["shop-api-1"].lines[0].text;
+    assert_eq!(said, "FATAL  wrong password #1 for app");
+
+    let mut ends = facts
+        .events
+        .iter()
+        .filter(|event| event.action == EventAction::Die);
+    assert!(ends.any(|end| end.container == "shop-api-1" && end.exit_code == Some(3)));
+    assert_eq!(facts.unseen, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_in_no_fact_and_its_copies_are_known_as_one() {
+    let known = Subject {
+        secrets: vec![Secret::new("only-in-a-file")],
+        ..subject()
+    };
+    let stack = refused().await;
+    let facts = stack.facts(&known, Bounds::default()).await;
+    let value = |container: usize, key: &str| facts.containers[container].environment[key].clone();
+    assert_eq!(value(0, "DB_PASSWORD").as_deref(), Some("#2"));
+    assert_eq!(value(1, "POSTGRES_PASSWORD").as_deref(), Some("#2"));
+    assert_eq!(value(0, "MODE").as_deref(), Some("fast"));
+    let recorded = record(&facts);
+    for form in [PASSWORD, "s3cr3t-p%40ss%2Fword", "only-in-a-file"] {
+        assert!(!recorded.contains(form), "{form}");
+        assert!(!format!("{facts:?}").contains(form), "{form}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_gives_the_same_facts_and_the_same_bytes() {
+    let facts = refused().await.facts(&subject(), Bounds::default()).await;
+    let recorded = record(&facts);
+    let replayed = replay(&recorded).unwrap();
+    assert_eq!(replayed, facts);
+    assert_eq!(record(&replayed), recorded);
+
+    let newer = recorded.replacen("\"bowline_facts\": 1", "\"bowline_facts\": 9", 1);
+    let error = replay(&newer).unwrap_err().to_string();
+    assert!(error.contains("form 9"), "{error}");
+    let error = replay("{}").unwrap_err().to_string();
+    assert!(
+        error.starts_with("this is no recording of facts"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_looked_at_is_said() {
+    let stack = refused().await;
+    let without_logs = Bounds {
+        log_lines: 0,
+        ..Bounds::default()
+    };
+    let facts = stack.facts(&subject(), without_logs).await;
+    let unread: Vec<_> = facts
+        .unseen
+        .iter()
+        .map(|unseen| (&unseen.look, &unseen.cause))
+        .collect();
+    let log = |name: &str| Look::Log(name.to_owned());
+    assert_eq!(
+        unread,
+        [
+            (&log("shop-api-1"), &Cause::NotWanted),
+            (&log("shop-db-1"), &Cause::NotWanted)
+        ]
+    );
+
+    // An engine that is lost after it has said what time it is.
+    let tap = Tap::new(stack.engine.clone());
+    tap.gone_from(1);
+    let facts = collect(&tap, &subject(), Bounds::default()).await.unwrap();
+    assert_eq!(facts.containers, []);
+    let unseen: Vec<_> = facts.unseen.iter().map(|unseen| &unseen.look).collect();
+    assert!(unseen.contains(&&Look::Containers), "{unseen:?}");
+    assert!(
+        facts
+            .unseen
+            .iter()
+            .all(|unseen| matches!(unseen.cause, Cause::Engine(_)))
+    );
+
+    tap.reset();
+    tap.gone_from(0);
+    assert!(collect(&tap, &subject(), Bounds::default()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_engine_forgot_is_known_where_it_was_recorded() {
+    let stack = refused().await;
+    let before = stack.facts(&subject(), Bounds::default()).await;
+    assert!(!before.events.is_empty());
+    // So much happens then that the engine forgets the beginning; somebody listens to it all.
+    let mut recorded = every_event(&stack.engine).await;
+    let noisy = stack
+        .started("noisy", ContainerSpec::default(), Run::new())
+        .await;
+    for _ in 0..2 {
+        for _ in 0..100 {
+            stack.engine.pause_container(&noisy).await.unwrap();
+            stack.engine.unpause_container(&noisy).await.unwrap();
+        }
+        recorded.extend(every_event(&stack.engine).await);
+    }
+    let forgets = |facts: &Facts| {
+        let forgotten = |unseen: &Unseen| {
+            matches!(unseen.look, Look::Events { .. }) && unseen.cause == Cause::Forgotten
+        };
+        facts.unseen.iter().any(forgotten)
+    };
+    assert!(!forgets(&before));
+    let after = stack.facts(&subject(), Bounds::default()).await;
+    assert!(forgets(&after), "{:?}", after.unseen);
+
+    let mut known = Subject {
+        recorded,
+        ..subject()
+    };
+    let again = stack.facts(&known, Bounds::default()).await;
+    assert_eq!(again.unseen, []);
+    assert_eq!(again.events[..before.events.len()], before.events);
+
+    // Where nobody listened in between, what happened then is not known.
+    known.recorded.truncate(before.events.len());
+    let gap = stack.facts(&known, Bounds::default()).await;
+    assert!(forgets(&gap), "{:?}", gap.unseen);
+}
+
+/// Everything that the engine remembers.
+async fn every_event(engine: &FakeEngine) -> Vec<EngineEvent> {
+    let all = EventFilter {
+        since: Some(Timestamp::UNIX_EPOCH),
+        until: Some(engine.now().await.unwrap()),
+        ..EventFilter::default()
+    };
+    engine
+        .events(&all)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_logs_are_cut_at_their_beginning_and_long_lines_at_their_end() {
+    let stack = Stack::new();
+    let id = stack
+        .started(
+            "api",
+            ContainerSpec::default(),
+            Run::new().ends_after(Duration::from_millis(1), 1),
+        )
+        .await;
+    for number in 0..7 {
+        let line = format!("{number} {}", "x".repeat(100));
+        stack.engine.write_log(&id, OutputSource::Stdout, &line);
+    }
+    // sleeps because: the clock is paused, and this lets it end
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let bounds = Bounds {
+        log_lines: 3,
+        line_bytes: 10,
+        ..Bounds::default()
+    };
+    let facts = stack.facts(&subject(), bounds).await;
+    let log = &facts.logs["shop-api-1"];
+    let lines: Vec<&str> = log.lines.iter().map(|line| &*line.text).collect();
+    assert_eq!(lines, ["4 xxxxxxxx…", "5 xxxxxxxx…", "6 xxxxxxxx…"]);
+    assert!(log.is_cut);
+}
