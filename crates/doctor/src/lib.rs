@@ -8,12 +8,30 @@
 
 mod collect;
 mod facts;
+mod finding;
 mod recording;
+mod rule;
+mod rules;
 mod tokens;
+mod world;
+
+use std::collections::BTreeSet;
 
 pub use collect::{Bounds, Subject, collect};
 pub use facts::{
     Cause, ContainerFact, Endpoint, Event, Facts, HealthFact, Limits, LogFact, LogLine, Look,
     Mount, NetworkFact, Probe, Published, Unseen, VolumeFact,
 };
+pub use finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, RuledOut};
 pub use recording::{ReplayError, record, replay};
+pub use rule::{Layer, RULES, Rule};
+
+/// Everything that follows from facts. The same facts give the same findings, in the same order.
+pub fn diagnose(facts: &Facts) -> Vec<Finding> {
+    diagnose_without(facts, BTreeSet::new())
+}
+
+/// What would follow if some facts had not been looked at: how a claim is shown to rest on them.
+pub fn diagnose_without(facts: &Facts, hidden: BTreeSet<FactRef>) -> Vec<Finding> {
+    rule::findings(&world::World::new(facts, hidden))
+}

@@ -1,0 +1,6 @@
+//! The rules, by what they are about. Each says in its entry of the table what decides it.
+
+pub(crate) mod ends;
+pub(crate) mod health;
+pub(crate) mod image;
+pub(crate) mod memory;

@@ -1,0 +1,156 @@
+//! Ends that nobody wanted: killed, or over too soon.
+
+use bowline_model::ContainerStatus;
+
+use crate::facts::{ContainerFact, Event};
+use crate::finding::{Code, Evidence, FactRef};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{World, culprit, reported, shown};
+
+/// 128 and the number of SIGKILL.
+const KILLED_CODE: i64 = 137;
+/// Restarts after which nobody would call it chance.
+const MANY: u64 = 3;
+
+pub(crate) const IGNORES_STOP: Rule = Rule {
+    code: Code("D114"),
+    title: "does not end when it is told to, and is killed",
+    layer: Layer::Startup,
+    decisive: &["told to stop", "killed after that", "the exit code"],
+    look_alikes: &[Code("D032"), Code("D115")],
+    find: ignores_stop,
+};
+
+pub(crate) const KILLED: Rule = Rule {
+    code: Code("D115"),
+    title: "killed from outside",
+    layer: Layer::Platform,
+    decisive: &["killed without a word", "the exit code"],
+    look_alikes: &[Code("D032"), Code("D114")],
+    find: killed,
+};
+
+pub(crate) const ENDS_AND_RESTARTS: Rule = Rule {
+    code: Code("D135"),
+    title: "ends with success, and is started again and again",
+    layer: Layer::Startup,
+    decisive: &["the exit code", "restarts"],
+    look_alikes: &[],
+    find: ends_and_restarts,
+};
+
+fn is_kill(event: &Event) -> bool {
+    matches!(event.signal.as_deref(), Some("9" | "SIGKILL" | "KILL"))
+}
+
+/// The container with its last exit code, where it is the one of a kill.
+fn exit_code(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
+    let end = world.last_life(container).end?;
+    (end.exit_code == Some(KILLED_CODE)).then(|| reported(end, "SIGKILL ended it: 128 and 9"))
+}
+
+/// That nothing was killed for want of memory: known only where everything is.
+fn memory_held(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
+    let life = world.last_life(container);
+    let held = life.out_of_memory.is_none() && world.out_of_memory(container) == Some(false);
+    held.then(|| {
+        let text = format!("{}: not killed for want of memory", container.name);
+        let proves = "its memory limit was not the cause";
+        shown(FactRef::OutOfMemory(container.name.clone()), text, proves)
+    })
+}
+
+fn ignores_stop(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let life = world.last_life(container);
+        let told = life.signals.iter().find(|signal| !is_kill(signal));
+        let kill = life.signals.iter().find(|signal| is_kill(signal));
+        let (Some(told), Some(kill)) = (told, kill) else {
+            continue;
+        };
+        let waited = kill.at.duration_since(told.at).as_secs();
+        let claim = format!("it did not end within {waited} s of being told to, so it was killed");
+        let told = reported(told, "it was told to stop");
+        cases.push(
+            Case::new(culprit(container, Some("stop_signal")), claim)
+                .decides("told to stop", Some(told.clone()))
+                .decides(
+                    "killed after that",
+                    Some(reported(kill, "the time to stop was over")),
+                )
+                .decides("the exit code", exit_code(world, container))
+                .rules_out(Code("D032"), memory_held(world, container))
+                .rules_out(Code("D115"), Some(told)),
+        );
+    }
+}
+
+fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let life = world.last_life(container);
+        let Some(end) = life.end.filter(|end| end.exit_code == Some(KILLED_CODE)) else {
+            continue;
+        };
+        let was_told = life.signals.iter().any(|signal| !is_kill(signal));
+        let for_memory =
+            life.out_of_memory.is_some() || world.out_of_memory(container) == Some(true);
+        if was_told || for_memory {
+            continue;
+        }
+        let kill = life.signals.iter().find(|signal| is_kill(signal));
+        let claim = if kill.is_some() {
+            "somebody killed it through the engine".to_owned()
+        } else {
+            "something outside of the engine killed it: the host ran out of memory, or somebody did"
+                .to_owned()
+        };
+        let code = reported(end, "SIGKILL ended it: 128 and 9");
+        let kill = kill.filter(|_| life.is_complete);
+        let without_a_word = kill.map(|kill| {
+            reported(
+                kill,
+                "the first and only signal, so nobody had told it to stop",
+            )
+        });
+        cases.push(
+            Case::new(culprit(container, None), claim)
+                .decides("killed without a word", without_a_word.clone())
+                .decides("the exit code", Some(code))
+                .rules_out(Code("D032"), memory_held(world, container))
+                .rules_out(Code("D114"), without_a_word),
+        );
+    }
+}
+
+fn ends_and_restarts(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let Some((restarts, policy)) = world.restarts(container) else {
+            continue;
+        };
+        let is_over = |state: &&ContainerFact| {
+            state.exit_code == 0
+                && state.error.is_none()
+                && state.status != ContainerStatus::Running
+        };
+        if restarts < MANY || !world.state(container).as_ref().is_some_and(is_over) {
+            continue;
+        }
+        let text = format!(
+            "{}: started again {restarts} times, policy `{policy}`",
+            container.name
+        );
+        let proves = "nothing keeps it up";
+        let again = shown(FactRef::Restarts(container.name.clone()), text, proves);
+        let claim = format!(
+            "its main process does its work and ends, and the restart policy `{policy}` starts it again"
+        );
+        let text_of_end = format!("{}: exit code 0", container.name);
+        let success = "it ended by itself and without an error";
+        let code = shown(FactRef::State(container.name.clone()), text_of_end, success);
+        cases.push(
+            Case::new(culprit(container, Some("restart")), claim)
+                .decides("the exit code", Some(code))
+                .decides("restarts", Some(again)),
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Memory: the kernel's killer, and whom it took.
+
+use bowline_model::ContainerStatus;
+
+use crate::facts::ContainerFact;
+use crate::finding::{Code, Evidence, FactRef};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{World, culprit, reported, shown};
+
+pub(crate) const LIMIT_REACHED: Rule = Rule {
+    code: Code("D032"),
+    title: "killed because its memory limit was reached",
+    layer: Layer::Resource,
+    decisive: &["the kernel's kill", "the engine's word", "the limit"],
+    look_alikes: &[Code("D113"), Code("D114"), Code("D115")],
+    find: limit_reached,
+};
+
+pub(crate) const CHILD_KILLED: Rule = Rule {
+    code: Code("D113"),
+    title: "a process in it is killed for want of memory while its main process goes on",
+    layer: Layer::Resource,
+    decisive: &["the kernel's kill", "it runs on", "the limit"],
+    look_alikes: &[Code("D032")],
+    find: child_killed,
+};
+
+fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let life = world.last_life(container);
+        let says = world.out_of_memory(container) == Some(true);
+        // Either is enough to ask; to be certain, both have to be seen.
+        let is_over = life.end.is_some() || is_down(world, container);
+        if !(is_over && (says || life.out_of_memory.is_some())) {
+            continue;
+        }
+        let verdict = says.then(|| {
+            let text = format!("{}: killed for want of memory", container.name);
+            let proves = "the main process was what the kernel killed";
+            shown(FactRef::OutOfMemory(container.name.clone()), text, proves)
+        });
+        let kill = life.out_of_memory.map(|oom| {
+            reported(
+                oom,
+                "the kernel killed for want of memory, and nobody else did",
+            )
+        });
+        let claim = match limit(world, container) {
+            Some((text, _)) => {
+                format!("its memory limit of {text} is too low for what it does, or it leaks")
+            }
+            None => "it was killed for want of memory".to_owned(),
+        };
+        cases.push(
+            Case::new(culprit(container, Some("mem_limit")), claim)
+                .decides("the kernel's kill", kill.clone())
+                .decides("the engine's word", verdict.clone())
+                .decides(
+                    "the limit",
+                    limit(world, container).map(|(_, evidence)| evidence),
+                )
+                .rules_out(Code("D113"), verdict)
+                .rules_out(Code("D114"), kill.clone())
+                .rules_out(Code("D115"), kill),
+        );
+    }
+}
+
+fn child_killed(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let life = world.last_life(container);
+        let Some(oom) = life.out_of_memory else {
+            continue;
+        };
+        let runs = world
+            .state(container)
+            .filter(|state| state.status == ContainerStatus::Running);
+        if runs.is_none() || life.end.is_some() {
+            continue;
+        }
+        let runs = runs.map(|_| {
+            let text = format!("{}: running", container.name);
+            let proves = "the main process outlived it";
+            shown(FactRef::State(container.name.clone()), text, proves)
+        });
+        let claim = match limit(world, container) {
+            Some((text, _)) => format!("processes in it are killed at its memory limit of {text}"),
+            None => "processes in it are killed for want of memory".to_owned(),
+        };
+        cases.push(
+            Case::new(culprit(container, Some("mem_limit")), claim)
+                .decides(
+                    "the kernel's kill",
+                    Some(reported(oom, "the kernel killed a process in it")),
+                )
+                .decides("it runs on", runs.clone())
+                .decides(
+                    "the limit",
+                    limit(world, container).map(|(_, evidence)| evidence),
+                )
+                .rules_out(Code("D032"), runs),
+        );
+    }
+}
+
+/// Whether it is known not to run.
+fn is_down<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
+    world.state(container).is_some_and(|state| {
+        matches!(
+            state.status,
+            ContainerStatus::Exited | ContainerStatus::Restarting | ContainerStatus::Dead
+        )
+    })
+}
+
+/// Its memory limit, as people write it.
+fn limit<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<(String, Evidence)> {
+    let limits = world.limits(container)?;
+    let bytes = limits.memory_bytes.filter(|bytes| *bytes > 0)?;
+    let readable = in_binary_units(bytes);
+    let text = format!("{}: at most {readable} of memory", container.name);
+    let proves = "there is a limit to reach";
+    let evidence = shown(FactRef::Limits(container.name.clone()), text, proves);
+    Some((readable, evidence))
+}
+
+/// Bytes in the largest unit that gives a whole number.
+fn in_binary_units(bytes: i64) -> String {
+    let mut value = bytes;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value % 1024 != 0 || value < 1024 || unit == "GiB" {
+            return format!("{value} {unit}");
+        }
+        value /= 1024;
+    }
+    format!("{value} GiB")
+}

@@ -1,0 +1,287 @@
+//! What follows from facts: each rule, its look-alikes, and what is left of a claim when a fact is taken away.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where its own recording cannot be read"
+)]
+
+use std::collections::BTreeSet;
+
+use bowline_doctor::{Confidence, Facts, Finding, diagnose, diagnose_without, replay};
+use serde_json::{Value, json};
+
+/// The facts of one container, `shop-api-1`, that nothing is wrong with; `changes` are laid over it.
+fn facts(changes: &Value, events: &[Value]) -> Facts {
+    let mut container = json!({
+        "name": "shop-api-1", "id": "a1", "service": "api", "is_one_off": false, "image": "busy:1",
+        "image_id": "sha256:1", "created": "2026-11-21T10:00:00Z", "status": "running", "exit_code": 0,
+        "oom_killed": false, "error": null, "started": "2026-11-21T10:00:01Z", "finished": null, "restarts": 0,
+        "restart_policy": "no", "health": null, "command": ["serve"], "user": null, "environment": {},
+        "endpoints": {}, "network_mode": null, "published": [], "mounts": [],
+        "limits": {"memory_bytes": null, "nano_cpus": null, "pids": null},
+        "log_driver": null, "stop_timeout_secs": null, "stop_signal": null,
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        container[key] = value.clone();
+    }
+    let begin = [
+        event("create", 0, &json!({})),
+        event("start", 1, &json!({})),
+    ];
+    let events = [&begin, events].concat();
+    let recording = json!({"bowline_facts": 1, "facts": {
+        "at": "2026-11-21T10:05:00Z", "project": "shop", "containers": [container], "networks": [],
+        "volumes": [], "events": events, "logs": {}, "unseen": [],
+    }});
+    replay(&recording.to_string()).unwrap()
+}
+
+/// Something that the engine reported `second`s after ten o'clock.
+fn event(action: &str, second: u32, more: &Value) -> Value {
+    json!({
+        "at": format!("2026-11-21T10:00:{second:02}Z"), "container": "shop-api-1", "action": action,
+        "exit_code": more.get("code"), "signal": more.get("signal"),
+    })
+}
+
+fn kill(signal: &str, second: u32) -> Value {
+    event("kill", second, &json!({"signal": signal}))
+}
+
+fn die(code: i64, second: u32) -> Value {
+    event("die", second, &json!({"code": code}))
+}
+
+fn oom(second: u32) -> Value {
+    event("oom", second, &json!({}))
+}
+
+fn exited(code: i64) -> Value {
+    json!({"status": "exited", "exit_code": code, "finished": "2026-11-21T10:00:20Z"})
+}
+
+/// The one finding, which is certain.
+fn certain(facts: &Facts) -> Finding {
+    let found = diagnose(facts);
+    let [finding] = &*found else {
+        panic!("one finding is expected: {found:#?}");
+    };
+    assert_eq!(finding.confidence, Confidence::Certain, "{finding:#?}");
+    finding.clone()
+}
+
+/// Takes away each fact that the claim rests on, one after the other: it must not stay certain, and nothing else may
+/// be certain in its place.
+fn rests_on_its_evidence(facts: &Facts) {
+    let finding = certain(facts);
+    let by = finding.ruled_out.iter().map(|out| &out.by);
+    let refs: BTreeSet<_> = finding
+        .evidence
+        .iter()
+        .chain(by)
+        .map(|evidence| evidence.fact.clone())
+        .collect();
+    for fact in refs {
+        for left in diagnose_without(facts, [fact.clone()].into()) {
+            assert_ne!(
+                left.confidence,
+                Confidence::Certain,
+                "without {fact:?}: {left:#?}"
+            );
+        }
+    }
+}
+
+fn with_limit(mut changes: Value) -> Value {
+    changes["limits"] = json!({"memory_bytes": 67_108_864, "nano_cpus": null, "pids": null});
+    changes
+}
+
+/// Killed for want of memory.
+fn limit_reached() -> Facts {
+    let mut changes = with_limit(exited(137));
+    changes["oom_killed"] = json!(true);
+    facts(&changes, &[oom(19), die(137, 20)])
+}
+
+/// A child was; the main process goes on.
+fn child_killed() -> Facts {
+    facts(&with_limit(json!({})), &[oom(19)])
+}
+
+/// Told to stop, and killed 10 s later.
+fn ignored_stop() -> Facts {
+    facts(&exited(137), &[kill("15", 9), kill("9", 19), die(137, 20)])
+}
+
+/// Killed by somebody.
+fn killed() -> Facts {
+    facts(&exited(137), &[kill("9", 19), die(137, 20)])
+}
+
+#[test]
+fn the_four_causes_of_137_are_told_apart_by_what_happened_before() {
+    for (facts, code, field, part) in [
+        (
+            limit_reached(),
+            "D032",
+            Some("services.api.mem_limit"),
+            "64 MiB",
+        ),
+        (
+            child_killed(),
+            "D113",
+            Some("services.api.mem_limit"),
+            "64 MiB",
+        ),
+        (
+            ignored_stop(),
+            "D114",
+            Some("services.api.stop_signal"),
+            "within 10 s",
+        ),
+        (killed(), "D115", None, "through the engine"),
+    ] {
+        let finding = certain(&facts);
+        assert_eq!(finding.code.0, code);
+        assert_eq!(finding.culprit.name, "api");
+        assert_eq!(finding.culprit.field.as_deref(), field);
+        assert!(finding.claim.contains(part), "{}", finding.claim);
+        rests_on_its_evidence(&facts);
+    }
+}
+
+#[test]
+fn where_the_engine_has_forgotten_nothing_about_a_kill_is_certain() {
+    for mut facts in [ignored_stop(), killed(), limit_reached()] {
+        facts.events.clear();
+        let text = bowline_doctor::record(&facts).replacen(
+            "\"unseen\": []",
+            r#""unseen": [{"look": {"events": {"before": "2026-11-21T10:04:00Z"}}, "cause": "forgotten"}]"#,
+            1,
+        );
+        for finding in diagnose(&replay(&text).unwrap()) {
+            assert_ne!(finding.confidence, Confidence::Certain, "{finding:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_kill_that_the_engine_knows_nothing_of_is_no_certainty() {
+    let found = diagnose(&facts(&exited(137), &[die(137, 20)]));
+    let [finding] = &*found else {
+        panic!("{found:#?}");
+    };
+    assert_eq!(finding.code.0, "D115");
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert!(
+        finding.claim.contains("outside of the engine"),
+        "{}",
+        finding.claim
+    );
+    assert_eq!(finding.not_ruled_out.len(), 1, "{finding:#?}");
+}
+
+#[test]
+fn an_end_with_success_that_is_repeated_is_a_wrong_policy() {
+    let changes = json!({
+        "status": "restarting", "restarts": 7, "restart_policy": "always", "finished": "2026-11-21T10:00:02Z",
+    });
+    let facts = facts(&changes, &[die(0, 2)]);
+    let finding = certain(&facts);
+    assert_eq!(finding.code.0, "D135");
+    assert_eq!(
+        finding.culprit.field.as_deref(),
+        Some("services.api.restart")
+    );
+    rests_on_its_evidence(&facts);
+}
+
+#[test]
+fn a_program_that_is_not_in_the_image_is_named() {
+    for error in [
+        r#"failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "serve": executable file not found in $PATH: unknown"#,
+        r#"OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "serve": stat serve: no such file or directory: unknown"#,
+    ] {
+        let changes =
+            json!({"status": "created", "exit_code": 127, "error": error, "started": null});
+        let facts = facts(&changes, &[]);
+        let finding = certain(&facts);
+        assert_eq!(finding.code.0, "D072");
+        assert!(
+            finding
+                .claim
+                .starts_with("`serve` is not in the image `busy:1`"),
+            "{}",
+            finding.claim
+        );
+        rests_on_its_evidence(&facts);
+    }
+    let mount = r#"error mounting "/srv/x" to rootfs at "/etc/x": mount: not a directory: exec: "x": no such file or directory: unknown"#;
+    let changes = json!({"status": "created", "exit_code": 127, "error": mount, "started": null});
+    assert_eq!(diagnose(&facts(&changes, &[])), []);
+}
+
+#[test]
+fn a_healthcheck_whose_program_is_missing_says_nothing_about_its_service() {
+    let health = |code: i64, output: &str, test: &[&str]| {
+        json!({"health": {
+            "verdict": "unhealthy", "failing_streak": 3, "test": test, "interval_secs": 5.0, "timeout_secs": 3.0,
+            "start_period_secs": 0.0, "retries": 3,
+            "probes": [{"at": "2026-11-21T10:00:06Z", "exit_code": code, "output": output}],
+        }})
+    };
+    for (code, output, test) in [
+        (
+            127,
+            "/bin/sh: 1: curl: not found",
+            ["CMD-SHELL", "curl -f http://localhost/"],
+        ),
+        (
+            -1,
+            r#"OCI runtime exec failed: exec: "curl": executable file not found in $PATH: unknown"#,
+            ["CMD", "curl"],
+        ),
+    ] {
+        let facts = facts(&health(code, output, &test), &[]);
+        let finding = certain(&facts);
+        assert_eq!(finding.code.0, "D017");
+        assert!(
+            finding.claim.contains("`curl` is not in the image"),
+            "{}",
+            finding.claim
+        );
+        rests_on_its_evidence(&facts);
+    }
+    let refused = health(
+        7,
+        "curl: (7) Failed to connect: not found",
+        &["CMD", "curl"],
+    );
+    assert_eq!(diagnose(&facts(&refused, &[])), []);
+}
+
+#[test]
+fn what_is_fine_or_only_odd_gives_no_finding() {
+    for (changes, events) in [
+        (json!({}), vec![]),
+        (
+            json!({"status": "exited", "finished": "2026-11-21T10:00:02Z"}),
+            vec![die(0, 2)],
+        ),
+        (with_limit(json!({})), vec![]),
+        (json!({"restarts": 1, "restart_policy": "always"}), vec![]),
+        (
+            json!({"status": "paused"}),
+            vec![event("pause", 9, &json!({}))],
+        ),
+        (exited(0), vec![kill("15", 9), die(0, 10)]),
+        (exited(143), vec![kill("15", 9), die(143, 10)]),
+        (
+            json!({"is_one_off": true, "status": "exited", "exit_code": 137}),
+            vec![kill("9", 9), die(137, 10)],
+        ),
+    ] {
+        assert_eq!(diagnose(&facts(&changes, &events)), [], "{changes}");
+    }
+}
