@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::doctor::DoctorArgs;
 use crate::exec::ExecArgs;
 use crate::global::GlobalArgs;
 use crate::logs::LogsArgs;
@@ -47,6 +48,8 @@ pub(crate) enum Verb {
     Ps(PsArgs),
     /// List the stacks on the engine
     Ls(LsArgs),
+    /// Say why a stack is not well, and what shows it
+    Doctor(DoctorArgs),
     /// Print what containers wrote
     Logs(LogsArgs),
     /// Run a command in a container that runs

@@ -3,6 +3,7 @@
 //! It decides nothing. Data goes to standard output, everything else to standard error.
 
 mod args;
+mod doctor;
 mod exec;
 mod global;
 mod logs;

@@ -5,7 +5,7 @@ use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 use crate::args::{Arguments, ConfigArgs, Verb, VersionArgs};
 use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
-use crate::{exec, logs, ls, operate, ps, surroundings};
+use crate::{doctor, exec, logs, ls, operate, ps, surroundings};
 
 /// Runs one verb and returns the exit code of the process.
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
         Verb::Config(args) => run_config(global, args, terminal).map(done),
         Verb::Ps(args) => ps::run(global, args, terminal).map(done),
         Verb::Ls(args) => ls::run(global, args, terminal).map(done),
+        Verb::Doctor(args) => doctor::run(global, args, terminal).map(|code| code as u8),
         Verb::Logs(args) => logs::run(global, args, terminal).map(|code| code as u8),
         Verb::Exec(args) => exec::run(global, args, terminal),
         Verb::Version(args) => {

@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::facts::{Cause, Event, Facts, LogFact, LogLine, Look, Unseen};
+use crate::facts::{Event, Facts, LogFact, LogLine, Look, Unseen, WhyUnseen};
 use crate::tokens::{Mask, Tokens};
 use translate::{container_fact, environment_secrets, network_fact, volume_fact};
 
@@ -108,7 +108,7 @@ type RawLog = (Vec<(Timestamp, Vec<u8>)>, bool);
 
 impl Looking<'_> {
     /// What was seen, or a note that it was not.
-    fn seen<T: Default>(&mut self, look: Look, seen: Result<T, Cause>) -> T {
+    fn seen<T: Default>(&mut self, look: Look, seen: Result<T, WhyUnseen>) -> T {
         seen.unwrap_or_else(|cause| {
             self.unseen.push(Unseen { look, cause });
             T::default()
@@ -121,7 +121,7 @@ impl Looking<'_> {
         if self.bounds.log_lines == 0 {
             let unread = wanted.iter().map(|container| Unseen {
                 look: Look::Log(container.name.clone()),
-                cause: Cause::NotWanted,
+                cause: WhyUnseen::NotWanted,
             });
             self.unseen.extend(unread);
             return BTreeMap::new();
@@ -187,6 +187,7 @@ impl Looking<'_> {
         let mut facts = Facts {
             at: self.at,
             project: self.subject.project.clone(),
+            needs: self.subject.needs.clone(),
             containers: containers
                 .iter()
                 .map(|container| container_fact(container, &mut tokens, &mask))
@@ -251,7 +252,7 @@ impl Looking<'_> {
         if let Some(before) = before {
             self.unseen.push(Unseen {
                 look: Look::Events { before },
-                cause: Cause::Forgotten,
+                cause: WhyUnseen::Forgotten,
             });
         }
         all.into_iter()
@@ -285,11 +286,11 @@ fn is_in_doubt(container: &ObservedContainer) -> bool {
 async fn within<T>(
     bounds: Bounds,
     look: impl Future<Output = Result<T, EngineError>>,
-) -> Result<T, Cause> {
+) -> Result<T, WhyUnseen> {
     match timeout(bounds.look, look).await {
         Ok(Ok(seen)) => Ok(seen),
-        Ok(Err(error)) => Err(Cause::Engine(error.to_string())),
-        Err(_) => Err(Cause::TooSlow),
+        Ok(Err(error)) => Err(WhyUnseen::Engine(error.to_string())),
+        Err(_) => Err(WhyUnseen::TooSlow),
     }
 }
 

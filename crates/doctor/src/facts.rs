@@ -3,7 +3,7 @@
 //! A secret value is nowhere in it. Where one stood there is `#1`, `#2` …: the same number is the same value, so two
 //! places can be compared by it and by nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::{ContainerStatus, EventAction, HealthStatus};
 use jiff::Timestamp;
@@ -16,6 +16,8 @@ pub struct Facts {
     pub at: Timestamp,
     /// The project's name.
     pub project: String,
+    /// Which services a service needs, by its files; by its containers' labels where there are none.
+    pub needs: BTreeMap<String, BTreeSet<String>>,
     /// Its containers, those that were started by hand for one command included.
     pub containers: Vec<ContainerFact>,
     /// Networks of the project, and those that its containers are on.
@@ -236,7 +238,7 @@ pub struct Unseen {
     /// What.
     pub look: Look,
     /// Why not.
-    pub cause: Cause,
+    pub cause: WhyUnseen,
 }
 
 /// A look that was to be taken.
@@ -261,7 +263,7 @@ pub enum Look {
 /// Why something could not be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub enum WhyUnseen {
     /// It took longer than it may.
     TooSlow,
     /// The engine refused or was lost, in its words.

@@ -1,6 +1,6 @@
 //! What follows from facts: claims that name what would refute them.
 
-use bowline_model::EventAction;
+use bowline_model::{EventAction, Place};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,9 @@ pub struct Culprit {
     pub name: String,
     /// The field of the Compose file that says it, where one does: `services.api.mem_limit`.
     pub field: Option<String>,
+    /// Where that field is written, filled in by whoever has the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 /// What can be to blame.
@@ -112,4 +115,27 @@ pub struct Finding {
     pub ruled_out: Vec<RuledOut>,
     /// What looks alike and is not ruled out.
     pub not_ruled_out: Vec<Code>,
+    /// What mends it.
+    pub fix: Option<Fix>,
+    /// The services that are not well because of it, by their names; not the culprit itself.
+    pub affects: Vec<String>,
+}
+
+/// What mends something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// What to do, in words and with the commands for it.
+    pub text: String,
+    /// What that may cost.
+    pub safety: Safety,
+}
+
+/// What mending may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Safety {
+    /// Containers are made again; data stays.
+    Restart,
+    /// Somebody has to decide something first.
+    NeedsYou,
 }

@@ -7,6 +7,7 @@
 //! as "nothing wrong there".
 
 mod collect;
+mod diagnosis;
 mod facts;
 mod finding;
 mod recording;
@@ -18,20 +19,23 @@ mod world;
 use std::collections::BTreeSet;
 
 pub use collect::{Bounds, Subject, collect};
+pub use diagnosis::{Diagnosis, Failing};
 pub use facts::{
-    Cause, ContainerFact, Endpoint, Event, Facts, HealthFact, Limits, LogFact, LogLine, Look,
-    Mount, NetworkFact, Probe, Published, Unseen, VolumeFact,
+    ContainerFact, Endpoint, Event, Facts, HealthFact, Limits, LogFact, LogLine, Look, Mount,
+    NetworkFact, Probe, Published, Unseen, VolumeFact, WhyUnseen,
 };
-pub use finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, RuledOut};
+pub use finding::{
+    Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,
+};
 pub use recording::{ReplayError, record, replay};
 pub use rule::{Layer, RULES, Rule};
 
-/// Everything that follows from facts. The same facts give the same findings, in the same order.
-pub fn diagnose(facts: &Facts) -> Vec<Finding> {
+/// Everything that follows from facts. The same facts give the same diagnosis.
+pub fn diagnose(facts: &Facts) -> Diagnosis {
     diagnose_without(facts, BTreeSet::new())
 }
 
 /// What would follow if some facts had not been looked at: how a claim is shown to rest on them.
-pub fn diagnose_without(facts: &Facts, hidden: BTreeSet<FactRef>) -> Vec<Finding> {
-    rule::findings(&world::World::new(facts, hidden))
+pub fn diagnose_without(facts: &Facts, hidden: BTreeSet<FactRef>) -> Diagnosis {
+    Diagnosis::of(facts, hidden)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::finding::{Code, Confidence, Culprit, Evidence, Finding, RuledOut};
+use crate::finding::{Code, Confidence, Culprit, Evidence, Finding, Fix, RuledOut, Safety};
 use crate::rules;
 use crate::world::World;
 
@@ -54,6 +54,7 @@ pub(crate) struct Case {
     claim: String,
     decisive: Vec<(&'static str, Evidence)>,
     ruled_out: Vec<RuledOut>,
+    fix: Option<Fix>,
 }
 
 impl Case {
@@ -63,7 +64,17 @@ impl Case {
             claim,
             decisive: Vec::new(),
             ruled_out: Vec::new(),
+            fix: None,
         }
+    }
+
+    /// What mends it.
+    pub(crate) fn mended_by(mut self, text: impl Into<String>, safety: Safety) -> Self {
+        self.fix = Some(Fix {
+            text: text.into(),
+            safety,
+        });
+        self
     }
 
     /// Something of the rule's `decisive` was seen; nothing, where it could not be looked at.
@@ -119,6 +130,8 @@ fn weighed(rule: &Rule, case: Case) -> Finding {
         evidence: decisive.collect(),
         ruled_out: case.ruled_out,
         not_ruled_out,
+        fix: case.fix,
+        affects: Vec::new(),
     }
 }
 

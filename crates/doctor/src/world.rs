@@ -134,11 +134,13 @@ pub(crate) fn culprit(container: &ContainerFact, field: Option<&str>) -> Culprit
             kind: CulpritKind::Service,
             name: service.clone(),
             field: field.map(|field| format!("services.{service}.{field}")),
+            place: None,
         },
         None => Culprit {
             kind: CulpritKind::Container,
             name: container.name.clone(),
             field: None,
+            place: None,
         },
     }
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_doctor::{Bounds, Cause, Facts, Look, Subject, Unseen, collect, record, replay};
+use bowline_doctor::{Bounds, Facts, Look, Subject, Unseen, WhyUnseen, collect, record, replay};
 use bowline_engine::fake::{FakeEngine, Run};
 use bowline_engine::{Engine as _, EventFilter, OutputSource, Tap};
 use bowline_model::{
@@ -175,8 +175,8 @@ async fn what_was_not_looked_at_is_said() {
     assert_eq!(
         unread,
         [
-            (&log("shop-api-1"), &Cause::NotWanted),
-            (&log("shop-db-1"), &Cause::NotWanted)
+            (&log("shop-api-1"), &WhyUnseen::NotWanted),
+            (&log("shop-db-1"), &WhyUnseen::NotWanted)
         ]
     );
 
@@ -191,7 +191,7 @@ async fn what_was_not_looked_at_is_said() {
         facts
             .unseen
             .iter()
-            .all(|unseen| matches!(unseen.cause, Cause::Engine(_)))
+            .all(|unseen| matches!(unseen.cause, WhyUnseen::Engine(_)))
     );
 
     tap.reset();
@@ -218,7 +218,7 @@ async fn what_the_engine_forgot_is_known_where_it_was_recorded() {
     }
     let forgets = |facts: &Facts| {
         let forgotten = |unseen: &Unseen| {
-            matches!(unseen.look, Look::Events { .. }) && unseen.cause == Cause::Forgotten
+            matches!(unseen.look, Look::Events { .. }) && unseen.cause == WhyUnseen::Forgotten
         };
         facts.unseen.iter().any(forgotten)
     };

@@ -30,7 +30,7 @@ fn facts(changes: &Value, events: &[Value]) -> Facts {
     ];
     let events = [&begin, events].concat();
     let recording = json!({"bowline_facts": 1, "facts": {
-        "at": "2026-11-21T10:05:00Z", "project": "shop", "containers": [container], "networks": [],
+        "at": "2026-11-21T10:05:00Z", "project": "shop", "needs": {}, "containers": [container], "networks": [],
         "volumes": [], "events": events, "logs": {}, "unseen": [],
     }});
     replay(&recording.to_string()).unwrap()
@@ -62,7 +62,7 @@ fn exited(code: i64) -> Value {
 
 /// The one finding, which is certain.
 fn certain(facts: &Facts) -> Finding {
-    let found = diagnose(facts);
+    let found = diagnose(facts).causes;
     let [finding] = &*found else {
         panic!("one finding is expected: {found:#?}");
     };
@@ -82,7 +82,7 @@ fn rests_on_its_evidence(facts: &Facts) {
         .map(|evidence| evidence.fact.clone())
         .collect();
     for fact in refs {
-        for left in diagnose_without(facts, [fact.clone()].into()) {
+        for left in diagnose_without(facts, [fact.clone()].into()).causes {
             assert_ne!(
                 left.confidence,
                 Confidence::Certain,
@@ -160,7 +160,7 @@ fn where_the_engine_has_forgotten_nothing_about_a_kill_is_certain() {
             r#""unseen": [{"look": {"events": {"before": "2026-11-21T10:04:00Z"}}, "cause": "forgotten"}]"#,
             1,
         );
-        for finding in diagnose(&replay(&text).unwrap()) {
+        for finding in diagnose(&replay(&text).unwrap()).causes {
             assert_ne!(finding.confidence, Confidence::Certain, "{finding:#?}");
         }
     }
@@ -168,7 +168,7 @@ fn where_the_engine_has_forgotten_nothing_about_a_kill_is_certain() {
 
 #[test]
 fn a_kill_that_the_engine_knows_nothing_of_is_no_certainty() {
-    let found = diagnose(&facts(&exited(137), &[die(137, 20)]));
+    let found = diagnose(&facts(&exited(137), &[die(137, 20)])).causes;
     let [finding] = &*found else {
         panic!("{found:#?}");
     };
@@ -180,6 +180,18 @@ fn a_kill_that_the_engine_knows_nothing_of_is_no_certainty() {
         finding.claim
     );
     assert_eq!(finding.not_ruled_out.len(), 1, "{finding:#?}");
+}
+
+#[test]
+fn a_kill_that_nobody_sent_points_at_the_limit_where_there_is_one() {
+    let found = diagnose(&facts(&with_limit(exited(137)), &[die(137, 20)])).causes;
+    let [finding] = &*found else {
+        panic!("{found:#?}");
+    };
+    assert_eq!(finding.code.0, "D032");
+    assert_eq!(finding.confidence, Confidence::Likely);
+    let open: Vec<_> = finding.not_ruled_out.iter().map(|code| code.0).collect();
+    assert_eq!(open, ["D115"]);
 }
 
 #[test]
@@ -219,7 +231,7 @@ fn a_program_that_is_not_in_the_image_is_named() {
     }
     let mount = r#"error mounting "/srv/x" to rootfs at "/etc/x": mount: not a directory: exec: "x": no such file or directory: unknown"#;
     let changes = json!({"status": "created", "exit_code": 127, "error": mount, "started": null});
-    assert_eq!(diagnose(&facts(&changes, &[])), []);
+    assert_eq!(diagnose(&facts(&changes, &[])).causes, []);
 }
 
 #[test]
@@ -258,7 +270,7 @@ fn a_healthcheck_whose_program_is_missing_says_nothing_about_its_service() {
         "curl: (7) Failed to connect: not found",
         &["CMD", "curl"],
     );
-    assert_eq!(diagnose(&facts(&refused, &[])), []);
+    assert_eq!(diagnose(&facts(&refused, &[])).causes, []);
 }
 
 #[test]
@@ -282,6 +294,8 @@ fn what_is_fine_or_only_odd_gives_no_finding() {
             vec![kill("9", 9), die(137, 10)],
         ),
     ] {
-        assert_eq!(diagnose(&facts(&changes, &events)), [], "{changes}");
+        let diagnosis = diagnose(&facts(&changes, &events));
+        assert_eq!(diagnosis.causes, [], "{changes}");
+        assert_eq!(diagnosis.failing, [], "{changes}");
     }
 }

@@ -24,6 +24,12 @@ pub enum ExitCode {
     Locked = 7,
     /// Refused, because data would be lost.
     DataProtected = 8,
+    /// `doctor` found what is wrong.
+    CausesFound = 11,
+    /// Something is not well, and `doctor` does not know why.
+    Undetermined = 12,
+    /// `doctor` could not look.
+    CouldNotLook = 13,
     /// The command line is wrong.
     Usage = 64,
     /// Interrupted by the user.

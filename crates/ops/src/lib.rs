@@ -9,6 +9,7 @@ mod build;
 mod config;
 mod connect;
 mod containers;
+mod doctor;
 mod exec;
 mod failure;
 mod inputs;
@@ -27,7 +28,12 @@ mod stage;
 mod stay;
 
 pub use bowline_core::{Halt, StepError, Watch};
+pub use bowline_doctor::{
+    Confidence, Culprit, Diagnosis, Evidence, Failing, Finding, Fix, Look, Safety, Unseen,
+    WhyUnseen,
+};
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
+pub use doctor::{DoctorAnswer, DoctorRequest, doctor};
 pub use exec::{ExecControl, ExecExit, ExecOutput, ExecRequest, ExecRun, exec};
 pub use failure::{ExitCode, Failure};
 pub use logs::{LogEvent, LogLine, LogSource, Logs, LogsRequest, Moment, logs};

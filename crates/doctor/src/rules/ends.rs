@@ -3,12 +3,14 @@
 use bowline_model::ContainerStatus;
 
 use crate::facts::{ContainerFact, Event};
-use crate::finding::{Code, Evidence, FactRef};
+use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, reported, shown};
 
+use super::memory::{limit, unsent_kill};
+
 /// 128 and the number of SIGKILL.
-const KILLED_CODE: i64 = 137;
+pub(super) const KILLED_CODE: i64 = 137;
 /// Restarts after which nobody would call it chance.
 const MANY: u64 = 3;
 
@@ -49,17 +51,6 @@ fn exit_code(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     (end.exit_code == Some(KILLED_CODE)).then(|| reported(end, "SIGKILL ended it: 128 and 9"))
 }
 
-/// That nothing was killed for want of memory: known only where everything is.
-fn memory_held(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
-    let life = world.last_life(container);
-    let held = life.out_of_memory.is_none() && world.out_of_memory(container) == Some(false);
-    held.then(|| {
-        let text = format!("{}: not killed for want of memory", container.name);
-        let proves = "its memory limit was not the cause";
-        shown(FactRef::OutOfMemory(container.name.clone()), text, proves)
-    })
-}
-
 fn ignores_stop(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let life = world.last_life(container);
@@ -71,15 +62,17 @@ fn ignores_stop(world: &World<'_>, cases: &mut Vec<Case>) {
         let waited = kill.at.duration_since(told.at).as_secs();
         let claim = format!("it did not end within {waited} s of being told to, so it was killed");
         let told = reported(told, "it was told to stop");
+        let kill = reported(kill, "the time to stop was over");
         cases.push(
             Case::new(culprit(container, Some("stop_signal")), claim)
-                .decides("told to stop", Some(told.clone()))
-                .decides(
-                    "killed after that",
-                    Some(reported(kill, "the time to stop was over")),
+                .mended_by(
+                    "start it without a shell around it (`command` as a list, `exec` in a script), set `init: true`, or name the signal that it knows with `stop_signal`",
+                    Safety::Restart,
                 )
+                .decides("told to stop", Some(told.clone()))
+                .decides("killed after that", Some(kill.clone()))
                 .decides("the exit code", exit_code(world, container))
-                .rules_out(Code("D032"), memory_held(world, container))
+                .rules_out(Code("D032"), Some(kill))
                 .rules_out(Code("D115"), Some(told)),
         );
     }
@@ -94,7 +87,9 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         let was_told = life.signals.iter().any(|signal| !is_kill(signal));
         let for_memory =
             life.out_of_memory.is_some() || world.out_of_memory(container) == Some(true);
-        if was_told || for_memory {
+        // With a limit it is the more likely cause: see `memory`.
+        let perhaps_for_memory = unsent_kill(&life).is_some() && limit(world, container).is_some();
+        if was_told || for_memory || perhaps_for_memory {
             continue;
         }
         let kill = life.signals.iter().find(|signal| is_kill(signal));
@@ -114,10 +109,17 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         });
         cases.push(
             Case::new(culprit(container, None), claim)
+                .mended_by(
+                    format!(
+                        "find out who did it, and start it again: `bowline start {}`",
+                        container.service.as_deref().unwrap_or_default()
+                    ),
+                    Safety::NeedsYou,
+                )
                 .decides("killed without a word", without_a_word.clone())
                 .decides("the exit code", Some(code))
-                .rules_out(Code("D032"), memory_held(world, container))
-                .rules_out(Code("D114"), without_a_word),
+                .rules_out(Code("D032"), without_a_word.clone())
+                .rules_out(Code("D114"), without_a_word.or_else(|| unsent_kill(&life))),
         );
     }
 }
@@ -149,6 +151,10 @@ fn ends_and_restarts(world: &World<'_>, cases: &mut Vec<Case>) {
         let code = shown(FactRef::State(container.name.clone()), text_of_end, success);
         cases.push(
             Case::new(culprit(container, Some("restart")), claim)
+                .mended_by(
+                    "let a server stay in the foreground; for a job set `restart: \"no\"`",
+                    Safety::Restart,
+                )
                 .decides("the exit code", Some(code))
                 .decides("restarts", Some(again)),
         );

@@ -1,7 +1,7 @@
 //! Healthchecks that are wrong themselves.
 
 use crate::facts::Probe;
-use crate::finding::{Code, FactRef};
+use crate::finding::{Code, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, shown};
 
@@ -48,6 +48,10 @@ fn probe_cannot_run(world: &World<'_>, cases: &mut Vec<Case>) {
         let end = shown(fact, text, "no probe ever reached the service");
         cases.push(
             Case::new(culprit(container, Some("healthcheck.test")), claim)
+                .mended_by(
+                    "use a program that the image has, or put this one into it, then `bowline up`",
+                    Safety::Restart,
+                )
                 .decides("the probe's end", Some(end.clone()))
                 .rules_out(Code("D010"), Some(end.clone()))
                 .rules_out(Code("D011"), Some(end)),

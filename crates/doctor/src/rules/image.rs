@@ -1,6 +1,6 @@
 //! What an image holds, and what is asked of it.
 
-use crate::finding::{Code, FactRef};
+use crate::finding::{Code, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, shown};
 
@@ -52,6 +52,10 @@ fn no_such_program(world: &World<'_>, cases: &mut Vec<Case>) {
         );
         cases.push(
             Case::new(culprit(container, Some("command")), claim)
+                .mended_by(
+                    "correct `command` or `entrypoint`, or put the program into the image, then `bowline up --build`",
+                    Safety::Restart,
+                )
                 .decides("the refusal to start", Some(refusal.clone()))
                 .rules_out(Code("D034"), Some(refusal.clone()))
                 .rules_out(Code("D112"), Some(refusal)),

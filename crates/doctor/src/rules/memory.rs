@@ -3,9 +3,11 @@
 use bowline_model::ContainerStatus;
 
 use crate::facts::ContainerFact;
-use crate::finding::{Code, Evidence, FactRef};
+use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, reported, shown};
+use crate::world::{Life, World, culprit, reported, shown};
+
+use super::ends::KILLED_CODE;
 
 pub(crate) const LIMIT_REACHED: Rule = Rule {
     code: Code("D032"),
@@ -25,13 +27,17 @@ pub(crate) const CHILD_KILLED: Rule = Rule {
     find: child_killed,
 };
 
+const MORE: &str = "give it more memory (`mem_limit`, or `deploy.resources.limits.memory`) or let it use less, then `bowline up`";
+
 fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let life = world.last_life(container);
         let says = world.out_of_memory(container) == Some(true);
-        // Either is enough to ask; to be certain, both have to be seen.
+        // Either is enough to ask; to be certain, both have to be seen. Engines miss the kernel's word now and then, where
+        // the main process dies at once: then there is a kill that nobody sent, and a limit.
         let is_over = life.end.is_some() || is_down(world, container);
-        if !(is_over && (says || life.out_of_memory.is_some())) {
+        let unsent = unsent_kill(&life).filter(|_| limit(world, container).is_some());
+        if !(is_over && (says || life.out_of_memory.is_some() || unsent.is_some())) {
             continue;
         }
         let verdict = says.then(|| {
@@ -53,14 +59,15 @@ fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         cases.push(
             Case::new(culprit(container, Some("mem_limit")), claim)
+                .mended_by(MORE, Safety::NeedsYou)
                 .decides("the kernel's kill", kill.clone())
                 .decides("the engine's word", verdict.clone())
                 .decides(
                     "the limit",
                     limit(world, container).map(|(_, evidence)| evidence),
                 )
-                .rules_out(Code("D113"), verdict)
-                .rules_out(Code("D114"), kill.clone())
+                .rules_out(Code("D113"), verdict.or_else(|| unsent.clone()))
+                .rules_out(Code("D114"), kill.clone().or(unsent))
                 .rules_out(Code("D115"), kill),
         );
     }
@@ -89,6 +96,7 @@ fn child_killed(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         cases.push(
             Case::new(culprit(container, Some("mem_limit")), claim)
+                .mended_by(MORE, Safety::NeedsYou)
                 .decides(
                     "the kernel's kill",
                     Some(reported(oom, "the kernel killed a process in it")),
@@ -103,6 +111,13 @@ fn child_killed(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// An end by SIGKILL that the engine did not send, where everything that it did is known.
+pub(super) fn unsent_kill(life: &Life<'_>) -> Option<Evidence> {
+    let end = life.end.filter(|end| end.exit_code == Some(KILLED_CODE))?;
+    let unsent = life.is_complete && life.signals.is_empty();
+    unsent.then(|| reported(end, "SIGKILL ended it, and the engine had not sent it"))
+}
+
 /// Whether it is known not to run.
 fn is_down<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
     world.state(container).is_some_and(|state| {
@@ -114,7 +129,10 @@ fn is_down<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
 }
 
 /// Its memory limit, as people write it.
-fn limit<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<(String, Evidence)> {
+pub(super) fn limit<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+) -> Option<(String, Evidence)> {
     let limits = world.limits(container)?;
     let bytes = limits.memory_bytes.filter(|bytes| *bytes > 0)?;
     let readable = in_binary_units(bytes);

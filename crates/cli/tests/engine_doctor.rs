@@ -1,0 +1,134 @@
+//! `doctor` on a real engine: the one at `BOWLINE_TEST_DOCKER_HOST`.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test of the binary reads what it wrote, and ends where that fails"
+)]
+
+mod program;
+
+use bowline_testkit::{engine_host, image};
+use program::{Program, stack_name};
+
+/// Three services with one fault each, and one that is fine. The password is nobody's business.
+const BROKEN: &str = "
+services:
+  hungry:
+    image: IMAGE
+    command: [tail, /dev/zero]
+    mem_limit: 16m
+  lost:
+    image: IMAGE
+    command: [no-such-program]
+  mute:
+    image: IMAGE
+    command: [sleep, infinity]
+    stop_grace_period: 0s
+    healthcheck: {test: [CMD, no-such-probe], interval: 1s, retries: 1}
+    environment: {DB_PASSWORD: opensesame-17}
+  fine:
+    image: IMAGE
+    command: [sleep, infinity]
+    stop_grace_period: 0s
+";
+
+const FINE: &str = "
+services:
+  fine:
+    image: IMAGE
+    command: [sleep, infinity]
+    stop_grace_period: 0s
+  job:
+    image: IMAGE
+    command: ['true']
+";
+
+/// A stack that is taken down when the test is over.
+struct Stack(Program);
+
+impl Stack {
+    fn new(name: &str, services: &str) -> Self {
+        let bowline = Program::on(&engine_host());
+        let services = services.replace("IMAGE", &image("busy"));
+        bowline.write(
+            "compose.yaml",
+            &format!("name: {}{services}", stack_name(name)),
+        );
+        Self(bowline)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        drop(self.0.output(&["down"]));
+    }
+}
+
+#[test]
+fn each_cause_is_named_with_its_line_and_the_rest_is_left_in_peace() {
+    let stack = Stack::new("doctor", BROKEN);
+    stack.0.ends(5, &["up"]);
+    let said = stack.0.ends(11, &["doctor", "--record", "facts.json"]);
+    for part in [
+        "error[D017]: `mute`: the healthcheck cannot say anything: `no-such-probe` is not in the image",
+        "--> compose.yaml:14:25  services.mute.healthcheck.test\n",
+        "error[D032]: `hungry`: its memory limit of 16 MiB is too low for what it does, or it leaks\n",
+        "--> compose.yaml:6:16  services.hungry.mem_limit\n",
+        "error[D072]: `lost`: `no-such-program` is not in the image",
+        "--> compose.yaml:9:14  services.lost.command\n",
+        "3 causes explain 3 of 3 services that are not well\n",
+    ] {
+        assert!(said.contains(part), "`{part}` is missing:\n{said}");
+    }
+    // Where the main process dies at once, the engine may miss that it was for want of memory.
+    let certain = said.matches("confidence certain\n").count();
+    assert!(certain >= 2, "{said}");
+    assert!(!said.contains("fine"), "{said}");
+
+    let recording = std::fs::read_to_string(stack.0.folder().join("facts.json")).unwrap();
+    assert!(!recording.contains("opensesame-17"));
+    let replayed = stack.0.ends(
+        11,
+        &["doctor", "--replay", "facts.json", "--format", "json"],
+    );
+    let again = stack.0.ends(
+        11,
+        &["doctor", "--replay", "facts.json", "--format", "json"],
+    );
+    assert_eq!(replayed, again);
+    let causes: serde_json::Value = serde_json::from_str(&replayed).unwrap();
+    let codes: Vec<_> = causes["causes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cause| &cause["code"])
+        .collect();
+    assert_eq!(codes, ["D017", "D032", "D072"]);
+
+    let only = stack.0.ends(11, &["doctor", "--only", "D072"]);
+    assert!(
+        only.contains("D072") && !only.contains("error[D032]"),
+        "{only}"
+    );
+}
+
+#[test]
+fn a_stack_that_is_well_is_called_so() {
+    let stack = Stack::new("doctor-well", FINE);
+    stack.0.ends(0, &["up"]);
+    let said = stack.0.ends(0, &["doctor"]);
+    assert_eq!(said, "ok: 2 containers, nothing is wrong with them\n");
+}
+
+#[test]
+fn what_cannot_be_looked_at_or_read_is_said() {
+    let alone = Program::without_engine();
+    alone.write("compose.yaml", &format!("name: alone{FINE}"));
+    let said = alone.ends(13, &["doctor"]);
+    assert!(said.starts_with("error: "), "{said}");
+    alone.write("no.json", "{}");
+    let said = alone.ends(64, &["doctor", "--replay", "no.json"]);
+    assert!(said.contains("this is no recording of facts"), "{said}");
+    let said = alone.ends(64, &["doctor", "--only", "D000"]);
+    assert!(said.contains("there is no code `D000`"), "{said}");
+}

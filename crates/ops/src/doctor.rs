@@ -1,0 +1,162 @@
+//! `doctor`: why a stack is not well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_core::Journal;
+use bowline_doctor::{
+    Bounds, Diagnosis, Facts, ReplayError, Subject, collect, diagnose, record, replay,
+};
+use bowline_model::{EngineEvent, Project};
+use serde::{Deserialize, Serialize};
+
+use crate::connect::connect;
+use crate::session::open;
+use crate::stack::{Named, StackOptions, Surroundings};
+use crate::{Answer, Failure};
+
+/// Operations of the journal whose events are looked at, the last ones.
+const OPERATIONS: u32 = 20;
+
+/// What `doctor` is asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DoctorRequest {
+    /// Which stack.
+    pub stack: StackOptions,
+    /// Do not read what containers wrote.
+    pub no_logs: bool,
+    /// Only causes of this code.
+    pub only: Option<String>,
+    /// A recording to diagnose instead of a stack; nothing else is looked at then.
+    pub recording: Option<String>,
+}
+
+/// What `doctor` answers.
+#[derive(Debug, Serialize)]
+pub struct DoctorAnswer {
+    /// What is wrong, and what is not well.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosis,
+    /// Everything that was observed, to be diagnosed again.
+    #[serde(skip)]
+    pub recording: String,
+}
+
+/// Looks at a stack once, changes nothing, and says what is wrong with it.
+///
+/// # Errors
+///
+/// The loader's mistakes; the engine cannot be reached; the recording cannot be read; `only` names no code.
+pub async fn doctor(
+    surroundings: &Surroundings,
+    request: &DoctorRequest,
+) -> Result<Answer<DoctorAnswer>, Failure> {
+    is_known(request.only.as_deref())?;
+    let (facts, named) = if let Some(text) = &request.recording {
+        (replay(text).map_err(|error| unreadable(&error))?, None)
+    } else {
+        let named = request.stack.named(surroundings)?;
+        let facts = look(surroundings, request, &named).await?;
+        (facts, Some(named))
+    };
+    let mut diagnosis = diagnose(&facts);
+    if let Some(only) = &request.only {
+        diagnosis.causes.retain(|cause| cause.code.0 == only);
+    }
+    let project = named.as_ref().and_then(|named| named.project.as_ref());
+    for cause in &mut diagnosis.causes {
+        let field = cause.culprit.field.as_deref();
+        let place = field.and_then(|field| project?.origins.nearest(field));
+        cause.culprit.place = place.cloned();
+    }
+    let value = DoctorAnswer {
+        recording: record(&facts),
+        diagnosis,
+    };
+    let warnings = named.map(|named| named.warnings).unwrap_or_default();
+    Ok(Answer { value, warnings })
+}
+
+/// Whether there is a rule of this code.
+fn is_known(only: Option<&str>) -> Result<(), Failure> {
+    let Some(only) = only else {
+        return Ok(());
+    };
+    let codes: Vec<&str> = bowline_doctor::RULES
+        .iter()
+        .map(|rule| rule.code.0)
+        .collect();
+    if codes.contains(&only) {
+        return Ok(());
+    }
+    Err(Failure::Usage {
+        message: format!("there is no code `{only}`"),
+        hint: Some(format!("there are {}", codes.join(", "))),
+    })
+}
+
+fn unreadable(error: &ReplayError) -> Failure {
+    Failure::Usage {
+        message: error.to_string(),
+        hint: Some("`bowline doctor --record FILE` writes one".to_owned()),
+    }
+}
+
+async fn look(
+    surroundings: &Surroundings,
+    request: &DoctorRequest,
+    named: &Named,
+) -> Result<Facts, Failure> {
+    let engine = connect(surroundings).await?;
+    let project = named.project.as_ref();
+    let session = open(surroundings, engine.clone(), named.name.clone())?;
+    // Without the journal there is less to know, and no reason to say nothing.
+    let recorded = match session.stack.look().await {
+        Ok(Some(journal)) => recorded(&journal).await.unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let subject = Subject {
+        project: named.name.clone(),
+        names: project.map(names).unwrap_or_default(),
+        secrets: Vec::new(),
+        needs: project.map(needs).unwrap_or_default(),
+        recorded,
+    };
+    let mut bounds = Bounds::default();
+    if request.no_logs {
+        bounds.log_lines = 0;
+    }
+    Ok(collect(&*engine, &subject, bounds).await?)
+}
+
+/// What the engine reported during the last operations.
+async fn recorded(journal: &Journal) -> Result<Vec<EngineEvent>, bowline_core::JournalError> {
+    let mut events = Vec::new();
+    for operation in journal.history(OPERATIONS).await? {
+        events.extend(journal.events(&operation.id).await?);
+    }
+    events.sort_by_key(|event| event.at);
+    Ok(events)
+}
+
+/// The names that a project's people use.
+fn names(project: &Project) -> BTreeSet<String> {
+    let services = project.services.values();
+    let images = services
+        .filter_map(|service| Some(service.image.clone()).filter(|image| !image.is_empty()));
+    let keys = project
+        .services
+        .keys()
+        .chain(project.networks.keys())
+        .chain(project.volumes.keys())
+        .cloned();
+    keys.chain(images).chain([project.name.clone()]).collect()
+}
+
+fn needs(project: &Project) -> BTreeMap<String, BTreeSet<String>> {
+    let needs = project.services.iter().map(|(name, service)| {
+        let needed = service.depends_on.keys().cloned().collect();
+        (name.clone(), needed)
+    });
+    needs.collect()
+}
