@@ -2,12 +2,16 @@
 //!
 //! What Redis forgets is found again in Postgres, so nothing here is retried for long.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, AsyncConnectionConfig, Client};
 use tokio::sync::Mutex;
+
+use crate::say;
+use crate::stop::Stop;
 
 const LIST: &str = "orders:new";
 
@@ -40,16 +44,41 @@ impl Queue {
         self.noted(pushed).await.context("cannot queue the order")
     }
 
-    /// Returns the next order's id, or nothing if none comes within a second. Blocks the connection meanwhile.
-    pub(crate) async fn pop(&self) -> Result<Option<i64>> {
+    /// Returns the next order's id, or nothing if none comes within a second or the end is wanted. Blocks the
+    /// connection meanwhile.
+    pub(crate) async fn pop(&self, stop: &Stop) -> Result<Option<i64>> {
         let mut connection = self.connection().await?;
-        let popped: redis::RedisResult<Option<(String, i64)>> =
-            connection.blpop(LIST, LOOK.as_secs_f64()).await;
+        let me: redis::RedisResult<i64> = redis::cmd("CLIENT")
+            .arg("ID")
+            .query_async(&mut connection)
+            .await;
+        let me = self.noted(me).await.context("Redis does not answer")?;
+        let mut popping = pin!(connection.blpop(LIST, LOOK.as_secs_f64()));
+        let popped: redis::RedisResult<Option<(String, i64)>> = tokio::select! {
+            popped = &mut popping => popped,
+            () = stop.requested() => {
+                // Redis itself ends the wait: to hang up could lose an order that it has just handed out.
+                if let Err(error) = self.unblock(me).await {
+                    say::info(format_args!("waiting for the queue: {error}"));
+                }
+                popping.await
+            }
+        };
         let popped = self
             .noted(popped)
             .await
             .context("cannot look into the queue")?;
         Ok(popped.map(|(_, id)| id))
+    }
+
+    /// Ends the wait of a blocked connection, through another one.
+    async fn unblock(&self, client: i64) -> redis::RedisResult<()> {
+        let mut other = self.client.get_multiplexed_async_connection().await?;
+        redis::cmd("CLIENT")
+            .arg("UNBLOCK")
+            .arg(client)
+            .query_async(&mut other)
+            .await
     }
 
     pub(crate) async fn length(&self) -> Result<usize> {

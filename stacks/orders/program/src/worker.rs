@@ -73,8 +73,7 @@ impl Worker {
         let mut swept = Instant::now();
         while !stop.is_requested() {
             let worked = async {
-                // Not given up when the end is wanted: what was popped then would be lost.
-                if let Some(id) = self.queue.pop().await? {
+                if let Some(id) = self.queue.pop(&stop).await? {
                     self.ship(id).await?;
                 }
                 if swept.elapsed() > SWEEP {
