@@ -413,14 +413,44 @@ record! {
 ///
 /// As JSON it is what Compose writes: of one that is required nothing but its path.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(from = "WrittenEnvFile")]
 pub struct EnvFile {
     /// Absolute path.
     pub path: String,
     /// Whether its absence is an error.
     pub required: bool,
     /// `raw` for values that are taken as they stand, else empty.
-    #[serde(default)]
     pub format: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum WrittenEnvFile {
+    Path(String),
+    Whole {
+        path: String,
+        required: bool,
+        #[serde(default)]
+        format: String,
+    },
+}
+
+impl From<WrittenEnvFile> for EnvFile {
+    fn from(written: WrittenEnvFile) -> Self {
+        let (path, required, format) = match written {
+            WrittenEnvFile::Path(path) => (path, true, String::new()),
+            WrittenEnvFile::Whole {
+                path,
+                required,
+                format,
+            } => (path, required, format),
+        };
+        Self {
+            path,
+            required,
+            format,
+        }
+    }
 }
 
 impl serde::Serialize for EnvFile {
