@@ -11,6 +11,7 @@
 
 use bowline_model::{ContainerId, Protocol};
 
+use crate::look::Group;
 use crate::sockets::{Listener, Network};
 
 /// What is going on in a container.
@@ -55,9 +56,8 @@ fn listeners(container: &ContainerId, pid: u32) -> Option<Vec<Listener>> {
     let network = Network::of(pid).ok()?;
     // The number may mean another process here; the control group says whose it is.
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    if !groups.contains(&container.0) && !is_in_its_own_group(&groups, container, pid) {
-        return None;
-    }
+    let mounts = || std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok();
+    Group::of(&groups, container, mounts)?;
     let mut found = Vec::new();
     for protocol in [Protocol::Tcp, Protocol::Udp] {
         found.extend(network.sockets(protocol).ok()?);
@@ -66,14 +66,6 @@ fn listeners(container: &ContainerId, pid: u32) -> Option<Vec<Listener>> {
     found.sort_unstable();
     found.dedup();
     Some(found)
-}
-
-/// Where control groups have namespaces the path does not name the container; its files' mount then does.
-fn is_in_its_own_group(groups: &str, container: &ContainerId, pid: u32) -> bool {
-    let hidden = groups.lines().all(|line| line.ends_with(":/"));
-    hidden
-        && std::fs::read_to_string(format!("/proc/{pid}/mountinfo"))
-            .is_ok_and(|mounts| mounts.contains(&container.0))
 }
 
 #[cfg(test)]

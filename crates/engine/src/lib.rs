@@ -2,7 +2,9 @@
 //!
 //! [`Engine`] is the trait, with its contract in its module. [`connect`] opens the engine at an [`Endpoint`],
 //! Docker or Podman; [`fake::FakeEngine`] is one in memory, for tests; [`Tap`] is laid around either to record
-//! calls and to let them fail. Nothing here knows stacks, services or plans, and no type of the HTTP library
+//! calls and to let them fail. [`inside`] and [`Look`] see what the kernel of this very host shows of a running
+//! container, without the engine and without changing anything: the one is cheap and for readiness, the other deep and
+//! for saying why something is broken. Nothing here knows stacks, services or plans, and no type of the HTTP library
 //! leaves this crate.
 
 mod about;
@@ -16,6 +18,9 @@ mod error;
 mod exec;
 pub mod fake;
 mod inside;
+mod look;
+#[cfg(target_os = "linux")]
+mod network_namespace;
 mod port_holder;
 mod reply;
 mod request;
@@ -29,6 +34,11 @@ pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, Endpo
 pub use engine::{Engine, PARALLEL_INSPECTS};
 pub use error::{BuildFailure, EngineError, PullFailure, Retry, Sent, Unreachable};
 pub use inside::{Inside, inside};
+pub use look::{
+    Answer, Asked, ContainerProcess, Counters, CpuCounters, Dialled, FileKind, FileStart, FileStat,
+    FileSystem, Greeting, Listing, Look, MemoryCounters, Outcome, ProcessCounters, RecordKind,
+    Resolution, TcpCounters, Unseen,
+};
 pub use port_holder::{PortHolder, port_holder};
 pub use reply::{
     BuildProgress, BuildStep, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput,
@@ -39,7 +49,7 @@ pub use request::{
     BuildContext, BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec, LogOptions,
     RegistryLogin, RemoveContainer, Selector, TarStream, WaitFor, tar_of,
 };
-pub use sockets::Listener;
+pub use sockets::{Connection, Listener, TcpState};
 pub use tap::{Call, CallEffect, Fault, Tap};
 
 /// Connects to the engine at an endpoint: asks who it is and agrees on a version of the API.

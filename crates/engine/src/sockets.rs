@@ -1,6 +1,6 @@
-//! The sockets that listen in a network namespace, as the kernel tells them.
+//! The sockets of a network namespace, as the kernel tells them.
 //!
-//! TCP is asked for by `sock_diag`, as `ss` does it: it answers with what listens and looks at nothing else. Where
+//! TCP is asked for by `sock_diag`, as `ss` does it: it answers with what is asked for and looks at nothing else. Where
 //! that cannot be had (no right to enter the namespace, a kernel without it), and for UDP, the tables under `/proc`
 //! are read. Those of TCP cost a millisecond and more however little is in them, because the kernel walks its
 //! whole table of connections for them, and that one grows with the machine's memory.
@@ -14,10 +14,12 @@
 mod diag;
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use bowline_model::Protocol;
+use serde::{Deserialize, Serialize};
 
 /// A socket that waits for traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +44,66 @@ impl Listener {
 pub(crate) struct Socket {
     pub(crate) listener: Listener,
     pub(crate) inode: u64,
+}
+
+/// A TCP socket that does not listen.
+///
+/// An IPv4 address that a socket for both families holds in the form of IPv6 stands here as IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Connection {
+    /// The container's end.
+    pub local: SocketAddr,
+    /// The other end; all zeros where there is none.
+    pub remote: SocketAddr,
+    /// How far it is.
+    pub state: TcpState,
+}
+
+/// How far a TCP connection is, as RFC 9293 names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TcpState {
+    /// Open in both directions.
+    Established,
+    /// Asked to connect and not answered: it is dialling.
+    SynSent,
+    /// Was asked, has answered, and waits for the last word.
+    SynReceived,
+    /// This end has closed and waits for the other one to confirm it.
+    FinWait1,
+    /// This end has closed, the other one has not.
+    FinWait2,
+    /// Both have closed; kept for stray packets.
+    TimeWait,
+    /// No connection.
+    Closed,
+    /// The other end has closed, this one has not.
+    CloseWait,
+    /// Both have closed; the last confirmation is outstanding.
+    LastAck,
+    /// Both have closed at once.
+    Closing,
+}
+
+impl TcpState {
+    /// Reads a state as the kernel numbers it; `None` for a socket that listens.
+    fn of_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Established,
+            2 => Self::SynSent,
+            // 12 is a request that is not a socket yet.
+            3 | 12 => Self::SynReceived,
+            4 => Self::FinWait1,
+            5 => Self::FinWait2,
+            6 => Self::TimeWait,
+            // 13 is bound and not connected.
+            7 | 13 => Self::Closed,
+            8 => Self::CloseWait,
+            9 => Self::LastAck,
+            11 => Self::Closing,
+            _ => return None,
+        })
+    }
 }
 
 /// A network namespace to look into.
@@ -84,23 +146,61 @@ impl Network {
                 {
                     return Ok(sockets);
                 }
-                self.read(["tcp", "tcp6"], protocol, LISTEN)
+                self.listening(["tcp", "tcp6"], protocol, LISTEN)
             }
-            Protocol::Udp => self.read(["udp", "udp6"], protocol, BOUND),
+            Protocol::Udp => self.listening(["udp", "udp6"], protocol, BOUND),
             Protocol::Sctp => Ok(Vec::new()),
         }
     }
 
-    fn read(
+    /// The TCP sockets in it that do not listen, in no order, at most `most` of either family.
+    pub(crate) fn connections(&self, most: usize) -> std::io::Result<Vec<Connection>> {
+        #[cfg(target_os = "linux")]
+        if let Some(namespace) = &self.namespace
+            && let Some(connections) = diag::connected(namespace, most)
+        {
+            return Ok(connections);
+        }
+        let most_bytes = u64::try_from(most)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(LONGEST_ROW);
+        let mut found = Vec::new();
+        for table in self.read(["tcp", "tcp6"], most_bytes)? {
+            let connections = rows(&table).filter_map(|row| {
+                Some(Connection {
+                    local: row.local,
+                    remote: row.remote,
+                    state: TcpState::of_number(row.state)?,
+                })
+            });
+            found.extend(connections.take(most));
+        }
+        Ok(found)
+    }
+
+    fn listening(
         &self,
         files: [&str; 2],
         protocol: Protocol,
-        state: &'static str,
+        state: u8,
     ) -> std::io::Result<Vec<Socket>> {
+        let tables = self.read(files, u64::MAX)?;
+        let found = tables
+            .iter()
+            .flat_map(|table| listening_rows(table, protocol, state));
+        Ok(found.collect())
+    }
+
+    /// The beginnings of two tables.
+    fn read(&self, files: [&str; 2], most_bytes: u64) -> std::io::Result<Vec<String>> {
         let mut found = Vec::new();
         for file in files {
-            match std::fs::read_to_string(self.tables.join(file)) {
-                Ok(table) => found.extend(parse(&table, protocol, state)),
+            match File::open(self.tables.join(file)) {
+                Ok(table) => {
+                    let mut text = Vec::new();
+                    table.take(most_bytes).read_to_end(&mut text)?;
+                    found.push(String::from_utf8_lossy(&text).into_owned());
+                }
                 // A kernel without IPv6 has no such file.
                 Err(error)
                     if error.kind() == std::io::ErrorKind::NotFound && file.ends_with('6') => {}
@@ -112,26 +212,63 @@ impl Network {
 }
 
 /// State of a TCP socket that listens.
-const LISTEN: &str = "0A";
+const LISTEN: u8 = 0x0A;
 /// State of a UDP socket that is bound and not connected.
-const BOUND: &str = "07";
+const BOUND: u8 = 0x07;
 
-fn parse(table: &str, protocol: Protocol, state: &'static str) -> impl Iterator<Item = Socket> {
-    table.lines().skip(1).filter_map(move |line| {
+/// No row of a table is longer, in bytes.
+const LONGEST_ROW: u64 = 256;
+
+/// A row of one of the tables.
+struct Row {
+    local: SocketAddr,
+    remote: SocketAddr,
+    state: u8,
+    inode: u64,
+}
+
+fn rows(table: &str) -> impl Iterator<Item = Row> {
+    table.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_whitespace();
-        let local = fields.nth(1)?;
-        if fields.nth(1)? != state {
-            return None;
-        }
-        let (address, port) = local.split_once(':')?;
-        let listener = Listener {
-            address: parse_address(address)?,
-            port: u16::from_str_radix(port, 16).ok()?,
-            protocol,
-        };
-        let inode = fields.nth(5)?.parse().ok()?;
-        Some(Socket { listener, inode })
+        Some(Row {
+            local: parse_end(fields.nth(1)?)?,
+            remote: parse_end(fields.next()?)?,
+            state: u8::from_str_radix(fields.next()?, 16).ok()?,
+            inode: fields.nth(5)?.parse().ok()?,
+        })
     })
+}
+
+fn listening_rows(table: &str, protocol: Protocol, state: u8) -> impl Iterator<Item = Socket> {
+    rows(table)
+        .filter(move |row| row.state == state)
+        .map(move |row| Socket {
+            listener: Listener {
+                address: row.local.ip(),
+                port: row.local.port(),
+                protocol,
+            },
+            inode: row.inode,
+        })
+}
+
+/// Reads one end of a connection: address and port.
+fn parse_end(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    Some(SocketAddr::new(
+        parse_address(address)?,
+        u16::from_str_radix(port, 16).ok()?,
+    ))
+}
+
+/// An address without the form in which IPv6 carries IPv4.
+fn plain(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => address
+            .to_ipv4_mapped()
+            .map_or(IpAddr::V6(address), IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
 }
 
 /// Reads an address as the kernel writes it: words of 32 bits, each in the host's byte order.
@@ -144,12 +281,7 @@ fn parse_address(text: &str) -> Option<IpAddr> {
             for (index, chunk) in bytes.chunks_mut(4).enumerate() {
                 chunk.copy_from_slice(&word(index * 8)?.to_ne_bytes());
             }
-            let address = Ipv6Addr::from(bytes);
-            Some(
-                address
-                    .to_ipv4_mapped()
-                    .map_or(IpAddr::V6(address), IpAddr::V4),
-            )
+            Some(plain(IpAddr::V6(Ipv6Addr::from(bytes))))
         }
         _ => None,
     }
@@ -171,7 +303,7 @@ mod tests {
              1: 00000000:0050 00000000:0000 0A {rest} 4712 1 0\n\
              2: 0200A8C0:0050 0300A8C0:C000 01 {rest} 4713 1 0\n"
         );
-        let found: Vec<_> = parse(&tcp, Protocol::Tcp, LISTEN).collect();
+        let found: Vec<_> = listening_rows(&tcp, Protocol::Tcp, LISTEN).collect();
         let seen: Vec<_> = found
             .iter()
             .map(|socket| {
@@ -188,6 +320,77 @@ mod tests {
                 ("127.0.0.1".to_owned(), 4711, false),
                 ("0.0.0.0".to_owned(), 4712, true)
             ]
+        );
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn connections_are_read_with_both_ends_and_their_state() {
+        let rest = "00000000:00000000 00:00000000 00000000     0        0";
+        let folder = tempfile::tempdir().unwrap();
+        let tcp = format!(
+            "header\n\
+             0: 0100007F:1538 00000000:0000 0A {rest} 4711 1 0\n\
+             1: 0200A8C0:C000 0300A8C0:1538 01 {rest} 4712 1 0\n\
+             2: 0200A8C0:C001 0300A8C0:1539 02 {rest} 4713 1 0\n\
+             3: 0200A8C0:C002 0300A8C0:1539 FF {rest} 4714 1 0\n"
+        );
+        std::fs::write(folder.path().join("tcp"), tcp).unwrap();
+        let network = Network {
+            tables: folder.path().to_owned(),
+            namespace: None,
+        };
+        let found = network.connections(10).unwrap();
+        let seen: Vec<_> = found
+            .iter()
+            .map(|one| (one.local.to_string(), one.remote.to_string(), one.state))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (
+                    "192.168.0.2:49152".to_owned(),
+                    "192.168.0.3:5432".to_owned(),
+                    TcpState::Established
+                ),
+                (
+                    "192.168.0.2:49153".to_owned(),
+                    "192.168.0.3:5433".to_owned(),
+                    TcpState::SynSent
+                ),
+            ]
+        );
+        assert_eq!(network.connections(1).unwrap(), found[..1]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_kernel_answers_which_connections_its_tables_have() {
+        let listener = TcpListener::bind("[::]:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let process = Network::of(std::process::id()).unwrap();
+        let namespace = process.namespace.as_ref().unwrap();
+        let Some(answered) = diag::connected(namespace, usize::MAX) else {
+            assert!(!rustix::process::geteuid().is_root(), "root may ask");
+            return;
+        };
+        let ours = |connections: Vec<Connection>| {
+            let mut ours: Vec<_> = connections
+                .into_iter()
+                .filter(|one| one.local.port() == port || one.remote.port() == port)
+                .collect();
+            ours.sort_unstable();
+            ours
+        };
+        let mut ends = [client.local_addr().unwrap(), client.peer_addr().unwrap()];
+        ends.sort_unstable();
+        let answered = ours(answered);
+        let seen: Vec<_> = answered.iter().map(|one| (one.local, one.state)).collect();
+        assert_eq!(seen, ends.map(|end| (end, TcpState::Established)));
+        assert_eq!(
+            ours(Network::own().connections(usize::MAX).unwrap()),
+            answered
         );
     }
 

@@ -1,8 +1,7 @@
-//! Asking the kernel for what listens, by `sock_diag`.
+//! Asking the kernel for the TCP sockets of a network namespace, by `sock_diag`.
 
 use std::fs::File;
-use std::net::IpAddr;
-use std::os::fd::AsFd as _;
+use std::net::SocketAddr;
 
 use bowline_model::Protocol;
 use netlink_packet_core::{
@@ -13,41 +12,69 @@ use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
 };
-use netlink_sys::{Socket as Netlink, SocketAddr, protocols::NETLINK_SOCK_DIAG};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use netlink_sys::{Socket as Netlink, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 
-use super::{Listener, Socket};
+use super::{Connection, Listener, Socket, TcpState, plain};
+use crate::network_namespace::in_namespace;
 
 /// The TCP sockets that listen in a network namespace; `None` where the kernel does not let this process ask.
 pub(super) fn listening(namespace: &File) -> Option<Vec<Socket>> {
-    let socket = enter_and_open(namespace)?;
-    let mut found = ask(&socket, AF_INET, SocketId::new_v4())?;
-    // A kernel without IPv6 has nothing to answer.
-    found.extend(ask(&socket, AF_INET6, SocketId::new_v6()).unwrap_or_default());
-    Some(found)
-}
-
-/// A socket keeps the namespace in which it was opened, so only a thread that ends right afterwards enters it.
-fn enter_and_open(namespace: &File) -> Option<Netlink> {
-    std::thread::scope(|scope| {
-        let open = || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).ok()?;
-            let socket = Netlink::new(NETLINK_SOCK_DIAG).ok()?;
-            socket.connect(&SocketAddr::new(0, 0)).ok()?;
-            Some(socket)
-        };
-        scope.spawn(open).join().ok()?
+    ask_both(namespace, &StateFlags::LISTEN, usize::MAX, |response| {
+        Some(socket_of(response))
     })
 }
 
-fn ask(socket: &Netlink, family: u8, socket_id: SocketId) -> Option<Vec<Socket>> {
+/// The TCP sockets of a network namespace that do not listen, at most `most` of either family; `None` where the
+/// kernel does not let this process ask.
+pub(super) fn connected(namespace: &File, most: usize) -> Option<Vec<Connection>> {
+    let states = StateFlags::all() - StateFlags::LISTEN;
+    ask_both(namespace, &states, most, connection_of)
+}
+
+fn ask_both<T>(
+    namespace: &File,
+    states: &StateFlags,
+    most: usize,
+    read: impl Fn(&InetResponse) -> Option<T>,
+) -> Option<Vec<T>> {
+    let socket = open(namespace)?;
+    let mut found = ask(&socket, (AF_INET, SocketId::new_v4()), states, most, &read)?;
+    // The rest of a cut answer would be taken for the next one.
+    let socket = if found.len() < most {
+        socket
+    } else {
+        open(namespace)?
+    };
+    // A kernel without IPv6 has nothing to answer.
+    let ip6 = ask(&socket, (AF_INET6, SocketId::new_v6()), states, most, &read);
+    found.extend(ip6.unwrap_or_default());
+    Some(found)
+}
+
+/// A socket keeps the namespace in which it was opened.
+fn open(namespace: &File) -> Option<Netlink> {
+    let open = || {
+        let socket = Netlink::new(NETLINK_SOCK_DIAG).ok()?;
+        socket.connect(&NetlinkAddress::new(0, 0)).ok()?;
+        Some(socket)
+    };
+    in_namespace(namespace, open).ok()?
+}
+
+fn ask<T>(
+    socket: &Netlink,
+    (family, socket_id): (u8, SocketId),
+    states: &StateFlags,
+    most: usize,
+    read: &impl Fn(&InetResponse) -> Option<T>,
+) -> Option<Vec<T>> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     let request = SockDiagMessage::InetRequest(InetRequest {
         family,
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::empty(),
-        states: StateFlags::LISTEN,
+        states: states.clone(),
         socket_id,
     });
     let mut message = NetlinkMessage::new(header, request.into());
@@ -65,7 +92,10 @@ fn ask(socket: &Netlink, family: u8, socket_id: SocketId) -> Option<Vec<Socket>>
             match reply.payload {
                 NetlinkPayload::Done(_) => return Some(found),
                 NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                    found.push(socket_of(&response));
+                    found.extend(read(&response));
+                    if found.len() >= most {
+                        return Some(found);
+                    }
                 }
                 _ => return None,
             }
@@ -80,15 +110,19 @@ fn socket_of(response: &InetResponse) -> Socket {
     let id = &response.header.socket_id;
     Socket {
         listener: Listener {
-            address: match id.source_address {
-                IpAddr::V6(address) => address
-                    .to_ipv4_mapped()
-                    .map_or(IpAddr::V6(address), IpAddr::V4),
-                address @ IpAddr::V4(_) => address,
-            },
+            address: plain(id.source_address),
             port: id.source_port,
             protocol: Protocol::Tcp,
         },
         inode: response.header.inode.into(),
     }
+}
+
+fn connection_of(response: &InetResponse) -> Option<Connection> {
+    let id = &response.header.socket_id;
+    Some(Connection {
+        local: SocketAddr::new(plain(id.source_address), id.source_port),
+        remote: SocketAddr::new(plain(id.destination_address), id.destination_port),
+        state: TcpState::of_number(response.header.state)?,
+    })
 }

@@ -1,0 +1,217 @@
+//! A container's network from inside: its connections, and what answers from there.
+
+use std::io::{ErrorKind, Read as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::{LONGEST, Listing, Look, Unseen, bounded};
+use crate::sockets::{Connection, Network};
+
+/// No more connections are told.
+const MOST_CONNECTIONS: usize = 10_000;
+/// No more of what the other side says first is kept, in bytes.
+const MOST_OF_GREETING: usize = 64;
+
+/// What became of an attempt to connect. `after` is the time from the attempt to that answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialled {
+    /// Somebody took the call.
+    Connected {
+        /// How long that took.
+        after: Duration,
+        /// What the other side said first.
+        greeting: Greeting,
+    },
+    /// The host is there and nothing listens, or a packet filter says so.
+    Refused {
+        /// How long that took.
+        after: Duration,
+    },
+    /// The container has no route there.
+    NoRoute {
+        /// How long that took.
+        after: Duration,
+    },
+    /// There is a route, and nobody at its end: no such host on the network, or a packet filter says so.
+    HostUnreachable {
+        /// How long that took.
+        after: Duration,
+    },
+    /// Nobody answered.
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The kernel said something else, for example that a packet filter of the container forbids it.
+    Failed {
+        /// How long that took.
+        after: Duration,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// What the other side of a connection said without being asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Greeting {
+    /// Its first bytes, 64 at most.
+    Bytes(Vec<u8>),
+    /// Nothing in the time that it had; most protocols wait to be spoken to.
+    Silent,
+    /// It hung up.
+    Closed,
+    /// It broke the connection off.
+    Reset,
+}
+
+impl Look {
+    /// The TCP sockets of its network namespace that do not listen, sorted; at most 10 000.
+    ///
+    /// Containers that share a namespace share them. `inside` tells what listens.
+    pub fn connections(&self) -> Result<Listing<Connection>, Unseen> {
+        let pid = self.pid;
+        let found = bounded("the connections", move || {
+            let read =
+                Network::of(pid).and_then(|network| network.connections(MOST_CONNECTIONS + 1));
+            read.map_err(|error| match error.kind() {
+                ErrorKind::PermissionDenied => Unseen::Denied {
+                    what: "the connections".into(),
+                },
+                _ => Unseen::Failed {
+                    what: "the connections".into(),
+                    reason: error.to_string(),
+                },
+            })
+        });
+        // The number was the container's all the time if its process is there now.
+        let mut found = self.unless_gone(found)?;
+        found.sort_unstable();
+        Ok(Listing::first(found, MOST_CONNECTIONS))
+    }
+
+    /// Runs `work` on a thread of its own that has entered the container's network namespace, and waits for it; the
+    /// thread ends with it.
+    ///
+    /// `work` may open sockets and use them, and nothing else: only the network is the container's there. Files,
+    /// users, the clock and what `/etc` says are still this host's, so no name must be looked up by the system, and
+    /// no other thread is in the namespace, so nothing must be handed to a pool or a runtime. It takes as long as it
+    /// takes: `work` sets its own limits. What it answers may hold sockets; they stay in the namespace. When it panics,
+    /// so does the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`Unseen::Denied`] where this process may not enter; then `work` was not run.
+    pub fn in_network<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Unseen> {
+        self.main.in_network(work)
+    }
+
+    /// Connects by TCP as the container would, listens for what the other side says first, and hangs up. Sends
+    /// nothing.
+    ///
+    /// The server sees a connection from the container that ends at once; some log it. Takes at most `within` for
+    /// connecting and `greeting_within` for listening, each a minute at most; zero does not listen at all.
+    pub fn dial(
+        &self,
+        address: SocketAddr,
+        within: Duration,
+        greeting_within: Duration,
+    ) -> Result<Dialled, Unseen> {
+        self.in_network(|| dial(address, within.min(LONGEST), greeting_within.min(LONGEST)))
+    }
+}
+
+fn dial(address: SocketAddr, within: Duration, greeting_within: Duration) -> Dialled {
+    let begun = Instant::now();
+    // Zero would be refused as a limit.
+    let connected = TcpStream::connect_timeout(&address, within.max(Duration::from_millis(1)));
+    let after = begun.elapsed();
+    match connected {
+        Ok(stream) => Dialled::Connected {
+            after,
+            greeting: listen(stream, greeting_within),
+        },
+        Err(error) => match error.kind() {
+            ErrorKind::ConnectionRefused => Dialled::Refused { after },
+            ErrorKind::NetworkUnreachable => Dialled::NoRoute { after },
+            ErrorKind::HostUnreachable => Dialled::HostUnreachable { after },
+            ErrorKind::TimedOut => Dialled::TimedOut { after },
+            _ => Dialled::Failed {
+                after,
+                reason: error.to_string(),
+            },
+        },
+    }
+}
+
+fn listen(mut stream: TcpStream, within: Duration) -> Greeting {
+    if within.is_zero() || stream.set_read_timeout(Some(within)).is_err() {
+        return Greeting::Silent;
+    }
+    let mut bytes = vec![0; MOST_OF_GREETING];
+    match stream.read(&mut bytes) {
+        Ok(0) => Greeting::Closed,
+        Ok(length) => {
+            bytes.truncate(length);
+            Greeting::Bytes(bytes)
+        }
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Greeting::Reset,
+        Err(_) => Greeting::Silent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(10);
+    const SHORT: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn what_the_other_side_says_first_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut first, _) = listener.accept().unwrap();
+            first.write_all(b"220 ready\r\n").unwrap();
+            let (second, _) = listener.accept().unwrap();
+            drop(second);
+            // The third one is taken by the kernel, and nobody speaks; the listener lives until the test ends.
+            (listener, first)
+        });
+        let greeting = |within| match dial(address, LONG, within) {
+            Dialled::Connected { greeting, .. } => greeting,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(greeting(LONG), Greeting::Bytes(b"220 ready\r\n".to_vec()));
+        assert_eq!(greeting(LONG), Greeting::Closed);
+        assert_eq!(greeting(SHORT), Greeting::Silent);
+        assert_eq!(greeting(Duration::ZERO), Greeting::Silent);
+        drop(server.join().unwrap());
+    }
+
+    #[test]
+    fn nobody_listening_is_told_from_nobody_answering() {
+        let closed = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap()
+        };
+        assert!(matches!(dial(closed, LONG, LONG), Dialled::Refused { .. }));
+    }
+
+    #[test]
+    fn an_answer_is_kept_as_it_is() {
+        let dialled = Dialled::Connected {
+            after: Duration::from_micros(1500),
+            greeting: Greeting::Bytes(vec![0, 255]),
+        };
+        let text = serde_json::to_string(&dialled).unwrap();
+        assert_eq!(serde_json::from_str::<Dialled>(&text).unwrap(), dialled);
+    }
+}
