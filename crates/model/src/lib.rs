@@ -4,9 +4,11 @@
 //! least two crates speak about it; what only one of them needs stays in its room.
 //!
 //! Where to read next: [`Project`] is what Compose files mean; [`ContainerSpec`] and its neighbours are
-//! what an engine is asked for, [`ObservedContainer`] what it answers.
+//! what an engine is asked for, [`ObservedContainer`] what it answers. [`carried`] reads from a service's environment,
+//! command and files whom it connects to.
 
 mod capability;
+pub mod carried;
 mod container;
 mod event;
 mod file_copy;

@@ -7,6 +7,9 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use serde::{Serialize, Serializer};
+
+use crate::carried::password_spans;
 
 /// What stands in the place of a secret value wherever one would be shown.
 pub const MASK: &str = "••••";
@@ -82,8 +85,10 @@ pub fn is_secret_key(key: &str) -> bool {
     })
 }
 
-/// A value that must not be shown: it has no `Display`, and its `Debug` prints a mask.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// A value that must not be shown: it has no `Display`, and `Debug` and `Serialize` write a mask.
+///
+/// Nothing reads it back: what has to outlast the process writes [`Secret::reveal`] on purpose.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret(String);
 
 impl Secret {
@@ -109,14 +114,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-#[expect(
-    clippy::unwrap_used,
-    reason = "the patterns are constants that the tests of this module compile"
-)]
-static DSN_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*:)(?P<password>[^\s@]+)(?P<tail>@)")
-        .unwrap()
-});
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
+    }
+}
 
 #[expect(
     clippy::unwrap_used,
@@ -135,11 +137,19 @@ static OPTION: LazyLock<Regex> = LazyLock::new(|| {
         .unwrap()
 });
 
-/// Replaces the passwords inside connection strings (`scheme://user:password@host`) by a mask.
+/// Replaces the passwords inside connection strings (`scheme://user:password@host`) by a mask, and the token that stands
+/// alone before the `@` of a web address.
+///
+/// A password with a `/` or `@` that is not encoded goes as a whole.
 pub fn mask_passwords(text: &str) -> String {
-    DSN_PASSWORD
-        .replace_all(text, format!("${{head}}{MASK}${{tail}}"))
-        .into_owned()
+    let mut masked = String::with_capacity(text.len());
+    let mut from = 0;
+    for span in password_spans(text) {
+        masked.push_str(&text[from..span.start]);
+        masked.push_str(MASK);
+        from = span.end;
+    }
+    masked + &text[from..]
 }
 
 /// Masks one line of a file for showing: the value behind a secret key, behind an option with the name of one, and
@@ -290,7 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_no_readable_debug() {
-        assert_eq!(format!("{:?}", Secret::new("hunter2")), MASK);
+    fn a_secret_is_readable_neither_in_debug_nor_when_it_is_written_out() {
+        let secret = Secret::new("hunter2");
+        assert_eq!(format!("{secret:?}"), MASK);
+        assert_eq!(serde_json::to_value(&secret).ok(), Some(MASK.into()));
     }
 }
