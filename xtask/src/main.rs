@@ -18,7 +18,9 @@ mod check;
 mod demo;
 mod distribution;
 mod engine;
+mod faults;
 mod images;
+mod keeper;
 mod newest;
 mod program;
 mod request;
@@ -39,6 +41,7 @@ usage: cargo xtask COMMAND
   engine  an engine for tests: up, down, status, run
   demo    see bowline at work on an example stack; `demo --help` for its options
   bench   measure bowline side by side with docker compose; `bench --help` for its options
+  faults  break stacks in known ways and score the diagnosis; `faults --help` for its options
 ";
 
 fn main() -> ExitCode {
@@ -69,6 +72,10 @@ fn run(arguments: &[String]) -> Result<bool> {
         "demo" if asks_for_help => print!("{}", demo::USAGE),
         "engine" if asks_for_help => print!("{}", engine::USAGE),
         "bench" if asks_for_help => print!("{}", bench::USAGE),
+        "faults" if asks_for_help => print!("{}", faults::USAGE),
+        "faults" => return faults::run(&root, rest),
+        // Not for people: a run that makes things on an engine starts it.
+        "keeper" => keeper::serve(rest)?,
         "bench" => return bench::run(&root, rest),
         "test" => return test::run(&root, rest),
         "check" => check::run(&root)?,

@@ -6,7 +6,6 @@
 //! that engine's network, where the containers' addresses and the published port are (`bench inside`).
 
 mod figures;
-mod keeper;
 mod peer;
 mod poller;
 mod quiet;
@@ -24,10 +23,11 @@ use serde::{Deserialize, Serialize};
 use crate::distribution::require;
 use crate::engine::http::Endpoint;
 use crate::engine::own::{Kind, Own};
+use crate::engine::running;
+use crate::keeper::Keeper;
 use crate::program::{build_bowline, program, target};
 use crate::{cache, demo, images};
 use figures::{Figures, Part, Samples};
-use keeper::Keeper;
 use report::Circumstances;
 use rounds::Rounds;
 use tools::Tools;
@@ -134,8 +134,7 @@ struct Settings {
 /// Carries out `cargo xtask bench …`, and says whether every line keeps its limit.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     match arguments {
-        // Not for people: a benchmark starts them.
-        [word, rest @ ..] if word == "keeper" => keeper::serve(rest).map(|()| true),
+        // Not for people: a benchmark starts it.
         [word, settings] if word == "inside" => measure(root, &read(Path::new(settings))?),
         _ => prepare(root, &Options::parse(arguments)?),
     }
@@ -145,7 +144,7 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     // What can be wrong comes before what takes minutes.
     let own = match &options.host {
         Some(_) => None,
-        None => Some(keeper::own_engine(options.kind)?),
+        None => Some(Own::new(options.kind, "bench")?),
     };
     let endpoint = match (&own, &options.host) {
         (Some(own), _) => own.endpoint(),
@@ -170,7 +169,7 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create `{}`", folder.display()))?;
     // From here on there is something to remove.
-    let keeper = Keeper::start(&endpoint, &prefix, &folder, own.as_ref().map(Own::kind))?;
+    let keeper = Keeper::start(&endpoint, &prefix, &folder, own.as_ref())?;
     let settings = Settings {
         host: endpoint.as_host(),
         bowline,
@@ -188,14 +187,6 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     let good = good?;
     removed?;
     Ok(good)
-}
-
-fn running(host: &str) -> Result<Endpoint> {
-    let endpoint = Endpoint::parse(host)?;
-    if !endpoint.answers() {
-        bail!("no engine answers at `{host}`; without `--host` one is started for this");
-    }
-    Ok(endpoint)
 }
 
 fn furnish_and_measure(
@@ -216,15 +207,7 @@ fn furnish_and_measure(
         Some(own) => {
             let file = settings.folder.join("settings.json");
             write(&file, settings)?;
-            let this = std::env::current_exe().context("cannot find this program's own file")?;
-            let status = own
-                .inside(&this.display().to_string())?
-                .args(["bench", "inside"])
-                .arg(&file)
-                .into_command()
-                .status()
-                .context("cannot go on in the engine's network")?;
-            Ok(status.success())
+            own.go_on_inside(&["bench", "inside"], &file)
         }
     }
 }

@@ -10,8 +10,8 @@ use anyhow::{Result, anyhow, bail};
 use super::figures::{Figures, Measure, Part, Requests, Samples, Tool};
 use super::stacks::{ORDERS_PAGE, Stack};
 use super::tools::{Ended, Running, Tools, Verb};
-use super::{keeper, poller, quiet};
-use crate::request;
+use super::{poller, quiet};
+use crate::{keeper, request};
 
 /// How long a stack may take to be there.
 const PATIENCE: Duration = Duration::from_mins(3);

@@ -93,6 +93,15 @@ pub(crate) fn named() -> Result<(Endpoint, bool)> {
     })
 }
 
+/// Returns the engine at `host`, which has to be up.
+pub(crate) fn running(host: &str) -> Result<Endpoint> {
+    let endpoint = Endpoint::parse(host)?;
+    if !endpoint.answers() {
+        bail!("no engine answers at `{host}`; without `--host` one is started for this");
+    }
+    Ok(endpoint)
+}
+
 /// Finds the engine that the user's own commands would use.
 pub(crate) fn find() -> Result<Endpoint> {
     let (endpoint, _) = named()?;

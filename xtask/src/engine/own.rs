@@ -49,6 +49,7 @@ impl Kind {
 /// One such engine. Several may run side by side under different names.
 pub(crate) struct Own {
     kind: Kind,
+    name: String,
     folder: PathBuf,
     namespace: String,
 }
@@ -74,6 +75,7 @@ impl Own {
         }
         Ok(Self {
             kind,
+            name: name.to_owned(),
             folder,
             namespace,
         })
@@ -81,6 +83,10 @@ impl Own {
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
@@ -306,6 +312,19 @@ impl Own {
                 format!("PATH={}", std::env::var("PATH").unwrap_or_default()),
             ])
             .arg(name))
+    }
+
+    /// Runs this same program again where the published ports are, and says whether it ended well.
+    pub(crate) fn go_on_inside(&self, words: &[&str], settings: &Path) -> Result<bool> {
+        let this = std::env::current_exe().context("cannot find this program's own file")?;
+        let status = self
+            .inside(&this.display().to_string())?
+            .args(words)
+            .arg(settings)
+            .into_command()
+            .status()
+            .context("cannot go on in the engine's network")?;
+        Ok(status.success())
     }
 
     /// Says in words what is where.

@@ -63,7 +63,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
 }
 
 /// A number that is another one for every run.
-fn seed_of_now() -> u64 {
+pub(crate) fn seed_of_now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }

@@ -1,7 +1,7 @@
-//! Removes what a benchmark made, however the benchmark ends.
+//! Removes what a run made on an engine, however the run ends.
 //!
-//! A process of its own waits until the benchmark's is gone: at its proper end, after an error, Ctrl-C or a
-//! kill alike. It is in a process group of its own, so that Ctrl-C does not reach it.
+//! A process of its own waits until the run's is gone: at its proper end, after an error, Ctrl-C or a kill
+//! alike. It is in a process group of its own, so that Ctrl-C does not reach it.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -29,18 +29,21 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts it. `own` is the engine that was brought up for the benchmark, and goes with it.
+    /// Starts it. `own` is the engine that was brought up for the run, and goes with it.
     pub(crate) fn start(
         engine: &Endpoint,
         prefix: &str,
         folder: &Path,
-        own: Option<Kind>,
+        own: Option<&Own>,
     ) -> Result<Self> {
         let this = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = program(this)
-            .args(["bench", "keeper", &engine.as_host(), prefix])
+            .args(["keeper", &engine.as_host(), prefix])
             .arg(folder)
-            .args(own.map(Kind::word))
+            .args(
+                own.into_iter()
+                    .flat_map(|own| [own.kind().word(), own.name()]),
+            )
             .into_command()
             .stdin(Stdio::piped())
             .process_group(0)
@@ -67,25 +70,20 @@ impl Keeper {
 /// What the process does: waits for the end of its input, then removes.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     let [host, prefix, folder, own @ ..] = arguments else {
-        bail!("the process that tidies up is started by a benchmark only");
+        bail!("the process that tidies up is started by other commands only");
     };
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())
-        .context("cannot wait for the end of the benchmark")?;
-    println!("removing what the benchmark made");
-    let removed = match own.first() {
-        Some(kind) => own_engine(Kind::parse(kind)?)?.down(),
-        None => sweep_until_quiet(&Endpoint::parse(host)?, prefix),
+        .context("cannot wait for the end of the run")?;
+    println!("removing what the run made");
+    let removed = match own {
+        [kind, name] => Own::new(Kind::parse(kind)?, name)?.down(),
+        _ => sweep_until_quiet(&Endpoint::parse(host)?, prefix),
     };
     // No container has it mounted, so that everything in it is ours.
     let folder = Path::new(folder);
     let emptied = std::fs::remove_dir_all(folder)
         .with_context(|| format!("cannot remove `{}`", folder.display()));
     removed.and(emptied)
-}
-
-/// The engine for benchmarks: nothing else runs on it, and it meets no other engine's network.
-pub(crate) fn own_engine(kind: Kind) -> Result<Own> {
-    Own::new(kind, "bench")
 }
 
 /// Sweeps until two looks in a row find nothing: a tool that was interrupted may still be at work.
@@ -165,7 +163,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_what_carries_the_name_of_the_benchmark_is_removed() {
+    fn only_what_carries_the_name_of_the_run_is_removed() {
         let labelled =
             |project: &str| json!({ "Labels": { "com.docker.compose.project": project } });
         assert!(is_of(&labelled("bench7-graph-bowline"), "bench7-"));

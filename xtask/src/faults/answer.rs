@@ -1,0 +1,158 @@
+//! What the doctor answered.
+
+use std::process::Output;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::case::{Cause, Culprit};
+
+/// The machine form of a diagnosis. More may stand in it; this is what is scored.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Diagnosis {
+    pub(crate) causes: Vec<Named>,
+}
+
+/// A cause that the doctor named.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) code: String,
+    pub(crate) confidence: String,
+    pub(crate) culprit: NamedCulprit,
+    #[serde(default)]
+    pub(crate) chain: Vec<Vec<String>>,
+    #[serde(default)]
+    pub(crate) affects: Vec<String>,
+    #[serde(default)]
+    pub(crate) fix: Option<Fix>,
+}
+
+/// The object that it blames.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct NamedCulprit {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) field: Option<String>,
+}
+
+/// What it would do.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Fix {
+    #[serde(default)]
+    pub(crate) applicability: String,
+}
+
+/// An answer, or why there is none, and how long that took.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) diagnosis: Result<Diagnosis, String>,
+    pub(crate) took: Duration,
+}
+
+/// Exit codes with which the doctor has looked: healthy, causes found, undetermined.
+const LOOKED: [i32; 3] = [0, 11, 12];
+
+/// Reads what `bowline doctor --format json` printed.
+pub(crate) fn read(output: &Output) -> Result<Diagnosis, String> {
+    let code = output.status.code();
+    if !code.is_some_and(|code| LOOKED.contains(&code)) {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let first = said.lines().next().unwrap_or_default().trim();
+        return Err(format!("{}: {first}", output.status));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("no diagnosis: {error}"))
+}
+
+impl Named {
+    pub(crate) fn has_code_of(&self, cause: &Cause) -> bool {
+        self.code == cause.code || cause.or.contains(&self.code)
+    }
+
+    /// Whether it blames what is to blame; `project` is what the engine puts before names of volumes and networks.
+    pub(crate) fn blames(&self, culprit: &Culprit, project: &str) -> bool {
+        let whole = format!("{project}_{}", culprit.name);
+        let field = culprit.field.as_deref();
+        self.culprit.kind == culprit.kind.word()
+            && (self.culprit.name == culprit.name || self.culprit.name == whole)
+            && (field.is_none() || self.culprit.field.as_deref() == field)
+    }
+
+    pub(crate) fn is(&self, cause: &Cause, project: &str) -> bool {
+        let mut culprits = std::iter::once(&cause.culprit).chain(&cause.or_culprit);
+        self.has_code_of(cause) && culprits.any(|culprit| self.blames(culprit, project))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+    use crate::faults::case::CulpritKind;
+
+    fn output(code: i32, stdout: &str, stderr: &str) -> Output {
+        Output {
+            status: ExitStatus::from_raw(code << 8),
+            stdout: stdout.as_bytes().to_vec(),
+            stderr: stderr.as_bytes().to_vec(),
+        }
+    }
+
+    const ONE: &str = r#"{"causes":[{"code":"D001","confidence":"certain","culprit":{"kind":"volume","name":"p_data",
+        "field":null,"file":"compose.yaml","line":14},"chain":[["data","api"]],"affects":["api"],"evidence":[],
+        "ruled_out":[],"unchecked":[],"fix":{"cmd":["x"],"applicability":"safe"},"verify":null}]}"#;
+
+    #[test]
+    fn the_documented_form_is_read() {
+        let diagnosis = read(&output(11, ONE, "")).unwrap();
+        let named = &diagnosis.causes[0];
+        assert_eq!(
+            (named.code.as_str(), named.confidence.as_str()),
+            ("D001", "certain")
+        );
+        assert_eq!(named.chain, [["data", "api"]]);
+        assert_eq!(named.fix.as_ref().unwrap().applicability, "safe");
+    }
+
+    #[test]
+    fn a_verb_that_is_not_there_is_no_answer() {
+        let none = read(&output(
+            64,
+            "",
+            "error: unrecognized subcommand 'doctor'\n\nUsage",
+        ))
+        .unwrap_err();
+        assert_eq!(
+            none,
+            "exit status: 64: error: unrecognized subcommand 'doctor'"
+        );
+    }
+
+    #[test]
+    fn silence_is_an_answer_only_in_its_form() {
+        assert!(
+            read(&output(0, r#"{"causes":[]}"#, ""))
+                .unwrap()
+                .causes
+                .is_empty()
+        );
+        assert!(read(&output(0, "", "")).is_err());
+        assert!(read(&output(13, r#"{"causes":[]}"#, "could not look")).is_err());
+    }
+
+    #[test]
+    fn a_volume_may_be_named_as_the_file_or_as_the_engine_names_it() {
+        let named = &read(&output(11, ONE, "")).unwrap().causes[0];
+        let culprit = |name: &str, field: Option<&str>| Culprit {
+            kind: CulpritKind::Volume,
+            name: name.to_owned(),
+            field: field.map(str::to_owned),
+        };
+        assert!(named.blames(&culprit("data", None), "p"));
+        assert!(named.blames(&culprit("p_data", None), "q"));
+        assert!(!named.blames(&culprit("data", None), "q"));
+        assert!(!named.blames(&culprit("data", Some("name")), "p"));
+    }
+}

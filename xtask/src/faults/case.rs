@@ -1,0 +1,432 @@
+//! What a case says: the injection in `inject.toml`, the expected diagnosis in `expect.toml`, apart from each other.
+//!
+//! Unknown words are refused, so that a slip of the pen is no case that passes. How to write one is in
+//! `faults/README.md`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::render::Names;
+
+/// A case as it lies in its folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) id: String,
+    folder: PathBuf,
+}
+
+/// How the fault gets into the stack.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Injection {
+    /// What happens, for people.
+    pub(crate) about: String,
+    /// A folder of `faults/stacks`.
+    pub(crate) stack: String,
+    /// Said to `up` before anything is broken.
+    #[serde(default)]
+    pub(crate) up: Vec<String>,
+    /// The first `up` has no healthy stack to bring up: the fault is in what it is given.
+    #[serde(default)]
+    pub(crate) never_well: bool,
+    #[serde(default)]
+    pub(crate) inject: Vec<Action>,
+    /// All of them have to hold at one time.
+    pub(crate) symptom: Vec<Symptom>,
+    #[serde(default = "default_patience")]
+    pub(crate) within_secs: u64,
+}
+
+fn default_patience() -> u64 {
+    60
+}
+
+/// One thing that is done to a healthy stack.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Action {
+    /// Changes a text that has to be in the file once.
+    Replace {
+        file: String,
+        find: String,
+        with: String,
+    },
+    Write {
+        file: String,
+        text: String,
+        #[serde(default)]
+        executable: bool,
+    },
+    Delete {
+        file: String,
+    },
+    /// A command of bowline's, `up` for example.
+    Bowline {
+        words: Vec<String>,
+        #[serde(default)]
+        may_fail: bool,
+    },
+    Stop {
+        service: String,
+    },
+    Start {
+        service: String,
+        #[serde(default)]
+        may_fail: bool,
+    },
+    Restart {
+        service: String,
+    },
+    Kill {
+        service: String,
+    },
+    Pause {
+        service: String,
+    },
+    Disconnect {
+        service: String,
+        network: String,
+    },
+    /// Runs in one of the service's containers, whatever its exit code is.
+    Exec {
+        service: String,
+        command: Vec<String>,
+        #[serde(default)]
+        user: String,
+    },
+    /// Runs in a container of its own with the volume at `/volume`, as root.
+    OnVolume {
+        volume: String,
+        command: Vec<String>,
+    },
+    /// A process of the host that listens.
+    HoldPort {
+        port: u16,
+    },
+    /// A container of somebody else's.
+    Foreign {
+        name: String,
+        port: u16,
+    },
+    /// Waits in the midst of an injection.
+    Await {
+        symptom: Box<Symptom>,
+    },
+}
+
+/// Something that can be seen from outside, by which an injection is known to have worked.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Symptom {
+    /// Every container of the service is in this state.
+    State {
+        service: String,
+        is: String,
+        exit_code: Option<i64>,
+        oom_killed: Option<bool>,
+    },
+    /// The engine's word for its health.
+    Health {
+        service: String,
+        is: String,
+    },
+    /// What the last runs of its healthcheck printed.
+    HealthLog {
+        service: String,
+        contains: String,
+    },
+    /// What the container printed.
+    Log {
+        service: String,
+        contains: String,
+    },
+    /// Why the engine could not start it.
+    Error {
+        service: String,
+        contains: String,
+    },
+    Restarts {
+        service: String,
+        at_least: i64,
+    },
+    /// There is no container of it.
+    Absent {
+        service: String,
+    },
+    /// The engine told of this since the case began.
+    Event {
+        service: String,
+        action: String,
+    },
+    /// What the last command of bowline's printed.
+    Said {
+        contains: String,
+    },
+    /// What a published port answers.
+    Answer {
+        port: u16,
+        status: u16,
+    },
+    /// A command in one of its containers ends like this.
+    Exec {
+        service: String,
+        command: Vec<String>,
+        exit_code: Option<i64>,
+        contains: Option<String>,
+    },
+}
+
+/// The right diagnosis.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expectation {
+    /// Nothing is wrong: the doctor has to be silent.
+    #[serde(default)]
+    pub(crate) control: bool,
+    #[serde(default)]
+    pub(crate) cause: Vec<Cause>,
+    /// Codes that would be a confusion.
+    #[serde(default)]
+    pub(crate) forbid: Vec<String>,
+    /// Look-alikes: every member has to be right.
+    #[serde(default)]
+    pub(crate) pairs: Vec<String>,
+}
+
+/// One cause that is to be found.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cause {
+    pub(crate) code: String,
+    /// Codes that say the same of this case.
+    #[serde(default)]
+    pub(crate) or: Vec<String>,
+    pub(crate) culprit: Culprit,
+    /// Other ways to name it that help a person as much.
+    #[serde(default)]
+    pub(crate) or_culprit: Vec<Culprit>,
+    /// The service that a person has to look at, for what can name nothing but services.
+    pub(crate) at: String,
+    #[serde(default)]
+    pub(crate) chain: Vec<(String, String)>,
+    pub(crate) affects: Vec<String>,
+    /// Whether a fix may be offered as safe.
+    pub(crate) fix_is_safe: bool,
+}
+
+/// What is to blame.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Culprit {
+    pub(crate) kind: CulpritKind,
+    pub(crate) name: String,
+    pub(crate) field: Option<String>,
+}
+
+/// The kinds of culprits.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CulpritKind {
+    Service,
+    Volume,
+    Network,
+    Port,
+    Variable,
+    File,
+}
+
+impl CulpritKind {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Volume => "volume",
+            Self::Network => "network",
+            Self::Port => "port",
+            Self::Variable => "variable",
+            Self::File => "file",
+        }
+    }
+}
+
+impl Case {
+    /// Finds the cases under `faults`, or those of `only`, in order of their ids.
+    pub(crate) fn find(faults: &Path, only: &[String]) -> Result<Vec<Self>> {
+        let cases = faults.join("cases");
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&cases)
+            .with_context(|| format!("cannot list `{}`", cases.display()))?
+        {
+            let entry = entry.with_context(|| format!("cannot list `{}`", cases.display()))?;
+            found.push(Self {
+                id: entry.file_name().to_string_lossy().into_owned(),
+                folder: entry.path(),
+            });
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        let known = |id: &&String| !found.iter().any(|case| case.id == **id);
+        if let Some(unknown) = only.iter().find(known) {
+            let ids: Vec<&str> = found.iter().map(|case| case.id.as_str()).collect();
+            bail!("there is no case `{unknown}`; there are {}", ids.join(", "));
+        }
+        found.retain(|case| only.is_empty() || only.contains(&case.id));
+        Ok(found)
+    }
+
+    /// Reads how the fault gets in, with the names of this run.
+    pub(crate) fn injection(&self, names: &mut Names) -> Result<Injection> {
+        self.read("inject.toml", names)
+    }
+
+    /// Reads the right diagnosis, with the names of this run.
+    pub(crate) fn expectation(&self, names: &mut Names) -> Result<Expectation> {
+        let expectation: Expectation = self.read("expect.toml", names)?;
+        if expectation.control != expectation.cause.is_empty() {
+            bail!(
+                "`{}/expect.toml`: a control has no `[[cause]]`, every other case has one",
+                self.id
+            );
+        }
+        Ok(expectation)
+    }
+
+    fn read<T: for<'a> Deserialize<'a>>(&self, name: &str, names: &mut Names) -> Result<T> {
+        let file = self.folder.join(name);
+        let shown = || format!("`{}/{name}`", self.id);
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", shown()))?;
+        let filled = names.fill(&text).with_context(shown)?;
+        toml::from_str(&filled).with_context(shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn all() -> Vec<Case> {
+        Case::find(&crate::root().join("faults"), &[]).unwrap()
+    }
+
+    /// Reads a case with the names of some run.
+    fn both(case: &Case) -> (Names, Injection, Expectation) {
+        let mut names = Names::new(1, &case.id, "t-");
+        let injection = case.injection(&mut names).unwrap();
+        let expectation = case.expectation(&mut names).unwrap();
+        (names, injection, expectation)
+    }
+
+    #[test]
+    fn every_case_can_be_read_and_its_stack_is_there() {
+        let cases = all();
+        assert!(cases.len() >= 36, "{} cases", cases.len());
+        for case in cases {
+            let (_, injection, _) = both(&case);
+            let stack = crate::root().join("faults/stacks").join(&injection.stack);
+            assert!(stack.join("compose.yaml").is_file(), "{}", case.id);
+            assert!(!injection.symptom.is_empty(), "{}", case.id);
+        }
+    }
+
+    #[test]
+    fn a_case_is_called_by_its_code_and_every_sixth_at_least_is_a_control() {
+        let (mut controls, mut faults) = (0, 0);
+        for case in all() {
+            let (_, _, expectation) = both(&case);
+            if expectation.control {
+                controls += 1;
+                assert!(case.id.starts_with('C'), "{}", case.id);
+            } else if let Some(number) = case.id.strip_prefix('F') {
+                faults += 1;
+                let code = format!("D{}", &number[..3]);
+                assert!(
+                    expectation.cause.iter().any(|cause| cause.code == code),
+                    "{}",
+                    case.id
+                );
+            }
+        }
+        assert!(
+            controls * 6 >= faults,
+            "{controls} controls to {faults} faults"
+        );
+    }
+
+    #[test]
+    fn every_name_that_is_expected_is_one_that_the_files_have() {
+        for case in all() {
+            let (mut names, injection, expectation) = both(&case);
+            let stack = crate::root().join("faults/stacks").join(&injection.stack);
+            let text = std::fs::read_to_string(stack.join("compose.yaml")).unwrap();
+            let text = names.fill(&text).unwrap();
+            for cause in &expectation.cause {
+                let chain = cause.chain.iter().flat_map(|(a, b)| [a, b]);
+                for service in chain.chain(&cause.affects).chain([&cause.at]) {
+                    assert!(text.contains(service.as_str()), "{}: {service}", case.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn look_alikes_are_scored_together_with_somebody() {
+        let mut members: BTreeMap<String, usize> = BTreeMap::new();
+        for case in all() {
+            for pair in both(&case).2.pairs {
+                *members.entry(pair).or_default() += 1;
+            }
+        }
+        assert!(!members.is_empty());
+        for (pair, count) in members {
+            assert!(count >= 2, "`{pair}` has one member");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_is_refused() {
+        let text =
+            "about = 'a'\nstack = 's'\nsymptom = []\n[[inject]]\nexplode = { service = 'a' }";
+        assert!(toml::from_str::<Injection>(text).is_err());
+        let text = "control = true\nforbidden = ['D001']";
+        assert!(toml::from_str::<Expectation>(text).is_err());
+    }
+
+    #[test]
+    fn actions_and_symptoms_are_read_by_their_words() {
+        let text = "about = 'a'\nstack = 's'\n[[inject]]\nkill = { service = 'a' }\n\
+                    [[inject]]\nbowline = { words = ['up'], may_fail = true }\n\
+                    [[symptom]]\nstate = { service = 'a', is = 'exited', exit_code = 137 }";
+        let injection: Injection = toml::from_str(text).unwrap();
+        assert_eq!(
+            injection.inject[0],
+            Action::Kill {
+                service: "a".to_owned()
+            }
+        );
+        assert!(matches!(
+            &injection.inject[1],
+            Action::Bowline { may_fail: true, .. }
+        ));
+        assert!(matches!(
+            &injection.symptom[0],
+            Symptom::State {
+                exit_code: Some(137),
+                ..
+            }
+        ));
+        assert_eq!(injection.within_secs, 60);
+    }
+
+    #[test]
+    fn a_case_that_is_not_there_is_refused_with_those_that_are() {
+        let error = Case::find(&crate::root().join("faults"), &["F999".to_owned()]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("there is no case `F999`; there are ")
+        );
+    }
+}

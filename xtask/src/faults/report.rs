@@ -1,0 +1,160 @@
+//! The table at the end of a run.
+
+use std::time::Duration;
+
+use super::baselines::Baseline;
+use super::score::{Of, Outcome, Scores};
+
+/// A case that proves nothing: its fault did not come.
+#[derive(Debug)]
+pub(crate) struct Invalid {
+    pub(crate) id: String,
+    pub(crate) why: String,
+}
+
+/// Writes what a run found.
+pub(crate) fn text(
+    outcomes: &[Outcome],
+    scores: &Scores,
+    invalid: &[Invalid],
+    seed: u64,
+) -> String {
+    let mut lines: Vec<String> = outcomes.iter().map(line).collect();
+    let failed = invalid.iter();
+    lines.extend(failed.map(|invalid| format!("{:<6} invalid  {}", invalid.id, invalid.why)));
+    let (valid, failed) = (outcomes.len(), invalid.len());
+    lines.push(format!(
+        "\n{valid} cases valid, {failed} invalid; seed {seed}\n"
+    ));
+    lines.extend(doctor(scores));
+    lines.push(String::new());
+    lines.extend(baselines(scores));
+    lines.join("\n") + "\n"
+}
+
+fn line(outcome: &Outcome) -> String {
+    let verdict = match (&outcome.answer.diagnosis, outcome.is_right()) {
+        (Err(_), _) => "missed ",
+        (Ok(_), true) => "right  ",
+        (Ok(_), false) => "wrong  ",
+    };
+    let said = match &outcome.answer.diagnosis {
+        Err(why) => format!("no answer: {why}"),
+        Ok(diagnosis) if diagnosis.causes.is_empty() => "silent".to_owned(),
+        Ok(diagnosis) => {
+            let causes = diagnosis.causes.iter();
+            let shown = causes.map(|cause| {
+                format!(
+                    "{} {} `{}`",
+                    cause.code, cause.culprit.kind, cause.culprit.name
+                )
+            });
+            shown.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let wanted = outcome.expectation.cause.iter().map(|cause| {
+        format!(
+            "{} {} `{}`",
+            cause.code,
+            cause.culprit.kind.word(),
+            cause.culprit.name
+        )
+    });
+    let wanted: Vec<String> = wanted.collect();
+    let wanted = if wanted.is_empty() {
+        "silence".to_owned()
+    } else {
+        wanted.join(", ")
+    };
+    if verdict.trim() == "right" {
+        format!("{:<6} {verdict}  {said}", outcome.id)
+    } else {
+        format!("{:<6} {verdict}  {said}; expected {wanted}", outcome.id)
+    }
+}
+
+fn doctor(scores: &Scores) -> Vec<String> {
+    let rows = [
+        ("bowline doctor", String::new()),
+        ("---", "---".to_owned()),
+        ("answered", of(scores.answered)),
+        ("top-1: code and culprit", of(scores.top_1)),
+        (
+            "set: a missed cause is 0, else precision",
+            percent(scores.set),
+        ),
+        ("pairs: look-alikes all right", of(scores.pairs)),
+        ("controls silent", of(scores.silent)),
+        ("chain: links found", percent(scores.chain)),
+        ("affected services (F1)", percent(scores.affects)),
+        (
+            "wrong causes called certain",
+            scores.wrong_and_certain.to_string(),
+        ),
+        ("forbidden codes named", scores.forbidden.to_string()),
+        (
+            "fixes wrongly offered as safe",
+            scores.unsafe_fixes.to_string(),
+        ),
+        ("median time", seconds(scores.median)),
+        ("worst time", seconds(scores.worst)),
+    ];
+    rows.map(|(name, value)| format!("| {name:<43} | {value:<8} |"))
+        .to_vec()
+}
+
+fn baselines(scores: &Scores) -> Vec<String> {
+    let row = |name: &str, [located, top_1, silent]: [String; 3]| {
+        format!("| {name:<43} | {located:<13} | {top_1:<6} | {silent:<15} |")
+    };
+    let heads = ["right service", "top-1", "controls silent"].map(str::to_owned);
+    let mut rows = vec![
+        row("baseline", heads),
+        row("---", ["---", "---", "---"].map(str::to_owned)),
+    ];
+    let reached = Baseline::ALL.iter().zip(&scores.baselines);
+    rows.extend(reached.map(|(baseline, reached)| {
+        row(
+            baseline.words(),
+            [of(reached.located), of(reached.top_1), of(reached.silent)],
+        )
+    }));
+    rows
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn of(count: Of) -> String {
+    format!("{}/{}", count.count, count.all)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::score;
+
+    #[test]
+    fn an_invalid_case_is_named_with_what_was_missing() {
+        let invalid = Invalid {
+            id: "F001".to_owned(),
+            why: "no symptom".to_owned(),
+        };
+        let text = text(&[], &score::sum(&[]), &[invalid], 7);
+        assert!(text.starts_with("F001   invalid  no symptom\n"));
+        assert!(text.contains("0 cases valid, 1 invalid; seed 7"));
+    }
+
+    #[test]
+    fn every_baseline_has_its_line() {
+        let text = baselines(&score::sum(&[])).join("\n");
+        for baseline in Baseline::ALL {
+            assert!(text.contains(baseline.words()));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Runs one case: a healthy stack, the fault, its symptom, the doctor, nothing left.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::actions::{self, Aftermath, Stack};
+use super::answer::{self, Answer};
+use super::baselines::{Baseline, Seen};
+use super::case::{Case, Injection};
+use super::look::Look;
+use super::render::Names;
+use super::report::Invalid;
+use super::score::Outcome;
+use super::symptom;
+use crate::engine::http::Endpoint;
+use crate::keeper;
+
+/// What every case of a run has in common.
+pub(crate) struct Runner<'a> {
+    pub(crate) bowline: &'a Path,
+    pub(crate) engine: &'a Endpoint,
+    /// The folder `faults` of the workspace.
+    pub(crate) faults: &'a Path,
+    pub(crate) folder: &'a Path,
+    pub(crate) prefix: &'a str,
+    pub(crate) seed: u64,
+}
+
+/// What the doctor is asked with. It gets the engine and the Compose files, and nothing else.
+const DOCTOR: [&str; 3] = ["doctor", "--format", "json"];
+
+impl Runner<'_> {
+    /// Runs a case. Whatever keeps its symptom from coming makes it invalid; an error is one of the run itself.
+    pub(crate) fn run(&self, case: &Case) -> Result<Result<Outcome, Invalid>> {
+        let mut names = Names::new(self.seed, &case.id, self.prefix);
+        let expectation = case.expectation(&mut names)?;
+        let injection = case.injection(&mut names)?;
+        let folder = self.folder.join(names.project());
+        render(
+            &self.faults.join("stacks").join(&injection.stack),
+            &folder,
+            &mut names,
+        )?;
+        let stack = Stack {
+            bowline: self.bowline,
+            engine: self.engine,
+            folder: &folder,
+            state: self.folder,
+        };
+        let look = Look::new(self.engine, names.project())?;
+        let mut aftermath = Aftermath::default();
+        let told = break_it(&injection, &stack, &look, &mut aftermath)
+            .and_then(|()| self.diagnose(&stack, &look));
+        let tidied = aftermath.tidy(&look);
+        self.leave_nothing(names.project())?;
+        tidied?;
+        Ok(match told {
+            Ok((answer, guesses)) => Ok(Outcome {
+                id: case.id.clone(),
+                project: names.project().to_owned(),
+                expectation,
+                answer,
+                guesses,
+            }),
+            Err(error) => Err(Invalid {
+                id: case.id.clone(),
+                why: format!("{error:#}"),
+            }),
+        })
+    }
+
+    fn diagnose(
+        &self,
+        stack: &Stack<'_>,
+        look: &Look<'_>,
+    ) -> Result<(Answer, Vec<Option<super::baselines::Guess>>)> {
+        // First, because what the doctor asks of services may show in their logs.
+        let seen = seen(look)?;
+        let guesses = Baseline::ALL
+            .iter()
+            .map(|baseline| baseline.guess(&seen))
+            .collect();
+        let begun = Instant::now();
+        let output = stack.bowline(&DOCTOR.map(str::to_owned))?;
+        let answer = Answer {
+            took: begun.elapsed(),
+            diagnosis: answer::read(&output),
+        };
+        Ok((answer, guesses))
+    }
+
+    /// Removes the stack, and looks whether something of it is still there.
+    fn leave_nothing(&self, project: &str) -> Result<()> {
+        keeper::sweep(self.engine, project)?;
+        if keeper::sweep(self.engine, project)? {
+            bail!("something of `{project}` was still there after it was removed");
+        }
+        Ok(())
+    }
+}
+
+fn break_it(
+    injection: &Injection,
+    stack: &Stack<'_>,
+    look: &Look<'_>,
+    aftermath: &mut Aftermath,
+) -> Result<()> {
+    if !injection.never_well {
+        let mut words = vec!["up".to_owned()];
+        words.extend(injection.up.iter().cloned());
+        let output = stack.bowline(&words)?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!(
+                "the healthy stack did not come up, {}: {}",
+                output.status,
+                said.trim()
+            );
+        }
+    }
+    for action in &injection.inject {
+        actions::perform(action, stack, look, aftermath).with_context(|| format!("{action:?}"))?;
+    }
+    let patience = Duration::from_secs(injection.within_secs);
+    match symptom::wait(look, &injection.symptom, &aftermath.said, patience)? {
+        Ok(()) => Ok(()),
+        Err(missing) => bail!("no symptom within {} s: {missing}", patience.as_secs()),
+    }
+}
+
+fn seen(look: &Look<'_>) -> Result<Vec<Seen>> {
+    let containers = look.containers()?.into_iter();
+    containers
+        .map(|inspected| {
+            let id = inspected["Id"].as_str().unwrap_or_default();
+            Ok(Seen {
+                log: look.log(id)?,
+                inspected,
+            })
+        })
+        .collect()
+}
+
+/// Writes the files of a stack with the names of this run; what is executable stays so.
+fn render(stack: &Path, folder: &Path, names: &mut Names) -> Result<()> {
+    for file in files(stack)? {
+        let context = || format!("cannot render `{}`", file.display());
+        let text = std::fs::read_to_string(&file).with_context(context)?;
+        let filled = names.fill(&text).with_context(context)?;
+        let relative = file.strip_prefix(stack).unwrap_or(&file);
+        let executable = relative
+            .extension()
+            .is_some_and(|extension| extension == "sh");
+        actions::write(&folder.join(relative), &filled, executable)?;
+    }
+    Ok(())
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let context = || format!("cannot list `{}`", folder.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_of_a_stack_says_what_its_services_are_called() {
+        let stacks = crate::root().join("faults/stacks");
+        for file in files(&stacks).unwrap() {
+            if file.file_name().is_none_or(|name| name != "compose.yaml") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file).unwrap();
+            let (_, services) = text.split_once("\nservices:\n").unwrap();
+            for line in services
+                .lines()
+                .take_while(|line| line.is_empty() || line.starts_with(' '))
+            {
+                let Some(name) = line.strip_prefix("  ").filter(|line| line.ends_with(':')) else {
+                    continue;
+                };
+                let drawn = name.starts_with("{{service.") || name.starts_with([' ', '#']);
+                assert!(drawn, "{}: {line}", file.display());
+            }
+        }
+    }
+
+    #[test]
+    fn every_stack_can_be_rendered() {
+        for stack in std::fs::read_dir(crate::root().join("faults/stacks")).unwrap() {
+            let mut names = Names::new(1, "F001", "t-");
+            for file in files(&stack.unwrap().path()).unwrap() {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let filled = names.fill(&text).unwrap();
+                assert!(!filled.contains("{{"), "{}", file.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Scores answers against the truth. Pure.
+//!
+//! - **top-1**: the first cause named has the code and the culprit of one that is there.
+//! - **set**: a missed cause makes 0; else the share of what was named that is true.
+//! - **chain**: the share of the expected links that were named.
+//! - **pairs**: look-alikes count together: all members top-1, or nothing.
+//! - **silent**: a control for which no cause was named. No answer is not silence.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::answer::{Answer, Named};
+use super::baselines::{Baseline, Guess};
+use super::case::{Cause, Expectation};
+
+/// A case with what was said about it.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) id: String,
+    pub(crate) project: String,
+    pub(crate) expectation: Expectation,
+    pub(crate) answer: Answer,
+    /// In the order of [`Baseline::ALL`].
+    pub(crate) guesses: Vec<Option<Guess>>,
+}
+
+/// What one answer to one faulty case is worth.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Worth {
+    pub(crate) top_1: bool,
+    pub(crate) set: f64,
+    pub(crate) chain: f64,
+    /// How well the affected services were found: the harmonic mean of both shares.
+    pub(crate) affects: f64,
+}
+
+/// A count out of how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Of {
+    pub(crate) count: usize,
+    pub(crate) all: usize,
+}
+
+impl Of {
+    fn add(&mut self, counts: bool) {
+        self.all += 1;
+        self.count += usize::from(counts);
+    }
+}
+
+/// The sums over a run.
+#[derive(Debug, Default)]
+pub(crate) struct Scores {
+    pub(crate) top_1: Of,
+    pub(crate) set: f64,
+    pub(crate) chain: f64,
+    pub(crate) affects: f64,
+    pub(crate) pairs: Of,
+    pub(crate) silent: Of,
+    pub(crate) answered: Of,
+    /// Wrong causes that were called certain.
+    pub(crate) wrong_and_certain: usize,
+    /// Codes that the case forbids.
+    pub(crate) forbidden: usize,
+    /// Fixes offered as safe where none is.
+    pub(crate) unsafe_fixes: usize,
+    pub(crate) median: Duration,
+    pub(crate) worst: Duration,
+    /// In the order of [`Baseline::ALL`].
+    pub(crate) baselines: Vec<BaselineScores>,
+}
+
+/// What a baseline reaches, which names no culprits but services.
+#[derive(Debug, Default)]
+pub(crate) struct BaselineScores {
+    /// The service that a person has to look at.
+    pub(crate) located: Of,
+    /// That, and the code.
+    pub(crate) top_1: Of,
+    pub(crate) silent: Of,
+}
+
+impl Outcome {
+    fn named(&self) -> &[Named] {
+        match &self.answer.diagnosis {
+            Ok(diagnosis) => &diagnosis.causes,
+            Err(_) => &[],
+        }
+    }
+
+    fn expected(&self, named: &Named) -> Option<&Cause> {
+        let mut causes = self.expectation.cause.iter();
+        causes.find(|cause| named.is(cause, &self.project))
+    }
+
+    /// Whether everything about the case is right, by what the table shows of it.
+    pub(crate) fn is_right(&self) -> bool {
+        if self.expectation.control {
+            self.is_silent()
+        } else {
+            self.worth().top_1
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.answer.diagnosis.is_ok() && self.named().is_empty()
+    }
+
+    /// What the answer is worth for a case with causes.
+    pub(crate) fn worth(&self) -> Worth {
+        let named = self.named();
+        let causes = &self.expectation.cause;
+        let found = |cause: &&Cause| named.iter().any(|named| named.is(cause, &self.project));
+        let all = causes.iter().all(|cause| found(&cause));
+        let links: Vec<(&str, &str)> = named.iter().flat_map(links).collect();
+        let expected_links = causes.iter().flat_map(|cause| &cause.chain);
+        let found_links = expected_links
+            .clone()
+            .filter(|(a, b)| links.contains(&(a.as_str(), b.as_str())));
+        Worth {
+            top_1: named
+                .first()
+                .is_some_and(|first| self.expected(first).is_some()),
+            set: if all {
+                share(causes.len(), named.len())
+            } else {
+                0.0
+            },
+            chain: share(found_links.count(), expected_links.count()),
+            affects: self.affects(),
+        }
+    }
+
+    fn affects(&self) -> f64 {
+        let expected = self
+            .expectation
+            .cause
+            .iter()
+            .flat_map(|cause| &cause.affects);
+        let named = self.named().iter().flat_map(|named| &named.affects);
+        let right = expected
+            .clone()
+            .filter(|service| named.clone().any(|name| name == *service))
+            .count();
+        share(2 * right, expected.count() + named.count())
+    }
+}
+
+fn links(named: &Named) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = named.chain.iter();
+    pairs.filter_map(|link| match link.as_slice() {
+        [cause, affected] => Some((cause.as_str(), affected.as_str())),
+        _ => None,
+    })
+}
+
+/// A part of a whole; of nothing, everything was found.
+#[expect(clippy::cast_precision_loss, reason = "counts of a few dozen")]
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        1.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// Adds up a run.
+pub(crate) fn sum(outcomes: &[Outcome]) -> Scores {
+    let mut scores = Scores::default();
+    for outcome in outcomes {
+        scores.answered.add(outcome.answer.diagnosis.is_ok());
+        mistakes(outcome, &mut scores);
+        if outcome.expectation.control {
+            scores.silent.add(outcome.is_silent());
+        } else {
+            let worth = outcome.worth();
+            scores.top_1.add(worth.top_1);
+            scores.set += worth.set;
+            scores.chain += worth.chain;
+            scores.affects += worth.affects;
+        }
+    }
+    let faults = scores.top_1.all;
+    for sum in [&mut scores.set, &mut scores.chain, &mut scores.affects] {
+        *sum *= share(1, faults.max(1));
+    }
+    scores.pairs = pairs(outcomes);
+    (scores.median, scores.worst) = times(outcomes);
+    scores.baselines = (0..Baseline::ALL.len())
+        .map(|index| baseline(outcomes, index))
+        .collect();
+    scores
+}
+
+fn mistakes(outcome: &Outcome, scores: &mut Scores) {
+    for named in outcome.named() {
+        let cause = outcome.expected(named);
+        if cause.is_none() && named.confidence == "certain" {
+            scores.wrong_and_certain += 1;
+        }
+        if outcome.expectation.forbid.contains(&named.code) {
+            scores.forbidden += 1;
+        }
+        let offered = named
+            .fix
+            .as_ref()
+            .is_some_and(|fix| fix.applicability == "safe");
+        if offered && !cause.is_some_and(|cause| cause.fix_is_safe) {
+            scores.unsafe_fixes += 1;
+        }
+    }
+}
+
+/// A pair counts when all its members are in the run: with one alone there is nothing to confuse.
+fn pairs(outcomes: &[Outcome]) -> Of {
+    let mut members: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
+    for outcome in outcomes {
+        for pair in &outcome.expectation.pairs {
+            members.entry(pair).or_default().push(outcome.is_right());
+        }
+    }
+    let mut pairs = Of::default();
+    for right in members.values().filter(|right| right.len() > 1) {
+        pairs.add(right.iter().all(|right| *right));
+    }
+    pairs
+}
+
+fn times(outcomes: &[Outcome]) -> (Duration, Duration) {
+    let answered = outcomes
+        .iter()
+        .filter(|outcome| outcome.answer.diagnosis.is_ok());
+    let mut times: Vec<Duration> = answered.map(|outcome| outcome.answer.took).collect();
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    (median, times.last().copied().unwrap_or_default())
+}
+
+fn baseline(outcomes: &[Outcome], index: usize) -> BaselineScores {
+    let mut scores = BaselineScores::default();
+    for outcome in outcomes {
+        let guess = outcome.guesses[index].as_ref();
+        if outcome.expectation.control {
+            scores.silent.add(guess.is_none());
+            continue;
+        }
+        let mut causes = outcome.expectation.cause.iter();
+        let located = causes.find(|cause| guess.is_some_and(|guess| guess.service == cause.at));
+        scores.located.add(located.is_some());
+        let code = guess.and_then(|guess| guess.code);
+        scores
+            .top_1
+            .add(located.is_some_and(|cause| code == Some(cause.code.as_str())));
+    }
+    scores
+}
+
+#[cfg(test)]
+mod tests;
