@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::engine::http::Endpoint;
 use crate::engine::own::{Kind, Own};
-use crate::program::program;
+use crate::program::{as_root, program};
 
 /// How long an engine may take to remove one thing.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -79,10 +79,11 @@ pub(crate) fn serve(arguments: &[String]) -> Result<()> {
         [kind, name] => Own::new(Kind::parse(kind)?, name)?.down(),
         _ => sweep_until_quiet(&Endpoint::parse(host)?, prefix),
     };
-    // No container has it mounted, so that everything in it is ours.
-    let folder = Path::new(folder);
-    let emptied = std::fs::remove_dir_all(folder)
-        .with_context(|| format!("cannot remove `{}`", folder.display()));
+    // An engine makes folders in it, as root, where the source of a mount is missing.
+    let emptied = as_root("rm")
+        .args(["-rf", "--one-file-system"])
+        .arg(folder)
+        .run();
     removed.and(emptied)
 }
 

@@ -19,7 +19,7 @@ use crate::program::program;
 const BUSY: &str = "busy";
 
 /// How long a condition in the midst of an injection may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// bowline, and the folder of a case in which it works.
 pub(crate) struct Stack<'a> {
@@ -88,13 +88,10 @@ pub(crate) fn perform(
             .with_context(|| format!("cannot delete `{file}`")),
         Action::Bowline { words, may_fail } => bowline(stack, words, *may_fail, aftermath),
         Action::Stop { service } => each(look, service, "stop"),
-        Action::Restart { service } => each(look, service, "restart"),
         Action::Kill { service } => each(look, service, "kill"),
         Action::Pause { service } => each(look, service, "pause"),
-        Action::Start { service, may_fail } => {
-            let started = each(look, service, "start");
-            if *may_fail { Ok(()) } else { started }
-        }
+        Action::Start { service, may_fail } => attempt(look, service, "start", *may_fail),
+        Action::Restart { service, may_fail } => attempt(look, service, "restart", *may_fail),
         Action::Disconnect { service, network } => disconnect(look, service, network),
         Action::Exec {
             service,
@@ -169,6 +166,11 @@ fn bowline(
         );
     }
     Ok(())
+}
+
+fn attempt(look: &Look<'_>, service: &str, what: &str, may_fail: bool) -> Result<()> {
+    let done = each(look, service, what);
+    if may_fail { Ok(()) } else { done }
 }
 
 fn each(look: &Look<'_>, service: &str, what: &str) -> Result<()> {

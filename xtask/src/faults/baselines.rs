@@ -84,9 +84,8 @@ fn first_unhealthy(seen: &[Seen]) -> Option<Guess> {
 /// Running and not unhealthy, or ended well.
 fn is_well(container: &Value) -> bool {
     let state = &container["State"];
-    let health = state["Health"]["Status"].as_str();
     match state["Status"].as_str() {
-        Some("running") => !matches!(health, Some("unhealthy" | "starting")),
+        Some("running") => state["Health"]["Status"] != "unhealthy",
         Some("exited") => state["ExitCode"] == 0,
         _ => false,
     }

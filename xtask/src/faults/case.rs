@@ -78,6 +78,8 @@ pub(crate) enum Action {
     },
     Restart {
         service: String,
+        #[serde(default)]
+        may_fail: bool,
     },
     Kill {
         service: String,
@@ -332,26 +334,25 @@ mod tests {
     }
 
     #[test]
-    fn a_case_is_called_by_its_code_and_every_sixth_at_least_is_a_control() {
-        let (mut controls, mut faults) = (0, 0);
+    fn a_case_is_called_by_its_code_and_every_fifth_at_least_is_a_control() {
+        let (mut controls, mut all_cases) = (0, 0);
         for case in all() {
             let (_, _, expectation) = both(&case);
+            all_cases += 1;
             if expectation.control {
                 controls += 1;
                 assert!(case.id.starts_with('C'), "{}", case.id);
             } else if let Some(number) = case.id.strip_prefix('F') {
-                faults += 1;
                 let code = format!("D{}", &number[..3]);
-                assert!(
-                    expectation.cause.iter().any(|cause| cause.code == code),
-                    "{}",
-                    case.id
-                );
+                let mut causes = expectation.cause.iter();
+                assert!(causes.any(|cause| cause.code == code), "{}", case.id);
+            } else {
+                assert!(expectation.cause.len() > 1, "{}", case.id);
             }
         }
         assert!(
-            controls * 6 >= faults,
-            "{controls} controls to {faults} faults"
+            controls * 5 >= all_cases,
+            "{controls} controls in {all_cases} cases"
         );
     }
 
