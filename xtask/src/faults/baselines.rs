@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn seen(service: &str, needs: &str, state: Value, log: &str) -> Seen {
+    fn seen(service: &str, needs: &str, state: &Value, log: &str) -> Seen {
         let labels = json!({ "com.docker.compose.service": service, DEPENDS_ON: needs });
         Seen {
             inspected: json!({ "Config": { "Labels": labels }, "State": state }),
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn the_first_unhealthy_is_the_deepest_in_the_order_of_dependencies() {
         let stack = [
-            seen("api", "zdb:service_healthy:false", unhealthy(), ""),
-            seen("zdb", "", exited(1), ""),
+            seen("api", "zdb:service_healthy:false", &unhealthy(), ""),
+            seen("zdb", "", &exited(1), ""),
         ];
         assert_eq!(service(Baseline::FirstUnhealthy.guess(&stack)), "zdb");
     }
@@ -199,14 +199,14 @@ mod tests {
     #[test]
     fn a_finished_job_is_well_and_a_paused_service_is_not() {
         let stack = [
-            seen("job", "", exited(0), ""),
-            seen("api", "", running(), ""),
+            seen("job", "", &exited(0), ""),
+            seen("api", "", &running(), ""),
         ];
         assert_eq!(Baseline::FirstUnhealthy.guess(&stack), None);
         let paused = [seen(
             "api",
             "",
-            json!({ "Status": "paused", "ExitCode": 0 }),
+            &json!({ "Status": "paused", "ExitCode": 0 }),
             "",
         )];
         assert_eq!(service(Baseline::FirstUnhealthy.guess(&paused)), "api");
@@ -215,8 +215,8 @@ mod tests {
     #[test]
     fn services_that_wait_for_each_other_are_looked_at_all_the_same() {
         let stack = [
-            seen("a", "b:x:false", running(), ""),
-            seen("b", "a:x:false", exited(1), ""),
+            seen("a", "b:x:false", &running(), ""),
+            seen("b", "a:x:false", &exited(1), ""),
         ];
         assert_eq!(service(Baseline::FirstUnhealthy.guess(&stack)), "b");
     }
@@ -227,27 +227,30 @@ mod tests {
             seen(
                 "a",
                 "",
-                running(),
+                &running(),
                 "2026-01-01T00:00:02Z ERROR late\n2026-01-01T00:00:03Z fine\n",
             ),
-            seen("b", "", running(), "2026-01-01T00:00:01Z fatal: early\n"),
+            seen("b", "", &running(), "2026-01-01T00:00:01Z fatal: early\n"),
         ];
         assert_eq!(service(Baseline::LastErrorLine.guess(&stack)), "a");
         assert_eq!(
-            Baseline::LastErrorLine.guess(&[seen("a", "", running(), "1 fine\n")]),
+            Baseline::LastErrorLine.guess(&[seen("a", "", &running(), "1 fine\n")]),
             None
         );
     }
 
     #[test]
     fn the_table_prefers_an_exit_code_that_it_knows() {
-        let stack = [seen("a", "", exited(1), ""), seen("b", "", exited(137), "")];
+        let stack = [
+            seen("a", "", &exited(1), ""),
+            seen("b", "", &exited(137), ""),
+        ];
         let guess = Baseline::ExitCodes.guess(&stack).unwrap();
         assert_eq!((guess.service.as_str(), guess.code), ("b", Some("D032")));
         let unknown = Baseline::ExitCodes.guess(&stack[..1]).unwrap();
         assert_eq!((unknown.service.as_str(), unknown.code), ("a", None));
         assert_eq!(
-            Baseline::ExitCodes.guess(&[seen("a", "", exited(0), "")]),
+            Baseline::ExitCodes.guess(&[seen("a", "", &exited(0), "")]),
             None
         );
     }

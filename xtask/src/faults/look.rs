@@ -1,5 +1,6 @@
 //! What a stack's containers look like to its engine: for symptoms, injections and baselines.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +11,8 @@ use crate::engine::http::{Body, Endpoint, Reply};
 
 pub(crate) const PROJECT: &str = "com.docker.compose.project";
 pub(crate) const SERVICE: &str = "com.docker.compose.service";
+
+const NUMBER: &str = "com.docker.compose.container-number";
 
 /// How long one answer may take; a stop of a container that ignores its signal takes the longest.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -48,7 +51,7 @@ impl<'a> Look<'a> {
         &self.project
     }
 
-    /// Inspects every container of the stack that belongs to a service.
+    /// Inspects every container of the stack that belongs to a service, those that others replaced left out.
     pub(crate) fn containers(&self) -> Result<Vec<Value>> {
         let listed = self.engine.get("/containers/json?all=1")?;
         let ours = listed.as_array().into_iter().flatten().filter(|container| {
@@ -65,7 +68,7 @@ impl<'a> Look<'a> {
                 inspected.push(parse(&reply)?);
             }
         }
-        Ok(inspected)
+        Ok(newest_of_each(inspected))
     }
 
     /// Inspects the containers of one service.
@@ -142,6 +145,20 @@ impl<'a> Look<'a> {
     }
 }
 
+/// Leaves the newest of those that are the same replica: an old one is kept until its successor is ready, which
+/// that of a broken service never is.
+fn newest_of_each(mut containers: Vec<Value>) -> Vec<Value> {
+    let text =
+        |container: &Value, key: &str| container[key].as_str().unwrap_or_default().to_owned();
+    containers.sort_by_key(|container| text(container, "Created"));
+    let mut newest: BTreeMap<(String, String), Value> = BTreeMap::new();
+    for container in containers {
+        let number = text(&container["Config"]["Labels"], NUMBER);
+        newest.insert((service_of(&container).to_owned(), number), container);
+    }
+    newest.into_values().collect()
+}
+
 /// The service that a container is of.
 pub(crate) fn service_of(container: &Value) -> &str {
     let labels = &container["Config"]["Labels"];
@@ -165,6 +182,8 @@ fn unframed(mut bytes: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
 /// Encodes a value for the query of an address.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
@@ -174,7 +193,7 @@ fn encoded(text: &str) -> String {
             encoded.push(char::from(byte));
         } else {
             encoded.push('%');
-            encoded.push_str(&format!("{byte:02X}"));
+            encoded.extend([byte >> 4, byte & 15].map(|half| char::from(HEX[usize::from(half)])));
         }
     }
     encoded
@@ -192,6 +211,18 @@ mod tests {
         );
         assert_eq!(unframed(b"plain\n"), "plain\n");
         assert_eq!(unframed(b"\x01\0\0\0\0\0\0\x09cut"), "cut");
+    }
+
+    #[test]
+    fn a_container_that_was_replaced_is_no_longer_one_of_its_service() {
+        let container = |number: &str, created: &str| json!({ "Created": created, "Config": { "Labels": { (SERVICE): "api", (NUMBER): number } } });
+        let old = container("1", "2026-11-21T13:00:00Z");
+        let (new, other) = (
+            container("1", "2026-11-21T13:01:00Z"),
+            container("2", "2026-11-21T13:00:00Z"),
+        );
+        let newest = newest_of_each(vec![new.clone(), old, other.clone()]);
+        assert_eq!(newest, [new, other]);
     }
 
     #[test]

@@ -257,12 +257,11 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         let ended = runner
             .run(&case)
             .with_context(|| format!("case `{}`", case.id))?;
-        let word = if ended.is_ok() { "injected" } else { "INVALID" };
-        println!(
-            "{:<6} {word} in {:.1} s",
-            case.id,
-            begun.elapsed().as_secs_f64()
-        );
+        let took = begun.elapsed().as_secs_f64();
+        match &ended {
+            Ok(_) => println!("{:<6} injected in {took:.1} s", case.id),
+            Err(invalid) => println!("{:<6} INVALID in {took:.1} s: {}", case.id, invalid.why),
+        }
         match ended {
             Ok(outcome) => outcomes.push(outcome),
             Err(why) => invalid.push(why),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::actions::{self, Aftermath, Stack};
 use super::answer::{self, Answer};
-use super::baselines::{Baseline, Seen};
+use super::baselines::{Baseline, Guess, Seen};
 use super::case::{Case, Injection};
 use super::look::Look;
 use super::render::Names;
@@ -52,7 +52,7 @@ impl Runner<'_> {
         let look = Look::new(self.engine, names.project())?;
         let mut aftermath = Aftermath::default();
         let told = break_it(&injection, &stack, &look, &mut aftermath)
-            .and_then(|()| self.diagnose(&stack, &look));
+            .and_then(|()| diagnose(&stack, &look));
         let tidied = aftermath.tidy(&look);
         self.leave_nothing(names.project())?;
         tidied?;
@@ -69,26 +69,6 @@ impl Runner<'_> {
                 why: format!("{error:#}"),
             }),
         })
-    }
-
-    fn diagnose(
-        &self,
-        stack: &Stack<'_>,
-        look: &Look<'_>,
-    ) -> Result<(Answer, Vec<Option<super::baselines::Guess>>)> {
-        // First, because what the doctor asks of services may show in their logs.
-        let seen = seen(look)?;
-        let guesses = Baseline::ALL
-            .iter()
-            .map(|baseline| baseline.guess(&seen))
-            .collect();
-        let begun = Instant::now();
-        let output = stack.bowline(&DOCTOR.map(str::to_owned))?;
-        let answer = Answer {
-            took: begun.elapsed(),
-            diagnosis: answer::read(&output),
-        };
-        Ok((answer, guesses))
     }
 
     /// Removes the stack, and looks whether something of it is still there.
@@ -128,6 +108,22 @@ fn break_it(
         Ok(()) => Ok(()),
         Err(missing) => bail!("no symptom within {} s: {missing}", patience.as_secs()),
     }
+}
+
+fn diagnose(stack: &Stack<'_>, look: &Look<'_>) -> Result<(Answer, Vec<Option<Guess>>)> {
+    // First, because what the doctor asks of services may show in their logs.
+    let seen = seen(look)?;
+    let guesses = Baseline::ALL
+        .iter()
+        .map(|baseline| baseline.guess(&seen))
+        .collect();
+    let begun = Instant::now();
+    let output = stack.bowline(&DOCTOR.map(str::to_owned))?;
+    let answer = Answer {
+        took: begun.elapsed(),
+        diagnosis: answer::read(&output),
+    };
+    Ok((answer, guesses))
 }
 
 fn seen(look: &Look<'_>) -> Result<Vec<Seen>> {
