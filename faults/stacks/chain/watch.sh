@@ -3,7 +3,7 @@
 trap 'exit 0' TERM
 sleep 1 & wait $!
 while :; do
-    curl -fsS --max-time 5 --retry 3 --retry-delay 1 -o "$KEEP/count.new" "$SITE_URL" || exit 1
-    mv "$KEEP/count.new" "$KEEP/count" || exit 1
+    count=$(curl -fsS --max-time 5 --retry 3 --retry-delay 1 "$SITE_URL") || exit 1
+    echo "$count" >"$KEEP/count" || exit 1
     sleep 2 & wait $!
 done
