@@ -81,12 +81,12 @@ fn doctor(scores: &Scores) -> Vec<String> {
         ("top-1: code and culprit", of(scores.top_1)),
         (
             "set: a missed cause is 0, else precision",
-            percent(scores.set),
+            percent(scores.set.share()),
         ),
         ("pairs: look-alikes all right", of(scores.pairs)),
         ("controls silent", of(scores.silent)),
-        ("chain: links found", percent(scores.chain)),
-        ("affected services (F1)", percent(scores.affects)),
+        ("chain: links found", percent(scores.chain.share())),
+        ("affected services (F1)", percent(scores.affects.share())),
         (
             "wrong causes called certain",
             scores.wrong_and_certain.to_string(),
@@ -130,8 +130,8 @@ fn of(count: Of) -> String {
     format!("{}/{}", count.count, count.all)
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0))
 }
 
 #[cfg(test)]

@@ -29,9 +29,30 @@ pub(crate) struct Outcome {
 pub(crate) struct Worth {
     pub(crate) top_1: bool,
     pub(crate) set: f64,
-    pub(crate) chain: f64,
-    /// How well the affected services were found: the harmonic mean of both shares.
-    pub(crate) affects: f64,
+    /// Nothing where no link is expected: what cannot be missed is no merit.
+    pub(crate) chain: Option<f64>,
+    /// How well the affected services were found: the harmonic mean of both shares. Nothing where none is
+    /// expected and none named.
+    pub(crate) affects: Option<f64>,
+}
+
+/// A mean of what there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Mean {
+    sum: f64,
+    count: usize,
+}
+
+impl Mean {
+    fn add(&mut self, share: Option<f64>) {
+        self.sum += share.unwrap_or_default();
+        self.count += usize::from(share.is_some());
+    }
+
+    /// Returns nothing where there was nothing to take the mean of.
+    pub(crate) fn share(self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum * share(1, self.count))
+    }
 }
 
 /// A count out of how many.
@@ -52,9 +73,9 @@ impl Of {
 #[derive(Debug, Default)]
 pub(crate) struct Scores {
     pub(crate) top_1: Of,
-    pub(crate) set: f64,
-    pub(crate) chain: f64,
-    pub(crate) affects: f64,
+    pub(crate) set: Mean,
+    pub(crate) chain: Mean,
+    pub(crate) affects: Mean,
     pub(crate) pairs: Of,
     pub(crate) silent: Of,
     pub(crate) answered: Of,
@@ -126,12 +147,12 @@ impl Outcome {
             } else {
                 0.0
             },
-            chain: share(found_links.count(), expected_links.count()),
+            chain: some_share(found_links.count(), expected_links.count()),
             affects: self.affects(),
         }
     }
 
-    fn affects(&self) -> f64 {
+    fn affects(&self) -> Option<f64> {
         let expected = self
             .expectation
             .cause
@@ -142,7 +163,7 @@ impl Outcome {
             .clone()
             .filter(|service| named.clone().any(|name| name == *service))
             .count();
-        share(2 * right, expected.count() + named.count())
+        some_share(2 * right, expected.count() + named.count())
     }
 }
 
@@ -154,14 +175,14 @@ fn links(named: &Named) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// A part of a whole; of nothing, everything was found.
+/// A part of a whole, where there is one.
+fn some_share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| share(part, whole))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of a few dozen")]
 fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        1.0
-    } else {
-        part as f64 / whole as f64
-    }
+    part as f64 / whole as f64
 }
 
 /// Adds up a run.
@@ -175,14 +196,10 @@ pub(crate) fn sum(outcomes: &[Outcome]) -> Scores {
         } else {
             let worth = outcome.worth();
             scores.top_1.add(worth.top_1);
-            scores.set += worth.set;
-            scores.chain += worth.chain;
-            scores.affects += worth.affects;
+            scores.set.add(Some(worth.set));
+            scores.chain.add(worth.chain);
+            scores.affects.add(worth.affects);
         }
-    }
-    let faults = scores.top_1.all;
-    for sum in [&mut scores.set, &mut scores.chain, &mut scores.affects] {
-        *sum *= share(1, faults.max(1));
     }
     scores.pairs = pairs(outcomes);
     (scores.median, scores.worst) = times(outcomes);

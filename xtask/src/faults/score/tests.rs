@@ -80,7 +80,10 @@ fn a_missed_cause_makes_the_set_worth_nothing_and_a_false_one_halves_it() {
 fn the_chain_is_worth_the_share_of_its_links() {
     let mut cause = named("D001", "data");
     cause["chain"] = json!([["data", "api"], ["data", "web"]]);
-    assert!(close(outcome(fault(), &[cause]).worth().chain, 0.5));
+    assert!(close(
+        outcome(fault(), &[cause]).worth().chain.unwrap(),
+        0.5
+    ));
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn affected_services_too_many_and_too_few_cost_alike() {
     let affecting = |services: &[&str]| {
         let mut cause = named("D001", "data");
         cause["affects"] = json!(services);
-        outcome(fault(), &[cause]).worth().affects
+        outcome(fault(), &[cause]).worth().affects.unwrap()
     };
     assert!(close(affecting(&["web", "api"]), 1.0));
     assert!(close(affecting(&["api"]), 2.0 / 3.0));
@@ -105,6 +108,20 @@ fn no_answer_is_a_miss_and_no_silence() {
     assert_eq!((scores.top_1.count, scores.top_1.all), (0, 1));
     assert_eq!((scores.silent.count, scores.silent.all), (1, 2));
     assert_eq!((scores.answered.count, scores.answered.all), (1, 3));
+}
+
+#[test]
+fn no_answer_earns_nothing_and_what_cannot_be_missed_is_no_merit() {
+    let scores = sum(&[unanswered(fault())]);
+    for mean in [scores.set, scores.chain, scores.affects] {
+        assert!(close(mean.share().unwrap(), 0.0));
+    }
+    let mut alone = fault();
+    alone.cause[0].chain.clear();
+    alone.cause[0].affects.clear();
+    let scores = sum(&[outcome(alone, &[named("D001", "data")])]);
+    assert_eq!((scores.chain.share(), scores.affects.share()), (None, None));
+    assert!(close(scores.set.share().unwrap(), 1.0));
 }
 
 #[test]
