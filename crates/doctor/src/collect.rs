@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::facts::{Event, Facts, LogFact, LogLine, Look, Unseen, WhyUnseen};
 use crate::tokens::{Mask, Tokens};
-use translate::{container_fact, environment_secrets, network_fact, volume_fact};
+use translate::{container_fact, network_fact, secrets, volume_fact};
 
 /// What is looked at, and what is known of it beforehand.
 #[derive(Clone, Debug, Default)]
@@ -180,7 +180,7 @@ impl Looking<'_> {
             tokens.token(secret);
         }
         for container in containers {
-            environment_secrets(container, &mut tokens);
+            secrets(container, &mut tokens);
         }
         let mask = tokens.mask();
         let events = self.events(containers, events);

@@ -141,6 +141,42 @@ async fn a_secret_is_in_no_fact_and_its_copies_are_known_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_password_in_a_connection_string_is_known_as_the_one_that_it_is() {
+    let stack = Stack::new();
+    let db = with_password("POSTGRES_PASSWORD", PASSWORD);
+    stack.started("db", db, Run::new()).await;
+    let url = "postgres://app:s3cr3t-p%40ss%2Fword@db:5432/shop";
+    let cache = "redis://:hush-hush-7@cache:6379/0";
+    let spec = ContainerSpec {
+        env: EnvSpec::from_entries([
+            format!("DATABASE_URL={url}").as_str(),
+            format!("CACHE={cache}").as_str(),
+        ]),
+        ..ContainerSpec::default()
+    };
+    let says = "cannot log in with hush-hush-7";
+    let ends = Run::new()
+        .writes(OutputSource::Stderr, says)
+        .ends_after(Duration::from_millis(10), 1);
+    stack.started("api", spec, ends).await;
+    // sleeps because: the clock is paused, and this lets the api come to its end
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let facts = stack.facts(&subject(), Bounds::default()).await;
+
+    let api = &facts.containers[0].environment;
+    let db = &facts.containers[1].environment;
+    let number = db["POSTGRES_PASSWORD"].clone().unwrap();
+    assert_eq!(
+        api["DATABASE_URL"],
+        Some(format!("postgres://app:{number}@db:5432/shop"))
+    );
+    let recorded = record(&facts);
+    for form in [PASSWORD, "s3cr3t-p%40ss%2Fword", "hush-hush-7"] {
+        assert!(!recorded.contains(form), "{form}:\n{recorded}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_recording_gives_the_same_facts_and_the_same_bytes() {
     let facts = refused().await.facts(&subject(), Bounds::default()).await;
     let recorded = record(&facts);

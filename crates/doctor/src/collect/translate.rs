@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bowline_model::carried::{Connection, Part};
 use bowline_model::{
-    EffectiveMount, HealthTest, HostPort, ObservedContainer, ObservedNetwork, ObservedVolume,
-    PortSpec, RestartSpec, Secret, is_secret_key, label, mask_command, mask_passwords,
+    EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedNetwork, ObservedVolume,
+    PortSpec, RestartSpec, Secret, carried, is_secret_key, label, mask_command,
 };
 
 use crate::facts::{
@@ -13,18 +14,25 @@ use crate::facts::{
 };
 use crate::tokens::{Mask, Tokens};
 
-/// Remembers the secret values in a container's environment.
-pub(super) fn environment_secrets(container: &ObservedContainer, tokens: &mut Tokens) {
-    let mut secret: Vec<(&str, &Secret)> = container
-        .spec
+/// Remembers the secret values that a container is given: those of secret keys, and the passwords in connection strings.
+pub(super) fn secrets(container: &ObservedContainer, tokens: &mut Tokens) {
+    let spec = &container.spec;
+    let mut pairs: Vec<(&str, &Secret)> = spec
         .env
         .iter()
-        .filter(|(key, _)| is_secret_key(key))
         .filter_map(|(key, value)| Some((key, value?)))
         .collect();
-    secret.sort_unstable_by_key(|(key, _)| *key);
-    for (_, value) in secret {
+    pairs.sort_unstable_by_key(|(key, _)| *key);
+    for (_, value) in pairs.iter().filter(|(key, _)| is_secret_key(key)) {
         tokens.token(value);
+    }
+    let environment = pairs.iter().map(|(key, value)| (*key, value.reveal()));
+    let words = spec.entrypoint.iter().chain(&spec.command);
+    let words = words.flat_map(|words| words.iter().map(String::as_str));
+    for connection in carried::find(environment, words, []) {
+        for part in secret_parts(&connection) {
+            tokens.token(&part.value);
+        }
     }
 }
 
@@ -124,7 +132,32 @@ fn shown(key: &str, value: &Secret, tokens: &mut Tokens, mask: &Mask) -> String 
     if is_secret_key(key) {
         return tokens.token(value);
     }
-    mask_passwords(&mask.apply(value.reveal()))
+    let mut text = value.reveal().to_owned();
+    let connections = carried::find([(key, value.reveal())], [], []);
+    let parts = connections.iter().flat_map(secret_parts);
+    let mut parts: Vec<_> = parts
+        .map(|part| (part.span.clone(), tokens.token(&part.value)))
+        .collect();
+    // From the end, so that what stands before keeps its place.
+    parts.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
+    parts.dedup_by(|(one, _), (other, _)| one.start == other.start);
+    for (span, token) in parts {
+        if text.get(span.clone()).is_none() {
+            return MASK.to_owned();
+        }
+        text.replace_range(span, &token);
+    }
+    mask.apply(&text)
+}
+
+/// The password of a connection, and what stands in its parameters under a secret's name.
+fn secret_parts(connection: &Connection) -> impl Iterator<Item = &Part<Secret>> {
+    let parameters = connection.parameters.iter();
+    let parameters = parameters.filter(|parameter| is_secret_key(&parameter.name));
+    connection
+        .password
+        .iter()
+        .chain(parameters.map(|parameter| &parameter.value))
 }
 
 fn policy(restart: RestartSpec) -> String {
