@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
-use bowline_engine::{Engine, EngineError, EventFilter, LogOptions, Selector};
+use bowline_engine::{Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, Selector};
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
     ObservedNetwork, ObservedVolume, RestartSpec, Secret, label,
@@ -333,26 +333,14 @@ async fn volumes(
     Ok(volumes)
 }
 
-/// What the engine still remembers, healthchecks left out: their execs alone would fill its memory.
+/// What the engine still remembers of containers.
 async fn events(engine: &dyn Engine, until: Timestamp) -> Result<Vec<EngineEvent>, EngineError> {
     let filter = EventFilter {
         since: Some(Timestamp::UNIX_EPOCH),
         until: Some(until),
         labels: Vec::new(),
         kinds: vec![ObjectKind::Container],
-        actions: vec![
-            EventAction::Create,
-            EventAction::Start,
-            EventAction::Die,
-            EventAction::Kill,
-            EventAction::Oom,
-            EventAction::Stop,
-            EventAction::Restart,
-            EventAction::Pause,
-            EventAction::Unpause,
-            EventAction::Rename,
-            EventAction::Destroy,
-        ],
+        actions: LIFE_ACTIONS.to_vec(),
     };
     engine.events(&filter).await?.try_collect().await
 }

@@ -109,12 +109,7 @@ fn not_well<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Strin
 /// Whether somebody told it to end, and it did so in time.
 fn was_stopped(world: &World<'_>, container: &ContainerFact) -> bool {
     let life = world.last_life(container);
-    let is_kill = |signal: Option<&str>| matches!(signal, Some("9" | "SIGKILL" | "KILL"));
-    !life.signals.is_empty()
-        && life
-            .signals
-            .iter()
-            .all(|signal| !is_kill(signal.signal.as_deref()))
+    !life.signals.is_empty() && !life.signals.iter().any(|signal| signal.is_sigkill())
 }
 
 /// Everything that needs a service, directly or through others.

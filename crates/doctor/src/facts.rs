@@ -214,6 +214,13 @@ pub struct Event {
     pub signal: Option<String>,
 }
 
+impl Event {
+    /// Whether it is a signal that nobody can catch.
+    pub(crate) fn is_sigkill(&self) -> bool {
+        matches!(self.signal.as_deref(), Some("9" | "SIGKILL" | "KILL"))
+    }
+}
+
 /// The end of a container's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogFact {

@@ -46,8 +46,8 @@ pub use reply::{
     PullProgress, Removed, Started, Stopped, Stream,
 };
 pub use request::{
-    BuildContext, BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec, LogOptions,
-    RegistryLogin, RemoveContainer, Selector, TarStream, WaitFor, tar_of,
+    BuildContext, BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec,
+    LIFE_ACTIONS, LogOptions, RegistryLogin, RemoveContainer, Selector, TarStream, WaitFor, tar_of,
 };
 pub use sockets::{Connection, Listener, TcpState};
 pub use tap::{Call, CallEffect, Fault, Tap};

@@ -137,6 +137,24 @@ pub struct EventFilter {
     pub actions: Vec<EventAction>,
 }
 
+/// What happens to containers and their networks. Health and execs are not in it: probes alone would fill what an
+/// engine remembers.
+pub const LIFE_ACTIONS: &[EventAction] = &[
+    EventAction::Create,
+    EventAction::Start,
+    EventAction::Die,
+    EventAction::Kill,
+    EventAction::Oom,
+    EventAction::Stop,
+    EventAction::Restart,
+    EventAction::Pause,
+    EventAction::Unpause,
+    EventAction::Rename,
+    EventAction::Destroy,
+    EventAction::Connect,
+    EventAction::Disconnect,
+];
+
 /// A process to start in a running container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExecSpec {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bowline_engine::{Engine, EngineError, EventFilter, Stream};
+use bowline_engine::{Engine, EngineError, EventFilter, LIFE_ACTIONS, Stream};
 use bowline_model::{ContainerId, EngineEvent, EventAction, ObjectKind, OperationId, label};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
@@ -31,23 +31,6 @@ const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// Containers whose network events are wanted; beyond that the oldest are forgotten.
 const CONTAINERS: usize = 4096;
-
-/// What is recorded. Health and execs are left out on the engine's side: probes alone would fill its memory.
-const ACTIONS: &[EventAction] = &[
-    EventAction::Create,
-    EventAction::Start,
-    EventAction::Die,
-    EventAction::Kill,
-    EventAction::Oom,
-    EventAction::Stop,
-    EventAction::Restart,
-    EventAction::Pause,
-    EventAction::Unpause,
-    EventAction::Rename,
-    EventAction::Destroy,
-    EventAction::Connect,
-    EventAction::Disconnect,
-];
 
 /// Which events belong to a stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -278,7 +261,7 @@ impl Work {
                 ObjectKind::Network,
                 ObjectKind::Volume,
             ],
-            actions: ACTIONS.to_vec(),
+            actions: LIFE_ACTIONS.to_vec(),
         }
     }
 

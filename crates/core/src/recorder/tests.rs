@@ -331,7 +331,7 @@ async fn a_journal_that_takes_nothing_is_told_at_the_end() {
 
 #[test]
 fn what_would_drown_the_engines_memory_is_not_asked_for() {
-    let words: Vec<&str> = ACTIONS.iter().map(EventAction::word).collect();
+    let words: Vec<&str> = LIFE_ACTIONS.iter().map(EventAction::word).collect();
     assert!(
         !words
             .iter()

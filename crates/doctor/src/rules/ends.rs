@@ -2,7 +2,7 @@
 
 use bowline_model::ContainerStatus;
 
-use crate::facts::{ContainerFact, Event};
+use crate::facts::ContainerFact;
 use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, reported, shown};
@@ -41,10 +41,6 @@ pub(crate) const ENDS_AND_RESTARTS: Rule = Rule {
     find: ends_and_restarts,
 };
 
-fn is_kill(event: &Event) -> bool {
-    matches!(event.signal.as_deref(), Some("9" | "SIGKILL" | "KILL"))
-}
-
 /// The container with its last exit code, where it is the one of a kill.
 fn exit_code(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     let end = world.last_life(container).end?;
@@ -54,8 +50,8 @@ fn exit_code(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
 fn ignores_stop(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let life = world.last_life(container);
-        let told = life.signals.iter().find(|signal| !is_kill(signal));
-        let kill = life.signals.iter().find(|signal| is_kill(signal));
+        let told = life.signals.iter().find(|signal| !signal.is_sigkill());
+        let kill = life.signals.iter().find(|signal| signal.is_sigkill());
         let (Some(told), Some(kill)) = (told, kill) else {
             continue;
         };
@@ -84,7 +80,7 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(end) = life.end.filter(|end| end.exit_code == Some(KILLED_CODE)) else {
             continue;
         };
-        let was_told = life.signals.iter().any(|signal| !is_kill(signal));
+        let was_told = life.signals.iter().any(|signal| !signal.is_sigkill());
         let for_memory =
             life.out_of_memory.is_some() || world.out_of_memory(container) == Some(true);
         // With a limit it is the more likely cause: see `memory`.
@@ -92,7 +88,7 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         if was_told || for_memory || perhaps_for_memory {
             continue;
         }
-        let kill = life.signals.iter().find(|signal| is_kill(signal));
+        let kill = life.signals.iter().find(|signal| signal.is_sigkill());
         let claim = if kill.is_some() {
             "somebody killed it through the engine".to_owned()
         } else {
