@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use bowline_ops::{
-    Answer, Confidence, Diagnosis, DoctorRequest, ExitCode, Failure, Finding, Look, Unseen,
-    WhyUnseen, doctor,
+    Answer, Confidence, CulpritKind, Diagnosis, DoctorRequest, ExitCode, Failure, Finding, Look,
+    Unseen, WhyUnseen, doctor,
 };
 use clap::{Args, ValueEnum};
 
@@ -142,10 +142,21 @@ fn show(text: &mut String, cause: &Finding) {
         "error[{}]: `{}`: {}",
         cause.code, culprit.name, cause.claim
     );
-    if let Some(field) = &culprit.field {
-        let place = culprit.place.as_ref();
-        let place = place.map(|place| format!("{place}  ")).unwrap_or_default();
-        let _ = writeln!(text, "  --> {place}{field}");
+    let place = culprit.place.as_ref();
+    let place = place.map(|place| format!("{place}  ")).unwrap_or_default();
+    match (&culprit.field, culprit.kind) {
+        (Some(field), CulpritKind::Service) => {
+            let _ = writeln!(text, "  --> {place}services.{}.{field}", culprit.name);
+        }
+        _ if !place.is_empty() => {
+            let _ = writeln!(text, "  --> {}", place.trim_end());
+        }
+        _ => {}
+    }
+    if !cause.chain.is_empty() {
+        let links = cause.chain.iter();
+        let links: Vec<String> = links.map(|(from, to)| format!("{from} ─x {to}")).collect();
+        let _ = writeln!(text, "  chain      {}", links.join(", "));
     }
     for (index, evidence) in cause.evidence.iter().enumerate() {
         let word = if index == 0 { "because" } else { "" };
@@ -210,10 +221,15 @@ fn not_seen(unseen: &Unseen) -> String {
             )
         }
         Look::Log(container) => format!("log of {container}"),
+        Look::Inside(container) => format!("processes and sockets of {container}"),
+        Look::File { container, path } => format!("`{path}` in {container}"),
+        Look::Images => "images".to_owned(),
+        Look::Tries => "names and addresses from within containers".to_owned(),
     };
     let why = match &unseen.cause {
         WhyUnseen::TooSlow => "it took too long".to_owned(),
-        WhyUnseen::Engine(words) => words.clone(),
+        WhyUnseen::Engine(words) | WhyUnseen::Kernel(words) => words.clone(),
+        WhyUnseen::TooMany => "there was too much of it for one look".to_owned(),
         WhyUnseen::Forgotten => "the engine has forgotten it".to_owned(),
         WhyUnseen::NotWanted => "not wanted".to_owned(),
     };

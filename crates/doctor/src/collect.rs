@@ -1,38 +1,52 @@
 //! Looking at a stack once, side by side and within bounds.
 
+mod declared;
+mod files;
+mod insides;
+mod ports;
 mod text;
+mod told;
 mod translate;
+pub(crate) mod tries;
+
+pub(crate) use told::number;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_engine::{Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, Selector};
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
-    ObservedNetwork, ObservedVolume, RestartSpec, Secret, label,
+    ObservedImage, ObservedNetwork, ObservedVolume, Project, RestartSpec, Secret, label,
 };
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::facts::{Event, Facts, LogFact, LogLine, Look, Unseen, WhyUnseen};
+use crate::facts::{
+    EmptyVariable, Event, Facts, FileFact, ImageFact, InsideFact, LogFact, LogLine, Look,
+    TriedFact, Unseen, WhyUnseen,
+};
+use crate::questions::{self, Question};
 use crate::tokens::{Mask, Tokens};
-use translate::{container_fact, network_fact, secrets, volume_fact};
+use told::Reader;
+use translate::{container_fact, image_fact, network_fact, volume_fact};
 
 /// What is looked at, and what is known of it beforehand.
 #[derive(Clone, Debug, Default)]
 pub struct Subject {
     /// The project's name.
-    pub project: String,
-    /// Names of the project (services, databases, users, images …): they stay readable even where a password
-    /// is one of them.
-    pub names: BTreeSet<String>,
+    pub name: String,
+    /// What its files say, where there are any.
+    pub project: Option<Project>,
+    /// Variables that the files use and nobody set.
+    pub empty_variables: Vec<EmptyVariable>,
     /// Secret values that are known from files, whether or not a container has them.
     pub secrets: Vec<Secret>,
-    /// Which services a service needs: their logs are read as well when it is in doubt.
-    pub needs: BTreeMap<String, BTreeSet<String>>,
     /// Events that were recorded while they happened. The engine's own are added to them.
     pub recorded: Vec<EngineEvent>,
 }
@@ -46,18 +60,34 @@ pub struct Bounds {
     pub log_lines: u64,
     /// How many bytes of a line are kept.
     pub line_bytes: usize,
+    /// Up to how many containers each of them is looked into; of more only those in doubt are, and what they need.
+    pub everybody: usize,
+    /// How many files, names and addresses are looked at because of what was seen.
+    pub questions: usize,
+    /// Whether anything is tried from within containers.
+    pub tries: bool,
 }
 
 impl Default for Bounds {
-    /// 2 s for a look; 200 lines of 2 KiB from each log.
+    /// 2 s for a look; 200 lines of 2 KiB from each log; 40 containers; 64 questions.
     fn default() -> Self {
         Self {
             look: Duration::from_secs(2),
             log_lines: 200,
             line_bytes: 2048,
+            everybody: 40,
+            questions: 64,
+            tries: true,
         }
     }
 }
+
+/// How many looks by the kernel's side go on at once: each takes a thread.
+const THREADS: usize = 16;
+/// No more of a file that is mounted into a container is read, in bytes.
+const MOST_OF_FILE: usize = 32 * 1024;
+/// Small files of one container that are read for what they tell.
+const FILES_OF_ONE: usize = 16;
 
 /// Looks at a stack. Reads only; what cannot be read in time is noted and the rest goes on.
 ///
@@ -75,6 +105,7 @@ pub async fn collect(
         subject,
         bounds,
         at,
+        threads: Arc::new(Semaphore::new(THREADS)),
         unseen: Vec::new(),
     };
     let (containers, events) = join(
@@ -85,15 +116,21 @@ pub async fn collect(
     let mut containers = looking.seen(Look::Containers, containers);
     containers.sort_by(|one, other| one.name.cmp(&other.name));
     let events = looking.seen(Look::Events { before: at }, events);
-    let (networks, volumes) = join(
+    let (networks, volumes, images) = join3(
         within(bounds, networks(engine, &containers)),
         within(bounds, volumes(engine, &containers)),
+        within(bounds, images(engine, subject, &containers)),
     )
     .await;
-    let networks = looking.seen(Look::Networks, networks);
-    let volumes = looking.seen(Look::Volumes, volumes);
-    let logs = looking.logs(&containers).await;
-    Ok(looking.facts(&containers, events, &networks, &volumes, logs))
+    let seen = Seen {
+        events,
+        networks: looking.seen(Look::Networks, networks),
+        volumes: looking.seen(Look::Volumes, volumes),
+        images: looking.seen(Look::Images, images),
+        closer: looking.closer(&containers).await,
+        containers,
+    };
+    Ok(looking.facts(seen).await)
 }
 
 struct Looking<'a> {
@@ -101,10 +138,30 @@ struct Looking<'a> {
     subject: &'a Subject,
     bounds: Bounds,
     at: Timestamp,
+    threads: Arc<Semaphore>,
     unseen: Vec<Unseen>,
 }
 
 type RawLog = (Vec<(Timestamp, Vec<u8>)>, bool);
+
+/// Everything that was seen before anything was asked because of it.
+struct Seen {
+    containers: Vec<ObservedContainer>,
+    events: Vec<EngineEvent>,
+    networks: Vec<ObservedNetwork>,
+    volumes: Vec<ObservedVolume>,
+    images: BTreeMap<String, Option<ObservedImage>>,
+    closer: BTreeMap<String, Closer>,
+}
+
+/// What is seen of one container when it is looked at closely.
+#[derive(Default)]
+struct Closer {
+    log: Option<RawLog>,
+    inside: Option<InsideFact>,
+    /// The small files that are mounted into it, with their texts.
+    files: Vec<(String, String)>,
+}
 
 impl Looking<'_> {
     /// What was seen, or a note that it was not.
@@ -115,37 +172,92 @@ impl Looking<'_> {
         })
     }
 
-    /// The ends of the logs of those in doubt and of those that they need.
-    async fn logs(&mut self, containers: &[ObservedContainer]) -> BTreeMap<String, RawLog> {
-        let wanted = self.worth_reading(containers);
-        if self.bounds.log_lines == 0 {
-            let unread = wanted.iter().map(|container| Unseen {
-                look: Look::Log(container.name.clone()),
-                cause: WhyUnseen::NotWanted,
-            });
-            self.unseen.extend(unread);
-            return BTreeMap::new();
+    /// Looks closely at all containers where there are few, else at those in doubt and those that they need.
+    async fn closer(&mut self, containers: &[ObservedContainer]) -> BTreeMap<String, Closer> {
+        let wanted = self.worth_a_look(containers);
+        let looks = wanted.iter().map(|container| async {
+            join3(
+                self.log(container),
+                self.inside(container),
+                self.mounted(container),
+            )
+            .await
+        });
+        let looks = join_all(looks).await;
+        let mut closer = BTreeMap::new();
+        for (container, (log, inside, files)) in wanted.iter().zip(looks) {
+            let name = &container.name;
+            let log = log.map(Some);
+            let inside = inside.map(Some);
+            let seen = Closer {
+                log: self.seen(Look::Log(name.clone()), log),
+                inside: self.seen(Look::Inside(name.clone()), inside).flatten(),
+                files,
+            };
+            closer.insert(name.clone(), seen);
         }
-        let (engine, bounds) = (self.engine, self.bounds);
-        let reads = wanted
-            .iter()
-            .map(|container| within(bounds, read_log(engine, container, bounds)));
-        let mut logs = BTreeMap::new();
-        for (container, read) in wanted.iter().zip(join_all(reads).await) {
-            match read {
-                Ok(log) => {
-                    logs.insert(container.name.clone(), log);
-                }
-                Err(cause) => self.unseen.push(Unseen {
-                    look: Look::Log(container.name.clone()),
-                    cause,
-                }),
-            }
-        }
-        logs
+        closer
     }
 
-    fn worth_reading<'c>(&self, containers: &'c [ObservedContainer]) -> Vec<&'c ObservedContainer> {
+    async fn log(&self, container: &ObservedContainer) -> Result<RawLog, WhyUnseen> {
+        if self.bounds.log_lines == 0 {
+            return Err(WhyUnseen::NotWanted);
+        }
+        within(self.bounds, read_log(self.engine, container, self.bounds)).await
+    }
+
+    /// The kernel's view; nothing of a container that does not run.
+    async fn inside(&self, container: &ObservedContainer) -> Result<Option<InsideFact>, WhyUnseen> {
+        let Some(pid) = container.state.pid.filter(|_| container.state.is_running()) else {
+            return Ok(None);
+        };
+        let id = container.id.clone();
+        let look = self.on_thread(move || insides::look(&id, pid)).await?;
+        Ok(Some(look))
+    }
+
+    /// Runs what blocks on a thread of its own, as many at once as may be.
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, WhyUnseen> + Send + 'static,
+    ) -> Result<T, WhyUnseen> {
+        let _turn = self.threads.acquire().await;
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|error| Err(WhyUnseen::Kernel(error.to_string())))
+    }
+
+    /// The small text files that are mounted into a container one by one: settings and secrets. What cannot be read is
+    /// left out, since nobody knows yet whether anybody needs it.
+    async fn mounted(&self, container: &ObservedContainer) -> Vec<(String, String)> {
+        let mounts = container.mounts.iter();
+        let single = mounts.filter(|mount| mount.volume.is_none() && is_settings(&mount.target));
+        let reads = single.take(FILES_OF_ONE).map(|mount| async {
+            let path = mount.target.clone();
+            let text = within(self.bounds, self.text(container, &path))
+                .await
+                .ok()?;
+            Some((path, text?))
+        });
+        join_all(reads).await.into_iter().flatten().collect()
+    }
+
+    /// The text of a small file in a container; `None` for what is no text or too long.
+    async fn text(
+        &self,
+        container: &ObservedContainer,
+        path: &str,
+    ) -> Result<Option<String>, EngineError> {
+        let limit = MOST_OF_FILE + 1;
+        let bytes = self.engine.get_file(&container.id, path, limit).await?;
+        let fits = bytes.len() <= MOST_OF_FILE;
+        Ok(String::from_utf8(bytes).ok().filter(|_| fits))
+    }
+
+    fn worth_a_look<'c>(&self, containers: &'c [ObservedContainer]) -> Vec<&'c ObservedContainer> {
+        if containers.len() <= self.bounds.everybody {
+            return containers.iter().collect();
+        }
+        let needs = declared::needs(self.subject.project.as_ref(), containers);
         let service =
             |container: &ObservedContainer| container.labels().get(label::SERVICE).cloned();
         let mut services: BTreeSet<String> = containers
@@ -155,7 +267,7 @@ impl Looking<'_> {
             .collect();
         let needed = services
             .iter()
-            .filter_map(|name| self.subject.needs.get(name))
+            .filter_map(|name| needs.get(name))
             .flatten()
             .cloned()
             .collect::<Vec<_>>();
@@ -164,51 +276,169 @@ impl Looking<'_> {
             is_in_doubt(container)
                 || service(container).is_some_and(|name| services.contains(&name))
         };
-        containers.iter().filter(is_worth).collect()
+        let worth = containers.iter().filter(is_worth);
+        worth.take(self.bounds.everybody).collect()
     }
 
-    fn facts(
-        mut self,
-        containers: &[ObservedContainer],
-        events: Vec<EngineEvent>,
-        networks: &[ObservedNetwork],
-        volumes: &[ObservedVolume],
-        logs: BTreeMap<String, RawLog>,
-    ) -> Facts {
-        let mut tokens = Tokens::new(self.subject.names.clone());
+    async fn facts(mut self, mut seen: Seen) -> Facts {
+        let closer = std::mem::take(&mut seen.closer);
+        let readers: Vec<Reader<'_>> = seen
+            .containers
+            .iter()
+            .map(|container| {
+                let files = closer.get(&container.name);
+                Reader::new(container, files.map_or(&[], |closer| &closer.files))
+            })
+            .collect();
+        let project = self.subject.project.as_ref();
+        let mut tokens = Tokens::new(declared::names(project));
         for secret in &self.subject.secrets {
             tokens.token(secret);
         }
-        for container in containers {
-            secrets(container, &mut tokens);
+        for reader in &readers {
+            reader.remember(&mut tokens);
         }
+        declared::remember(project, &mut tokens);
         let mask = tokens.mask();
-        let events = self.events(containers, events);
+        let told = readers
+            .iter()
+            .map(|reader| (reader.container.name.clone(), reader.told(&mut tokens)))
+            .collect();
+        let events = self.events(&seen.containers, std::mem::take(&mut seen.events));
         let mut facts = Facts {
             at: self.at,
-            project: self.subject.project.clone(),
-            needs: self.subject.needs.clone(),
-            containers: containers
+            project: self.subject.name.clone(),
+            needs: declared::needs(project, &seen.containers),
+            services: declared::services(project, &mut tokens, &mask),
+            empty_variables: self.subject.empty_variables.clone(),
+            containers: seen
+                .containers
                 .iter()
                 .map(|container| container_fact(container, &mut tokens, &mask))
                 .collect(),
-            networks: networks.iter().map(network_fact).collect(),
-            volumes: volumes.iter().map(volume_fact).collect(),
+            networks: seen.networks.iter().map(network_fact).collect(),
+            volumes: seen.volumes.iter().map(volume_fact).collect(),
+            images: image_facts(&seen.images),
             events,
-            logs: logs
-                .into_iter()
-                .map(|(name, log)| (name, self.log_fact(log, &mask)))
-                .collect(),
-            unseen: self.unseen,
+            told,
+            logs: BTreeMap::new(),
+            insides: BTreeMap::new(),
+            tried: Vec::new(),
+            files: Vec::new(),
+            ports: Vec::new(),
+            unseen: Vec::new(),
         };
+        for (name, closer) in closer {
+            if let Some(log) = closer.log {
+                facts.logs.insert(name.clone(), self.log_fact(log, &mask));
+            }
+            if let Some(inside) = closer.inside {
+                facts.insides.insert(name, inside);
+            }
+        }
+        // What the first answers show may ask for more: a script names its interpreter.
+        let mut asked = BTreeSet::new();
+        for _ in 0..2 {
+            self.answers(&mut facts, &seen.containers, &mask, &mut asked)
+                .await;
+        }
+        facts.unseen = self.unseen;
+        sort(&mut facts);
         facts
-            .networks
-            .sort_by(|one, other| one.name.cmp(&other.name).then(one.id.cmp(&other.id)));
-        facts
-            .volumes
-            .sort_by(|one, other| one.name.cmp(&other.name));
-        facts.unseen.sort();
-        facts
+    }
+
+    /// Looks at what is in question because of what was seen.
+    async fn answers(
+        &mut self,
+        facts: &mut Facts,
+        containers: &[ObservedContainer],
+        mask: &Mask,
+        asked: &mut BTreeSet<Question>,
+    ) {
+        let mut questions = questions::of(facts);
+        questions.retain(|question| asked.insert(question.clone()));
+        let is_try = |question: &Question| matches!(question, Question::Try(_));
+        if !self.bounds.tries && questions.iter().any(is_try) {
+            questions.retain(|question| !is_try(question));
+            self.unseen.push(Unseen {
+                look: Look::Tries,
+                cause: WhyUnseen::NotWanted,
+            });
+        }
+        if questions.len() > self.bounds.questions {
+            questions.truncate(self.bounds.questions);
+            self.unseen.push(Unseen {
+                look: Look::Tries,
+                cause: WhyUnseen::TooMany,
+            });
+        }
+        let by_name = |name: &str| containers.iter().find(|container| container.name == name);
+        let mut files = Vec::new();
+        let mut tries = Vec::new();
+        let mut ports = BTreeSet::new();
+        for question in questions {
+            match question {
+                Question::File { container, path } => files
+                    .extend(by_name(&container).map(|container| self.file(container, path, mask))),
+                Question::Try(wanted) => {
+                    tries.extend(by_name(&wanted.from).map(|from| self.attempt(from, wanted)));
+                }
+                Question::Port(port) => {
+                    ports.insert(port);
+                }
+            }
+        }
+        let held = within(self.bounds, ports::holders(self.engine, ports));
+        let (files, tries, held) = join3(join_all(files), join_all(tries), held).await;
+        facts.ports.extend(held.unwrap_or_default());
+        for file in files {
+            match file {
+                Ok(file) => facts.files.push(file),
+                Err(unseen) => self.unseen.push(unseen),
+            }
+        }
+        for tried in tries {
+            match tried {
+                Ok(tried) => facts.tried.push(tried),
+                Err(cause) => self.unseen.push(Unseen {
+                    look: Look::Tries,
+                    cause,
+                }),
+            }
+        }
+    }
+
+    async fn file(
+        &self,
+        container: &ObservedContainer,
+        path: String,
+        mask: &Mask,
+    ) -> Result<FileFact, Unseen> {
+        let looked = timeout(
+            self.bounds.look,
+            files::look(self.engine, container, &path, mask),
+        );
+        let looked = looked.await.unwrap_or(Err(WhyUnseen::TooSlow));
+        looked.map_err(|cause| Unseen {
+            look: Look::File {
+                container: container.name.clone(),
+                path,
+            },
+            cause,
+        })
+    }
+
+    async fn attempt(
+        &self,
+        from: &ObservedContainer,
+        wanted: tries::Try,
+    ) -> Result<TriedFact, WhyUnseen> {
+        let Some(pid) = from.state.pid else {
+            return Err(WhyUnseen::Kernel("it does not run".to_owned()));
+        };
+        let id = from.id.clone();
+        self.on_thread(move || tries::attempt(&id, pid, &wanted))
+            .await
     }
 
     fn log_fact(&self, (lines, is_cut): RawLog, mask: &Mask) -> LogFact {
@@ -226,7 +456,7 @@ impl Looking<'_> {
     fn events(&mut self, containers: &[ObservedContainer], own: Vec<EngineEvent>) -> Vec<Event> {
         let is_ours = |event: &EngineEvent| {
             event.kind == ObjectKind::Container
-                && event.attributes.get(label::PROJECT) == Some(&self.subject.project)
+                && event.attributes.get(label::PROJECT) == Some(&self.subject.name)
         };
         let own: Vec<EngineEvent> = own.into_iter().filter(is_ours).collect();
         let recorded = self.subject.recorded.iter().filter(|event| is_ours(event));
@@ -267,6 +497,64 @@ impl Looking<'_> {
     }
 }
 
+/// Whether a path in a container is that of a file with settings or a secret, by its name.
+fn is_settings(path: &str) -> bool {
+    const ENDINGS: &[&str] = &[
+        "cfg",
+        "cnf",
+        "conf",
+        "env",
+        "ini",
+        "js",
+        "json",
+        "py",
+        "rb",
+        "sh",
+        "sql",
+        "toml",
+        "ts",
+        "txt",
+        "xml",
+        "yaml",
+        "yml",
+        "properties",
+        "config",
+        "template",
+        "hcl",
+    ];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    path.starts_with("/run/") && !name.ends_with(".sock")
+        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        || name.starts_with('.')
+}
+
+fn image_facts(images: &BTreeMap<String, Option<ObservedImage>>) -> BTreeMap<String, ImageFact> {
+    let images = images.iter();
+    images
+        .map(|(reference, image)| (reference.clone(), image_fact(image.as_ref())))
+        .collect()
+}
+
+/// Puts everything in an order that does not depend on who answered first.
+fn sort(facts: &mut Facts) {
+    facts
+        .networks
+        .sort_by(|one, other| one.name.cmp(&other.name).then(one.id.cmp(&other.id)));
+    facts
+        .volumes
+        .sort_by(|one, other| one.name.cmp(&other.name));
+    facts
+        .files
+        .sort_by(|one, other| (&one.container, &one.path).cmp(&(&other.container, &other.path)));
+    facts
+        .tried
+        .sort_by(|one, other| (&one.from, &one.host).cmp(&(&other.from, &other.host)));
+    facts.ports.sort();
+    facts.unseen.sort();
+    facts.unseen.dedup();
+}
+
 /// Whether a container does anything but what everybody expects of it.
 fn is_in_doubt(container: &ObservedContainer) -> bool {
     let state = &container.state;
@@ -298,7 +586,7 @@ async fn containers(
     engine: &dyn Engine,
     subject: &Subject,
 ) -> Result<Vec<ObservedContainer>, EngineError> {
-    let which = Selector::label(label::PROJECT, &subject.project);
+    let which = Selector::label(label::PROJECT, &subject.name);
     let listed = engine.containers(&which).await?;
     let ids: Vec<_> = listed.into_iter().map(|container| container.id).collect();
     engine.inspect_containers(&ids).await
@@ -331,6 +619,39 @@ async fn volumes(
     let mut volumes = engine.volumes(&Selector::all()).await?;
     volumes.retain(|volume| mounted.contains(&volume.spec.name));
     Ok(volumes)
+}
+
+/// The images that containers and files name, each as the engine has it under that reference now.
+async fn images(
+    engine: &dyn Engine,
+    subject: &Subject,
+    containers: &[ObservedContainer],
+) -> Result<BTreeMap<String, Option<ObservedImage>>, EngineError> {
+    let services = subject
+        .project
+        .iter()
+        .flat_map(|project| project.services.values());
+    let declared = services.map(|service| service.image.clone());
+    let used = containers
+        .iter()
+        .map(|container| container.spec.image.clone());
+    let wanted: BTreeSet<String> = declared
+        .chain(used)
+        .filter(|name| !name.is_empty())
+        .collect();
+    let looks = wanted
+        .iter()
+        .map(|reference| engine.inspect_image(reference));
+    let mut images = BTreeMap::new();
+    for (reference, image) in wanted.iter().zip(join_all(looks).await) {
+        let image = match image {
+            Ok(image) => Some(image),
+            Err(EngineError::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        images.insert(reference.clone(), image);
+    }
+    Ok(images)
 }
 
 /// What the engine still remembers of containers.

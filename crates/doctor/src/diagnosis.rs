@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{ContainerStatus, HealthStatus};
+use bowline_model::ContainerStatus;
 use serde::Serialize;
 
-use crate::facts::{ContainerFact, Facts, Unseen};
-use crate::finding::{FactRef, Finding};
+use crate::facts::{Facts, Unseen};
+use crate::finding::{Confidence, CulpritKind, FactRef, Finding};
 use crate::rule;
-use crate::world::World;
+use crate::world::{Target, World};
 
 /// What is not well in a stack, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,20 +40,17 @@ impl Diagnosis {
     pub(crate) fn of(facts: &Facts, hidden: BTreeSet<FactRef>) -> Self {
         let world = World::new(facts, hidden);
         let mut causes = rule::findings(&world);
-        let failing = failing(&world);
-        let names: BTreeSet<&String> = failing.keys().collect();
+        let mut failing = failing(&world);
+        let graph = Graph::of(&world, &causes);
+        wait(&world, &graph, &mut failing);
         for cause in &mut causes {
-            let mut affected = dependents(facts, &cause.culprit.name);
-            affected.retain(|name| names.contains(name));
-            cause.affects = affected.into_iter().collect();
+            graph.spread(&world, cause, &failing);
         }
-        causes.sort_by(|one, other| {
-            let weight = |cause: &Finding| (cause.affects.len(), cause.confidence);
-            weight(other).cmp(&weight(one))
-        });
+        let mut causes = roots(causes);
+        causes.sort_by(|one, other| weight(other, &failing).cmp(&weight(one, &failing)));
         let is_explained = |name: &&String| {
             let mut causes = causes.iter();
-            causes.any(|cause| cause.culprit.name == **name || cause.affects.contains(name))
+            causes.any(|cause| stands_for(cause, name) || cause.affects.contains(name))
         };
         let unexplained = failing.keys().filter(|name| !is_explained(name));
         Self {
@@ -70,11 +67,64 @@ impl Diagnosis {
     }
 }
 
+/// Whether a cause is about this very service.
+fn stands_for(cause: &Finding, service: &str) -> bool {
+    cause.service.as_deref() == Some(service)
+        || cause.culprit.kind == CulpritKind::Service && cause.culprit.name == service
+        || cause.culprit.kind == CulpritKind::Container && cause.culprit.name == service
+}
+
+/// What makes a cause come first: that data is in danger, then how much of what fails it explains, then how sure it is.
+fn weight(cause: &Finding, failing: &BTreeMap<String, String>) -> (bool, usize, Confidence) {
+    let own = failing
+        .keys()
+        .filter(|name| stands_for(cause, name) && !cause.affects.contains(name))
+        .count();
+    let endangers_data = rule::of(cause.code).is_some_and(|rule| rule.endangers_data);
+    (endangers_data, own + cause.affects.len(), cause.confidence)
+}
+
+/// Leaves out what only says that something is down, where something else says why.
+fn roots(causes: Vec<Finding>) -> Vec<Finding> {
+    let yields = |cause: &Finding| rule::of(cause.code).is_some_and(|rule| rule.yields);
+    let is_root = |index: usize, cause: &Finding| {
+        let Some(service) = cause.service.as_deref().filter(|_| yields(cause)) else {
+            return true;
+        };
+        let mut others = causes.iter().enumerate();
+        !others.any(|(other_index, other)| {
+            if other_index == index {
+                return false;
+            }
+            if !yields(other) && stands_for(other, service) {
+                return true;
+            }
+            // Of two that explain each other the first stays.
+            let explains = other.affects.iter().any(|name| name == service);
+            let is_explained = other
+                .service
+                .as_ref()
+                .is_some_and(|name| cause.affects.contains(name));
+            explains && (!is_explained || other_index < index)
+        })
+    };
+    let kept: Vec<bool> = causes
+        .iter()
+        .enumerate()
+        .map(|(index, cause)| is_root(index, cause))
+        .collect();
+    let mut kept = kept.into_iter();
+    causes
+        .into_iter()
+        .filter(|_| kept.next().unwrap_or(true))
+        .collect()
+}
+
 /// The services that are not well, with what can be seen of the first container that shows it.
 fn failing(world: &World<'_>) -> BTreeMap<String, String> {
     let mut failing = BTreeMap::new();
     for container in world.containers() {
-        if let Some(state) = not_well(world, container) {
+        if let Some(state) = world.ailment(container) {
             let name = container.service.as_ref().unwrap_or(&container.name);
             failing.entry(name.clone()).or_insert(state);
         }
@@ -82,46 +132,140 @@ fn failing(world: &World<'_>) -> BTreeMap<String, String> {
     failing
 }
 
-/// What shows that a container is not well; `None` where nothing does.
-fn not_well<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<String> {
-    let state = world.state(container)?;
-    match state.status {
-        ContainerStatus::Created => state
-            .error
-            .as_ref()
-            .map(|_| "could not be started".to_owned()),
-        ContainerStatus::Restarting => Some(format!(
-            "ends again and again, the last time with code {}",
-            state.exit_code
-        )),
-        ContainerStatus::Dead => Some("half removed".to_owned()),
-        ContainerStatus::Exited if state.exit_code != 0 && !was_stopped(world, container) => {
-            Some(format!("ended with code {}", state.exit_code))
-        }
-        ContainerStatus::Running => {
-            let verdict = world.health(container)?.verdict?;
-            (verdict == HealthStatus::Unhealthy).then(|| "unhealthy".to_owned())
-        }
-        _ => None,
+/// Adds the services that were not started because of others that fail.
+fn wait(world: &World<'_>, graph: &Graph, failing: &mut BTreeMap<String, String>) {
+    loop {
+        let waiting = graph.services.iter().find(|service| {
+            !failing.contains_key(*service)
+                && is_not_started(world, service)
+                && world
+                    .needs(service)
+                    .any(|needed| failing.contains_key(needed) || graph.broken.contains(needed))
+        });
+        let Some(waiting) = waiting else {
+            return;
+        };
+        failing.insert(waiting.clone(), "was not started".to_owned());
     }
 }
 
-/// Whether somebody told it to end, and it did so in time.
-fn was_stopped(world: &World<'_>, container: &ContainerFact) -> bool {
-    let life = world.last_life(container);
-    !life.signals.is_empty() && !life.signals.iter().any(|signal| signal.is_sigkill())
+/// Whether a service that should run has never been started.
+fn is_not_started(world: &World<'_>, service: &str) -> bool {
+    let containers = world.of_service(service);
+    if containers.is_empty() {
+        return world
+            .declared(service)
+            .is_some_and(|declared| declared.is_enabled && declared.replicas > 0);
+    }
+    containers.iter().all(|container| {
+        world
+            .state(container)
+            .is_some_and(|state| state.status == ContainerStatus::Created)
+    })
 }
 
-/// Everything that needs a service, directly or through others.
-fn dependents(facts: &Facts, service: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut next = vec![service.to_owned()];
-    while let Some(needed) = next.pop() {
-        for (name, needs) in &facts.needs {
-            if needs.contains(&needed) && name != service && found.insert(name.clone()) {
-                next.push(name.clone());
+/// Who depends on whom: what the files say, and whom services were told to dial.
+struct Graph {
+    services: BTreeSet<String>,
+    /// Those that depend on a service directly, by its name; and whether they dial it.
+    dependents: BTreeMap<String, BTreeMap<String, bool>>,
+    /// Services that causes are about.
+    broken: BTreeSet<String>,
+}
+
+impl Graph {
+    fn of(world: &World<'_>, causes: &[Finding]) -> Self {
+        let mut graph = Self {
+            services: BTreeSet::new(),
+            dependents: BTreeMap::new(),
+            broken: causes
+                .iter()
+                .filter_map(|cause| cause.service.clone())
+                .collect(),
+        };
+        let with_containers = world
+            .containers()
+            .filter_map(|container| container.service.clone());
+        graph.services.extend(with_containers);
+        let declared = world.declared_services();
+        graph
+            .services
+            .extend(declared.map(|(name, _)| name.to_owned()));
+        for service in graph.services.clone() {
+            for needed in world.needs(&service) {
+                graph.add(needed, &service, false);
             }
         }
+        for edge in world.edges() {
+            let target = match &edge.target {
+                Target::Service { name, .. } | Target::Absent { name, .. } => *name,
+                Target::Itself | Target::Unknown { .. } | Target::Elsewhere => continue,
+            };
+            if let Some(client) = &edge.client.service {
+                graph.add(target, client, true);
+            }
+        }
+        for (cause, affected) in causes.iter().flat_map(|cause| &cause.chain) {
+            graph.add(cause, affected, true);
+        }
+        graph
     }
-    found
+
+    fn add(&mut self, needed: &str, dependent: &str, dials: bool) {
+        if needed != dependent {
+            let dependents = self.dependents.entry(needed.to_owned()).or_default();
+            *dependents.entry(dependent.to_owned()).or_default() |= dials;
+        }
+    }
+
+    /// Follows a cause to everything that it breaks.
+    fn spread(&self, world: &World<'_>, cause: &mut Finding, failing: &BTreeMap<String, String>) {
+        let mut chain = std::mem::take(&mut cause.chain);
+        let mut reached: Vec<String> = Vec::new();
+        reached.extend(cause.service.clone());
+        for (_, affected) in &chain {
+            if !reached.contains(affected) {
+                reached.push(affected.clone());
+            }
+        }
+        let mut next = 0;
+        while let Some(service) = reached.get(next).cloned() {
+            next += 1;
+            for (dependent, dials) in self.dependents.get(&service).into_iter().flatten() {
+                let breaks = failing.contains_key(dependent)
+                    || *dials && has_nothing_to_say(world, dependent);
+                if !breaks {
+                    continue;
+                }
+                let link = (service.clone(), dependent.clone());
+                if !chain.contains(&link) {
+                    chain.push(link);
+                }
+                if !reached.contains(dependent) {
+                    reached.push(dependent.clone());
+                }
+            }
+        }
+        let is_culprit = |name: &String| {
+            cause.culprit.kind == CulpritKind::Service && cause.culprit.name == *name
+        };
+        let own = cause.service.clone();
+        let mut affects: Vec<String> = reached
+            .into_iter()
+            .filter(|name| !is_culprit(name))
+            .filter(|name| failing.contains_key(name) || own.as_ref() != Some(name))
+            .collect();
+        affects.sort();
+        cause.affects = affects;
+        cause.chain = chain;
+    }
+}
+
+/// Whether a service runs and nobody checks whether it works.
+fn has_nothing_to_say(world: &World<'_>, service: &str) -> bool {
+    let containers = world.of_service(service);
+    !containers.is_empty()
+        && containers
+            .iter()
+            .all(|container| world.runs(container) && container.health.is_none())
 }

@@ -41,6 +41,44 @@ pub enum FactRef {
     Limits(String),
     /// Its healthcheck, and what came of it.
     Health(String),
+    /// When it was created, and what it was made of.
+    Made(String),
+    /// Its networks and the names under which it is found there.
+    Networks(String),
+    /// What is mounted into it.
+    Mounts(String),
+    /// What it is told about servers and logins.
+    Told(String),
+    /// What it wrote.
+    Log(String),
+    /// What the kernel shows of it.
+    Inside(String),
+    /// A name or an address that was tried from within it.
+    Tried {
+        /// The container.
+        from: String,
+        /// The name or address.
+        host: String,
+    },
+    /// A path in it.
+    File {
+        /// The container.
+        container: String,
+        /// The path.
+        path: String,
+    },
+    /// What the files say of a service.
+    Declared(String),
+    /// A variable of the files.
+    Variable(String),
+    /// What an image's reference leads to.
+    Image(String),
+    /// A volume.
+    Volume(String),
+    /// A network.
+    Network(String),
+    /// Who holds a port of the host.
+    Port(String),
     /// Something that the engine reported.
     Event {
         /// The container.
@@ -81,7 +119,7 @@ pub struct Culprit {
     pub kind: CulpritKind,
     /// Its name.
     pub name: String,
-    /// The field of the Compose file that says it, where one does: `services.api.mem_limit`.
+    /// The field that says it, where one does: of a service the path below it, `environment.DATABASE_URL`.
     pub field: Option<String>,
     /// Where that field is written, filled in by whoever has the files.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +134,16 @@ pub enum CulpritKind {
     Service,
     /// A container that belongs to no service.
     Container,
+    /// A volume, as the engine names it.
+    Volume,
+    /// A network, as the engine names it.
+    Network,
+    /// A port of the host.
+    Port,
+    /// A variable that the files use.
+    Variable,
+    /// A file, by its path in the container.
+    File,
 }
 
 /// A claim about what is broken.
@@ -107,6 +155,8 @@ pub struct Finding {
     pub confidence: Confidence,
     /// What is to be mended.
     pub culprit: Culprit,
+    /// The service in which it begins to show, where it is one's.
+    pub service: Option<String>,
     /// The claim, a sentence.
     pub claim: String,
     /// What decides it.
@@ -117,8 +167,12 @@ pub struct Finding {
     pub not_ruled_out: Vec<Code>,
     /// What mends it.
     pub fix: Option<Fix>,
+    /// How it spreads: cause and affected, by services, the nearest first.
+    pub chain: Vec<(String, String)>,
     /// The services that are not well because of it, by their names; not the culprit itself.
     pub affects: Vec<String>,
+    /// The command that says whether it is still there: it ends with 11 while it is.
+    pub verify: Vec<String>,
 }
 
 /// What mends something.
@@ -126,6 +180,9 @@ pub struct Finding {
 pub struct Fix {
     /// What to do, in words and with the commands for it.
     pub text: String,
+    /// The command that does it, where one does: its words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// What that may cost.
     pub safety: Safety,
 }
@@ -134,6 +191,8 @@ pub struct Fix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Safety {
+    /// It can be taken back, and touches no data and nothing else that runs.
+    Safe,
     /// Containers are made again; data stays.
     Restart,
     /// Somebody has to decide something first.

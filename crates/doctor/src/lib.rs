@@ -10,6 +10,7 @@ mod collect;
 mod diagnosis;
 mod facts;
 mod finding;
+mod questions;
 mod recording;
 mod rule;
 mod rules;
@@ -21,8 +22,10 @@ use std::collections::BTreeSet;
 pub use collect::{Bounds, Subject, collect};
 pub use diagnosis::{Diagnosis, Failing};
 pub use facts::{
-    ContainerFact, Endpoint, Event, Facts, HealthFact, Limits, LogFact, LogLine, Look, Mount,
-    NetworkFact, Probe, Published, Unseen, VolumeFact, WhyUnseen,
+    ContainerFact, DialAnswer, Dialled, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
+    FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits, ListenerFact, LogFact, LogLine,
+    Look, Mount, NameAnswer, NetworkFact, PeerFact, PortFact, Probe, Published, Room, ServiceFact,
+    Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::finding::{Code, Confidence, Culprit, Evidence, Finding, Fix, RuledOut, Safety};
+use crate::finding::{
+    Code, Confidence, Culprit, CulpritKind, Evidence, Finding, Fix, RuledOut, Safety,
+};
 use crate::rules;
 use crate::world::World;
 
@@ -10,6 +12,20 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
+    /// What the files and their variables say.
+    Config,
+    /// Who may log in where.
+    Credential,
+    /// Who needs whom.
+    Dependency,
+    /// Who reaches whom.
+    Network,
+    /// Where data is, and whether there is room for it.
+    Storage,
+    /// What a server of data is about.
+    DataService,
+    /// What should not be open to everybody.
+    Security,
     /// What an image holds.
     Image,
     /// How a service starts and ends.
@@ -33,47 +49,101 @@ pub struct Rule {
     pub decisive: &'static [&'static str],
     /// What looks alike. To be certain each of them has to be ruled out by a fact.
     pub look_alikes: &'static [Code],
+    /// Whether it only says that something is down or cannot be reached: then whatever says why stands for both.
+    pub yields: bool,
+    /// Whether data may be lost as long as it lasts.
+    pub endangers_data: bool,
     pub(crate) find: fn(&World<'_>, &mut Vec<Case>),
 }
 
 /// All rules, by their codes.
 pub const RULES: &[Rule] = &[
-    rules::image::NO_SUCH_PROGRAM,
+    rules::names::NOT_ENCODED,
     rules::health::PROBE_CANNOT_RUN,
     rules::memory::LIMIT_REACHED,
+    rules::names::OTHER_NETWORK,
+    rules::names::DOWN,
+    rules::names::MISSPELT,
+    rules::reach::OTHER_PORT,
+    rules::reach::NEVER_LISTENS,
+    rules::image::NO_SUCH_PROGRAM,
+    rules::reach::OWN_LOOPBACK,
+    rules::reach::LOOPBACK_ONLY,
+    rules::reach::PAUSED,
     rules::memory::CHILD_KILLED,
     rules::ends::IGNORES_STOP,
     rules::ends::KILLED,
     rules::ends::ENDS_AND_RESTARTS,
 ];
 
+/// The rule of a code.
+pub(crate) fn of(code: Code) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}
+
 /// A claim in the making: what was seen for it and against its look-alikes.
 #[derive(Debug)]
 pub(crate) struct Case {
     culprit: Culprit,
+    service: Option<String>,
     claim: String,
     decisive: Vec<(&'static str, Evidence)>,
     ruled_out: Vec<RuledOut>,
     fix: Option<Fix>,
+    links: Vec<(String, String)>,
+    at_most: Confidence,
 }
 
 impl Case {
     pub(crate) fn new(culprit: Culprit, claim: String) -> Self {
+        let service = (culprit.kind == CulpritKind::Service).then(|| culprit.name.clone());
         Self {
             culprit,
+            service,
             claim,
             decisive: Vec::new(),
             ruled_out: Vec::new(),
             fix: None,
+            links: Vec::new(),
+            at_most: Confidence::Certain,
         }
+    }
+
+    /// The service in which it begins to show, where that is not the culprit.
+    pub(crate) fn seen_in(mut self, service: Option<&str>) -> Self {
+        self.service = service.map(str::to_owned);
+        self
+    }
+
+    /// Between which services it shows, beyond what the files say of who needs whom: cause and affected.
+    pub(crate) fn between(mut self, cause: Option<&str>, affected: Option<&str>) -> Self {
+        if let (Some(cause), Some(affected)) = (cause, affected) {
+            self.links.push((cause.to_owned(), affected.to_owned()));
+        }
+        self
+    }
+
+    /// Says no more than this, whatever was seen: what it rests on was never seen on a real server.
+    pub(crate) fn at_most(mut self, confidence: Confidence) -> Self {
+        self.at_most = self.at_most.min(confidence);
+        self
     }
 
     /// What mends it.
     pub(crate) fn mended_by(mut self, text: impl Into<String>, safety: Safety) -> Self {
         self.fix = Some(Fix {
             text: text.into(),
+            command: Vec::new(),
             safety,
         });
+        self
+    }
+
+    /// The command that mends it.
+    pub(crate) fn by_command<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
+        if let Some(fix) = &mut self.fix {
+            fix.command = words.into_iter().map(str::to_owned).collect();
+        }
         self
     }
 
@@ -100,7 +170,24 @@ pub(crate) fn findings(world: &World<'_>) -> Vec<Finding> {
         (rule.find)(world, &mut cases);
         findings.extend(cases.into_iter().map(|case| weighed(rule, case)));
     }
-    findings.sort_by(|one, other| (one.code, &one.culprit).cmp(&(other.code, &other.culprit)));
+    // The surest of those that say the same of the same stays: replicas fail alike.
+    findings.sort_by(|one, other| {
+        let key = |it: &Finding| {
+            (
+                it.code,
+                it.culprit.clone(),
+                std::cmp::Reverse(it.confidence),
+            )
+        };
+        key(one).cmp(&key(other))
+    });
+    findings.dedup_by(|later, first| {
+        let is_same = later.code == first.code && later.culprit == first.culprit;
+        if is_same {
+            first.chain.append(&mut later.chain);
+        }
+        is_same
+    });
     findings
 }
 
@@ -124,14 +211,19 @@ fn weighed(rule: &Rule, case: Case) -> Finding {
     let decisive = case.decisive.into_iter().map(|(_, evidence)| evidence);
     Finding {
         code: rule.code,
-        confidence,
+        confidence: confidence.min(case.at_most),
         culprit: case.culprit,
+        service: case.service,
         claim: case.claim,
         evidence: decisive.collect(),
         ruled_out: case.ruled_out,
         not_ruled_out,
         fix: case.fix,
+        chain: case.links,
         affects: Vec::new(),
+        verify: ["bowline", "doctor", "--only", rule.code.0]
+            .map(str::to_owned)
+            .to_vec(),
     }
 }
 

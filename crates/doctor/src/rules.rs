@@ -4,3 +4,5 @@ pub(crate) mod ends;
 pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod memory;
+pub(crate) mod names;
+pub(crate) mod reach;

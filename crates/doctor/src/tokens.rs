@@ -12,6 +12,8 @@ const LEAST: usize = 6;
 #[derive(Default)]
 pub(crate) struct Tokens {
     numbers: BTreeMap<String, usize>,
+    /// Those that are pieces of others: they stand between quotes in what clients say of them, however short.
+    pieces: BTreeSet<String>,
     /// Names of the project: a password that is one of them is not replaced in running text.
     names: BTreeSet<String>,
 }
@@ -21,6 +23,7 @@ impl Tokens {
     pub(crate) fn new(names: BTreeSet<String>) -> Self {
         Self {
             numbers: BTreeMap::new(),
+            pieces: BTreeSet::new(),
             names,
         }
     }
@@ -38,10 +41,25 @@ impl Tokens {
         format!("#{number}")
     }
 
+    /// The same for a piece of a secret value.
+    pub(crate) fn piece(&mut self, value: &Secret) -> String {
+        self.pieces.insert(value.reveal().to_owned());
+        self.token(value)
+    }
+
     /// What replaces every secret value that was remembered up to now.
     pub(crate) fn mask(&self) -> Mask {
         let mut forms: Vec<(String, String)> = Vec::new();
         for (value, number) in &self.numbers {
+            if self.pieces.contains(value) && !self.names.contains(value) {
+                let quoted = |quote| {
+                    (
+                        format!("{quote}{value}{quote}"),
+                        format!("{quote}#{number}{quote}"),
+                    )
+                };
+                forms.extend(['"', '\'', '`'].map(quoted));
+            }
             if value.chars().count() < LEAST || self.names.contains(value) {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use futures_util::StreamExt;
 
-use crate::{EngineError, FileToPut, Stream, TarStream};
+use crate::{EngineError, FileToPut, PathHead, PathStat, Stream, TarStream};
 
 /// Packs files into an archive to be unpacked at `/`.
 pub(crate) fn pack(files: &[FileToPut]) -> Result<Vec<u8>, EngineError> {
@@ -41,10 +41,48 @@ pub(crate) fn pack(files: &[FileToPut]) -> Result<Vec<u8>, EngineError> {
 
 /// Reads the first entry of an archive, which has to be a plain file; at most `limit` bytes of it.
 pub(crate) async fn first_file(
-    mut archive: Stream<Vec<u8>>,
+    archive: Stream<Vec<u8>>,
     path: &str,
     limit: usize,
 ) -> Result<Vec<u8>, EngineError> {
+    let (_, bytes) = first_entry(archive, path, limit).await?;
+    bytes.ok_or_else(|| EngineError::BadRequest {
+        text: format!("`{path}` is not a plain file"),
+    })
+}
+
+/// Reads what the first entry of an archive is, and the first `limit` bytes of it where that is a plain file.
+pub(crate) async fn head(
+    stat: PathStat,
+    archive: Stream<Vec<u8>>,
+    path: &str,
+    limit: usize,
+) -> Result<PathHead, EngineError> {
+    let (header, bytes) = first_entry(archive, path, limit).await?;
+    let number = |value: std::io::Result<u64>| {
+        let value = value.ok().and_then(|value| u32::try_from(value).ok());
+        value.unwrap_or_default()
+    };
+    Ok(PathHead {
+        stat,
+        uid: number(header.uid()),
+        gid: number(header.gid()),
+        modified_secs: header
+            .mtime()
+            .ok()
+            .and_then(|secs| i64::try_from(secs).ok())
+            .unwrap_or_default(),
+        bytes,
+    })
+}
+
+/// The first entry of an archive; its first `limit` bytes where it is a plain file. No more is taken from the stream
+/// than that needs.
+async fn first_entry(
+    mut archive: Stream<Vec<u8>>,
+    path: &str,
+    limit: usize,
+) -> Result<(tar::Header, Option<Vec<u8>>), EngineError> {
     // Headers of an archive with one file are at most a few blocks, long names included.
     const HEADERS: usize = 16 * 1024;
     let mut bytes = Vec::new();
@@ -64,17 +102,16 @@ pub(crate) async fn first_file(
         return Err(unreadable(std::io::Error::other("it is empty")));
     };
     let entry = entry.map_err(unreadable)?;
-    if !entry.header().entry_type().is_file() {
-        return Err(EngineError::BadRequest {
-            text: format!("`{path}` is not a plain file"),
-        });
+    let header = entry.header().clone();
+    if !header.entry_type().is_file() {
+        return Ok((header, None));
     }
     let mut contents = Vec::new();
     entry
         .take(limit as u64)
         .read_to_end(&mut contents)
         .map_err(unreadable)?;
-    Ok(contents)
+    Ok((header, Some(contents)))
 }
 
 /// The caller's archive cannot be read to its end.

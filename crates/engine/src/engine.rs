@@ -32,8 +32,9 @@ use jiff::Timestamp;
 use crate::{
     About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, EngineError,
     EventFilter, ExecId, ExecLimits, ExecOutput, ExecSession, ExecSpec, ExecState, FileToPut,
-    ImportSpec, LogEntry, LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin,
-    RemoveContainer, Removed, Selector, Started, Stopped, Stream, TarStream, WaitFor,
+    ImportSpec, LogEntry, LogOptions, PathHead, PathStat, ProcessTable, PullProgress,
+    RegistryLogin, RemoveContainer, Removed, Selector, Started, Stopped, Stream, TarStream,
+    WaitFor,
 };
 
 /// How many inspects are asked at once by [`Engine::inspect_containers`].
@@ -195,6 +196,17 @@ pub trait Engine: Debug + Send + Sync {
     async fn get_file(&self, id: &ContainerId, path: &str, limit: usize) -> Result<Vec<u8>> {
         let (_, archive) = self.get_archive(id, path).await?;
         crate::archive::first_file(archive, path, limit).await
+    }
+
+    /// Says what is at a path of a container, running or not, and reads the first `limit` bytes of a plain file.
+    /// Symbolic links are not followed, and of a folder only the folder itself is read.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NotFound`]: the container or the path.
+    async fn path_head(&self, id: &ContainerId, path: &str, limit: usize) -> Result<PathHead> {
+        let (stat, archive) = self.get_archive(id, path).await?;
+        crate::archive::head(stat, archive, path, limit).await
     }
 
     // ---- output and processes of containers

@@ -234,6 +234,21 @@ pub struct PathStat {
     pub link_target: Option<String>,
 }
 
+/// What is at a path of a container, and how it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathHead {
+    /// What is there. Symbolic links are not followed.
+    pub stat: PathStat,
+    /// Owner, as the container's file system has it.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// When its content was changed, in seconds since 1970.
+    pub modified_secs: i64,
+    /// The first bytes of a plain file; `None` for anything else.
+    pub bytes: Option<Vec<u8>>,
+}
+
 /// The processes of a container as `ps` on the engine's host lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessTable {

@@ -1,15 +1,15 @@
 //! `doctor`: why a stack is not well.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use bowline_core::Journal;
+use bowline_core::{FileContent, Journal};
 use bowline_doctor::{
-    Bounds, Diagnosis, Facts, ReplayError, Subject, collect, diagnose, record, replay,
+    Bounds, Culprit, CulpritKind, Diagnosis, EmptyVariable, Facts, ReplayError, Subject, collect,
+    diagnose, record, replay,
 };
-use bowline_model::{EngineEvent, Project};
+use bowline_model::{EngineEvent, Place, Project, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::connect::connect;
+use crate::inputs;
 use crate::session::open;
 use crate::stack::{Named, StackOptions, Surroundings};
 use crate::{Answer, Failure};
@@ -65,9 +65,7 @@ pub async fn doctor(
     }
     let project = named.as_ref().and_then(|named| named.project.as_ref());
     for cause in &mut diagnosis.causes {
-        let field = cause.culprit.field.as_deref();
-        let place = field.and_then(|field| project?.origins.nearest(field));
-        cause.culprit.place = place.cloned();
+        cause.culprit.place = project.and_then(|project| place(project, &cause.culprit));
     }
     let value = DoctorAnswer {
         recording: record(&facts),
@@ -108,18 +106,24 @@ async fn look(
     named: &Named,
 ) -> Result<Facts, Failure> {
     let engine = connect(surroundings).await?;
-    let project = named.project.as_ref();
     let session = open(surroundings, engine.clone(), named.name.clone())?;
     // Without the journal there is less to know, and no reason to say nothing.
     let recorded = match session.stack.look().await {
         Ok(Some(journal)) => recorded(&journal).await.unwrap_or_default(),
         _ => Vec::new(),
     };
+    let empty_variables = named
+        .empty_variables
+        .iter()
+        .map(|(name, fields)| EmptyVariable {
+            name: name.clone(),
+            fields: fields.clone(),
+        });
     let subject = Subject {
-        project: named.name.clone(),
-        names: project.map(names).unwrap_or_default(),
-        secrets: Vec::new(),
-        needs: project.map(needs).unwrap_or_default(),
+        name: named.name.clone(),
+        project: named.project.clone(),
+        empty_variables: empty_variables.collect(),
+        secrets: named.project.as_ref().map(secrets).unwrap_or_default(),
         recorded,
     };
     let mut bounds = Bounds::default();
@@ -139,24 +143,40 @@ async fn recorded(journal: &Journal) -> Result<Vec<EngineEvent>, bowline_core::J
     Ok(events)
 }
 
-/// The names that a project's people use.
-fn names(project: &Project) -> BTreeSet<String> {
-    let services = project.services.values();
-    let images = services
-        .filter_map(|service| Some(service.image.clone()).filter(|image| !image.is_empty()));
-    let keys = project
-        .services
-        .keys()
-        .chain(project.networks.keys())
-        .chain(project.volumes.keys())
-        .cloned();
-    keys.chain(images).chain([project.name.clone()]).collect()
+/// What stands in the files of secrets, without the end of the last line.
+fn secrets(project: &Project) -> Vec<Secret> {
+    let objects = project.secrets.values();
+    let paths = objects.filter(|object| !object.file.is_empty());
+    let read = inputs::read(paths.map(|object| object.file.clone()).collect());
+    let texts = read.into_values().filter_map(|content| match content {
+        FileContent::Bytes(bytes) => String::from_utf8(bytes).ok(),
+        _ => None,
+    });
+    texts
+        .map(|text| Secret::new(text.trim_end_matches(['\n', '\r'])))
+        .collect()
 }
 
-fn needs(project: &Project) -> BTreeMap<String, BTreeSet<String>> {
-    let needs = project.services.iter().map(|(name, service)| {
-        let needed = service.depends_on.keys().cloned().collect();
-        (name.clone(), needed)
-    });
-    needs.collect()
+/// Where what is to be mended is written.
+fn place(project: &Project, culprit: &Culprit) -> Option<Place> {
+    let path = match culprit.kind {
+        CulpritKind::Service => match &culprit.field {
+            Some(field) => format!("services.{}.{field}", culprit.name),
+            None => format!("services.{}", culprit.name),
+        },
+        CulpritKind::Volume => {
+            let mut volumes = project.volumes.iter();
+            let (key, _) = volumes.find(|(_, volume)| volume.name == culprit.name)?;
+            format!("volumes.{key}")
+        }
+        CulpritKind::Network => {
+            let mut networks = project.networks.iter();
+            let (key, _) = networks.find(|(_, network)| network.name == culprit.name)?;
+            format!("networks.{key}")
+        }
+        CulpritKind::Container | CulpritKind::Port | CulpritKind::Variable | CulpritKind::File => {
+            return None;
+        }
+    };
+    project.origins.nearest(&path).cloned()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bowline_compose::{LoadError, Mistake, Request, load};
+use bowline_compose::{Caution, LoadError, Mistake, Report, Request, load};
 use bowline_model::{Project, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,8 @@ pub(crate) struct Named {
     pub(crate) project: Option<Project>,
     /// Warnings of the loader, rendered.
     pub(crate) warnings: String,
+    /// Variables that nobody set, with the fields in which they became empty.
+    pub(crate) empty_variables: BTreeMap<String, Vec<String>>,
 }
 
 impl StackOptions {
@@ -83,6 +85,7 @@ impl StackOptions {
             name: name.to_lowercase(),
             project: None,
             warnings: String::new(),
+            empty_variables: BTreeMap::new(),
         };
         let given = self.project_name.as_deref().filter(|name| !name.is_empty());
         if let (Some(name), []) = (given, self.files.as_slice()) {
@@ -104,6 +107,7 @@ impl StackOptions {
         Ok(Named {
             name: loaded.project.name.clone(),
             warnings: loaded.warnings.render(surroundings.color),
+            empty_variables: empty_variables(&loaded.warnings),
             project: Some(loaded.project),
         })
     }
@@ -124,6 +128,19 @@ impl StackOptions {
             ..Request::default()
         }
     }
+}
+
+fn empty_variables(warnings: &Report<Caution>) -> BTreeMap<String, Vec<String>> {
+    let mut empty: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for warning in warnings {
+        if let Caution::UnsetVariable { name } = &warning.what {
+            empty
+                .entry(name.clone())
+                .or_default()
+                .push(warning.path.clone());
+        }
+    }
+    empty
 }
 
 fn finds_no_file(error: &LoadError) -> bool {

@@ -3,38 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bowline_model::carried::{Connection, Part};
 use bowline_model::{
-    EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedNetwork, ObservedVolume,
-    PortSpec, RestartSpec, Secret, carried, is_secret_key, label, mask_command,
+    EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedImage, ObservedNetwork,
+    ObservedVolume, PortSpec, RestartSpec, Secret, carried, is_secret_key, label, mask_command,
 };
 
 use crate::facts::{
-    ContainerFact, Endpoint, HealthFact, Limits, Mount, NetworkFact, Probe, Published, VolumeFact,
+    ContainerFact, Endpoint, HealthFact, ImageFact, Limits, Mount, NetworkFact, Probe, Published,
+    VolumeFact,
 };
 use crate::tokens::{Mask, Tokens};
 
-/// Remembers the secret values that a container is given: those of secret keys, and the passwords in connection strings.
-pub(super) fn secrets(container: &ObservedContainer, tokens: &mut Tokens) {
-    let spec = &container.spec;
-    let mut pairs: Vec<(&str, &Secret)> = spec
-        .env
-        .iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect();
-    pairs.sort_unstable_by_key(|(key, _)| *key);
-    for (_, value) in pairs.iter().filter(|(key, _)| is_secret_key(key)) {
-        tokens.token(value);
-    }
-    let environment = pairs.iter().map(|(key, value)| (*key, value.reveal()));
-    let words = spec.entrypoint.iter().chain(&spec.command);
-    let words = words.flat_map(|words| words.iter().map(String::as_str));
-    for connection in carried::find(environment, words, []) {
-        for part in secret_parts(&connection) {
-            tokens.token(&part.value);
-        }
-    }
-}
+use super::told::secret_parts;
 
 pub(super) fn container_fact(
     container: &ObservedContainer,
@@ -91,6 +71,21 @@ pub(super) fn container_fact(
         log_driver: spec.logging.as_ref().map(|logging| logging.driver.clone()),
         stop_timeout_secs: spec.stop_timeout_secs,
         stop_signal: spec.stop_signal.clone(),
+        extra_hosts: spec.network.extra_hosts.clone(),
+        exposed: spec.exposed.iter().map(ToString::to_string).collect(),
+        is_read_only: spec.security.read_only,
+        tmpfs: spec.tmpfs.keys().cloned().collect(),
+        has_init: spec.init == Some(true),
+        log_options: spec
+            .logging
+            .as_ref()
+            .map(|logging| {
+                let options = logging.options.iter();
+                options
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .collect()
+            })
+            .unwrap_or_default(),
     }
 }
 
@@ -128,7 +123,7 @@ fn mount(mount: &EffectiveMount) -> Mount {
 
 /// A value of the environment as it may be shown: all of it by its number where its key is a secret's, else with the
 /// secrets in it replaced.
-fn shown(key: &str, value: &Secret, tokens: &mut Tokens, mask: &Mask) -> String {
+pub(super) fn shown(key: &str, value: &Secret, tokens: &mut Tokens, mask: &Mask) -> String {
     if is_secret_key(key) {
         return tokens.token(value);
     }
@@ -148,16 +143,6 @@ fn shown(key: &str, value: &Secret, tokens: &mut Tokens, mask: &Mask) -> String 
         text.replace_range(span, &token);
     }
     mask.apply(&text)
-}
-
-/// The password of a connection, and what stands in its parameters under a secret's name.
-fn secret_parts(connection: &Connection) -> impl Iterator<Item = &Part<Secret>> {
-    let parameters = connection.parameters.iter();
-    let parameters = parameters.filter(|parameter| is_secret_key(&parameter.name));
-    connection
-        .password
-        .iter()
-        .chain(parameters.map(|parameter| &parameter.value))
 }
 
 fn policy(restart: RestartSpec) -> String {
@@ -248,6 +233,28 @@ pub(super) fn network_fact(network: &ObservedNetwork) -> NetworkFact {
         driver: network.spec.driver.clone(),
         internal: network.spec.internal,
         subnets: pools.filter_map(|pool| pool.subnet.clone()).collect(),
+    }
+}
+
+/// What the engine has under a reference; nothing where it has no such image.
+pub(super) fn image_fact(image: Option<&ObservedImage>) -> ImageFact {
+    let Some(image) = image else {
+        return ImageFact {
+            id: None,
+            platform: String::new(),
+            command: Vec::new(),
+            exposed: Vec::new(),
+            volumes: Vec::new(),
+        };
+    };
+    let config = &image.config;
+    let words = config.entrypoint.iter().chain(&config.command);
+    ImageFact {
+        id: Some(image.id.0.clone()),
+        platform: image.platform.clone(),
+        command: mask_command(words.flat_map(|words| words.iter().map(String::as_str))),
+        exposed: config.exposed.iter().map(ToString::to_string).collect(),
+        volumes: config.volumes.iter().cloned().collect(),
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) const IGNORES_STOP: Rule = Rule {
     layer: Layer::Startup,
     decisive: &["told to stop", "killed after that", "the exit code"],
     look_alikes: &[Code("D032"), Code("D115")],
+    yields: false,
+    endangers_data: false,
     find: ignores_stop,
 };
 
@@ -29,6 +31,8 @@ pub(crate) const KILLED: Rule = Rule {
     layer: Layer::Platform,
     decisive: &["killed without a word", "the exit code"],
     look_alikes: &[Code("D032"), Code("D114")],
+    yields: false,
+    endangers_data: false,
     find: killed,
 };
 
@@ -38,6 +42,8 @@ pub(crate) const ENDS_AND_RESTARTS: Rule = Rule {
     layer: Layer::Startup,
     decisive: &["the exit code", "restarts"],
     look_alikes: &[],
+    yields: false,
+    endangers_data: false,
     find: ends_and_restarts,
 };
 

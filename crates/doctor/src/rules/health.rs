@@ -11,6 +11,8 @@ pub(crate) const PROBE_CANNOT_RUN: Rule = Rule {
     layer: Layer::Startup,
     decisive: &["the probe's end"],
     look_alikes: &[Code("D010"), Code("D011")],
+    yields: false,
+    endangers_data: false,
     find: probe_cannot_run,
 };
 

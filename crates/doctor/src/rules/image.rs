@@ -10,6 +10,8 @@ pub(crate) const NO_SUCH_PROGRAM: Rule = Rule {
     layer: Layer::Image,
     decisive: &["the refusal to start"],
     look_alikes: &[Code("D034"), Code("D112")],
+    yields: false,
+    endangers_data: false,
     find: no_such_program,
 };
 

@@ -15,6 +15,8 @@ pub(crate) const LIMIT_REACHED: Rule = Rule {
     layer: Layer::Resource,
     decisive: &["the kernel's kill", "the engine's word", "the limit"],
     look_alikes: &[Code("D113"), Code("D114"), Code("D115")],
+    yields: false,
+    endangers_data: false,
     find: limit_reached,
 };
 
@@ -24,6 +26,8 @@ pub(crate) const CHILD_KILLED: Rule = Rule {
     layer: Layer::Resource,
     decisive: &["the kernel's kill", "it runs on", "the limit"],
     look_alikes: &[Code("D032")],
+    yields: false,
+    endangers_data: false,
     find: child_killed,
 };
 

@@ -3,11 +3,21 @@
 //! A secret value is nowhere in it. Where one stood there is `#1`, `#2` …: the same number is the same value, so two
 //! places can be compared by it and by nothing else.
 
+mod host;
+mod inside;
+mod service;
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::{ContainerStatus, EventAction, HealthStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use host::{FileFact, FileHead, FileSort, FileThere, PortFact, Room};
+pub use inside::{DialAnswer, Dialled, InsideFact, ListenerFact, NameAnswer, PeerFact, TriedFact};
+pub use service::{EmptyVariable, ServiceFact};
+pub use told::{Told, ToldHost, ToldText};
 
 /// What was observed of a stack. Lists are sorted by name or time, so equal observations are equal facts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +38,30 @@ pub struct Facts {
     pub events: Vec<Event>,
     /// What containers wrote last, by the container's name; of those that are in doubt and of those that they need.
     pub logs: BTreeMap<String, LogFact>,
+    /// What the files say of the services, by their names; none where there are no files.
+    #[serde(default)]
+    pub services: BTreeMap<String, ServiceFact>,
+    /// Variables that the files use and nobody set: they became empty.
+    #[serde(default)]
+    pub empty_variables: Vec<EmptyVariable>,
+    /// What containers are told about servers and logins, by the container's name.
+    #[serde(default)]
+    pub told: BTreeMap<String, Vec<Told>>,
+    /// Images by the references that containers and files name.
+    #[serde(default)]
+    pub images: BTreeMap<String, ImageFact>,
+    /// What the kernel shows of running containers, by the container's name.
+    #[serde(default)]
+    pub insides: BTreeMap<String, InsideFact>,
+    /// Names and addresses that were tried from within containers.
+    #[serde(default)]
+    pub tried: Vec<TriedFact>,
+    /// Files in containers that somebody needs.
+    #[serde(default)]
+    pub files: Vec<FileFact>,
+    /// Who holds the ports of the host that containers did not get.
+    #[serde(default)]
+    pub ports: Vec<PortFact>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
 }
@@ -89,6 +123,24 @@ pub struct ContainerFact {
     pub stop_timeout_secs: Option<i64>,
     /// The signal that stops it; `None` is the image's, or SIGTERM.
     pub stop_signal: Option<String>,
+    /// Names that its own table of hosts knows: `name:address`.
+    #[serde(default)]
+    pub extra_hosts: Vec<String>,
+    /// Ports that it says it opens: `5432/tcp`.
+    #[serde(default)]
+    pub exposed: Vec<String>,
+    /// Whether nothing of its image can be written to.
+    #[serde(default)]
+    pub is_read_only: bool,
+    /// Paths that are kept in memory.
+    #[serde(default)]
+    pub tmpfs: Vec<String>,
+    /// Whether a small init process reaps what its main process leaves.
+    #[serde(default)]
+    pub has_init: bool,
+    /// Options of its log's driver.
+    #[serde(default)]
+    pub log_options: BTreeMap<String, String>,
 }
 
 /// A healthcheck, and what the engine says about it.
@@ -188,6 +240,21 @@ pub struct NetworkFact {
     pub subnets: Vec<String>,
 }
 
+/// An image, by the reference under which somebody wants it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageFact {
+    /// The id that the reference leads to now; `None` where the engine has no such image.
+    pub id: Option<String>,
+    /// `os/arch[/variant]`.
+    pub platform: String,
+    /// What is run where nobody says otherwise: entrypoint and command.
+    pub command: Vec<String>,
+    /// Ports that it says it opens: `5432/tcp`.
+    pub exposed: Vec<String>,
+    /// Paths that become volumes of their own where nothing is mounted.
+    pub volumes: Vec<String>,
+}
+
 /// A volume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeFact {
@@ -265,6 +332,19 @@ pub enum Look {
     },
     /// The log of a container.
     Log(String),
+    /// The kernel's view of a container: its processes, sockets and counters.
+    Inside(String),
+    /// A file of a container.
+    File {
+        /// The container.
+        container: String,
+        /// The path.
+        path: String,
+    },
+    /// The images of containers and files.
+    Images,
+    /// Names and addresses, from within containers.
+    Tries,
 }
 
 /// Why something could not be looked at.
@@ -275,6 +355,10 @@ pub enum WhyUnseen {
     TooSlow,
     /// The engine refused or was lost, in its words.
     Engine(String),
+    /// The kernel of this host does not show it, in its words.
+    Kernel(String),
+    /// There was more than is looked at in one go.
+    TooMany,
     /// The engine does not remember.
     Forgotten,
     /// Whoever asked did not want it to be looked at.

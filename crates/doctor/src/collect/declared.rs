@@ -1,0 +1,147 @@
+//! What the files say, as facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_model::{ObservedContainer, Project, Secret, Service, is_secret_key, label};
+
+use crate::facts::{Mount, ServiceFact};
+use crate::tokens::{Mask, Tokens};
+
+use super::translate::shown;
+
+/// The names that a project's people use: they stay readable even where a password is one of them.
+pub(super) fn names(project: Option<&Project>) -> BTreeSet<String> {
+    let Some(project) = project else {
+        return BTreeSet::new();
+    };
+    let services = project.services.values();
+    let images = services
+        .filter_map(|service| Some(service.image.clone()).filter(|image| !image.is_empty()));
+    let keys = project
+        .services
+        .keys()
+        .chain(project.networks.keys())
+        .chain(project.volumes.keys())
+        .cloned();
+    keys.chain(images).chain([project.name.clone()]).collect()
+}
+
+/// Which services a service needs, by the files; by the labels of containers where there are none.
+pub(super) fn needs(
+    project: Option<&Project>,
+    containers: &[ObservedContainer],
+) -> BTreeMap<String, BTreeSet<String>> {
+    if let Some(project) = project {
+        let needs = project.services.iter().map(|(name, service)| {
+            let needed = service.depends_on.keys().cloned().collect();
+            (name.clone(), needed)
+        });
+        return needs.collect();
+    }
+    let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for container in containers {
+        let labels = container.labels();
+        let (Some(service), Some(needed)) =
+            (labels.get(label::SERVICE), labels.get(label::DEPENDS_ON))
+        else {
+            continue;
+        };
+        // `db:service_healthy:false,cache:service_started:false`
+        let needed = needed.split(',').filter_map(|one| one.split(':').next());
+        let needed = needed.filter(|name| !name.is_empty()).map(str::to_owned);
+        needs.entry(service.clone()).or_default().extend(needed);
+    }
+    needs
+}
+
+/// Remembers the secret values that the files hold.
+pub(super) fn remember(project: Option<&Project>, tokens: &mut Tokens) {
+    let services = project.iter().flat_map(|project| project.services.values());
+    for service in services {
+        for (key, value) in service.environment.iter() {
+            if is_secret_key(key) {
+                tokens.token(&Secret::new(value));
+            }
+        }
+    }
+    let objects = project.iter().flat_map(|project| project.secrets.values());
+    for secret in objects.filter_map(|object| object.value.as_ref()) {
+        tokens.token(secret);
+    }
+}
+
+/// What the files say of the services.
+pub(super) fn services(
+    project: Option<&Project>,
+    tokens: &mut Tokens,
+    mask: &Mask,
+) -> BTreeMap<String, ServiceFact> {
+    let Some(project) = project else {
+        return BTreeMap::new();
+    };
+    let enabled = project.services.iter().map(|one| (one, true));
+    let disabled = project.disabled_services.iter().map(|one| (one, false));
+    enabled
+        .chain(disabled)
+        .map(|((name, service), is_enabled)| {
+            let fact = service_fact(project, service, is_enabled, tokens, mask);
+            (name.clone(), fact)
+        })
+        .collect()
+}
+
+fn service_fact(
+    project: &Project,
+    service: &Service,
+    is_enabled: bool,
+    tokens: &mut Tokens,
+    mask: &Mask,
+) -> ServiceFact {
+    let environment = service.environment.0.iter().map(|(key, value)| {
+        let value = value
+            .as_ref()
+            .map(|value| shown(key, &Secret::new(value), tokens, mask));
+        (key.clone(), value)
+    });
+    let network = |key: &String| {
+        let network = project.networks.get(key);
+        network.map_or_else(|| key.clone(), |network| network.name.clone())
+    };
+    let volume = |source: &String| {
+        let volume = project.volumes.get(source);
+        volume.map_or_else(|| source.clone(), |volume| volume.name.clone())
+    };
+    let check = service.healthcheck.as_ref();
+    ServiceFact {
+        is_enabled,
+        replicas: u64::try_from(service.replicas()).unwrap_or_default(),
+        image: service.image.clone(),
+        depends_on: service
+            .depends_on
+            .iter()
+            .map(|(name, dependency)| (name.clone(), dependency.condition.clone()))
+            .collect(),
+        environment: environment.collect(),
+        networks: service.networks.keys().map(network).collect(),
+        network_mode: Some(service.network_mode.clone()).filter(|mode| !mode.is_empty()),
+        restart: service.restart.clone(),
+        mounts: service
+            .volumes
+            .iter()
+            .map(|mount| Mount {
+                target: mount.target.clone(),
+                kind: mount.kind.clone(),
+                source: if mount.kind == "volume" {
+                    volume(&mount.source)
+                } else {
+                    mount.source.clone()
+                },
+                writable: !mount.read_only,
+            })
+            .collect(),
+        has_healthcheck: check.is_some_and(|check| {
+            !check.disable && check.test.first().is_none_or(|word| word != "NONE")
+        }),
+        profiles: service.profiles.clone(),
+    }
+}

@@ -1,0 +1,175 @@
+//! What containers are told about servers and logins, secrets taken out.
+
+use std::collections::BTreeSet;
+
+use bowline_model::carried::{self, Connection, Part, Port, Problem, oddities};
+use bowline_model::{ObservedContainer, Secret, is_secret_key};
+
+use crate::facts::{Told, ToldHost, ToldText};
+use crate::tokens::Tokens;
+
+/// Where engines and people put files that are secret as a whole.
+const SECRET_FOLDER: &str = "/run/secrets/";
+
+/// A container with the texts of the small files that are mounted into it, by their paths inside.
+pub(super) struct Reader<'c> {
+    pub(super) container: &'c ObservedContainer,
+    pub(super) connections: Vec<Connection>,
+    secret_files: Vec<Secret>,
+}
+
+impl<'c> Reader<'c> {
+    pub(super) fn new(container: &'c ObservedContainer, files: &[(String, String)]) -> Self {
+        let spec = &container.spec;
+        let mut pairs: Vec<(&str, &str)> = spec
+            .env
+            .iter()
+            .filter_map(|(key, value)| Some((key, value?.reveal())))
+            .collect();
+        pairs.sort_unstable();
+        let words = spec.entrypoint.iter().chain(&spec.command);
+        let words = words.flat_map(|words| words.iter().map(String::as_str));
+        let texts = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()));
+        let secret_files = files
+            .iter()
+            .filter(|(path, _)| path.starts_with(SECRET_FOLDER))
+            .map(|(_, text)| Secret::new(text.trim_end_matches(['\n', '\r'])))
+            .collect();
+        Self {
+            container,
+            connections: carried::find(pairs, words, texts),
+            secret_files,
+        }
+    }
+
+    /// Remembers every secret value that the container is given.
+    pub(super) fn remember(&self, tokens: &mut Tokens) {
+        let mut pairs: Vec<(&str, &Secret)> = self
+            .container
+            .spec
+            .env
+            .iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect();
+        pairs.sort_unstable_by_key(|(key, _)| *key);
+        for (_, value) in pairs.iter().filter(|(key, _)| is_secret_key(key)) {
+            tokens.token(value);
+        }
+        for secret in &self.secret_files {
+            tokens.token(secret);
+        }
+        for connection in &self.connections {
+            for part in secret_parts(connection) {
+                tokens.token(&part.value);
+            }
+            for piece in pieces(connection) {
+                tokens.piece(&piece);
+            }
+        }
+    }
+
+    pub(super) fn told(&self, tokens: &mut Tokens) -> Vec<Told> {
+        let connections = self.connections.iter();
+        connections
+            .map(|connection| told(connection, tokens))
+            .collect()
+    }
+}
+
+fn told(connection: &Connection, tokens: &mut Tokens) -> Told {
+    let text = |part: &Part<String>| ToldText {
+        text: part.value.clone(),
+        carrier: part.carrier.clone(),
+    };
+    let hosts = connection.hosts.iter().map(|host| ToldHost {
+        name: host.name.value.clone(),
+        port: host.port(),
+        carrier: host.name.carrier.clone(),
+        port_carrier: host.written_port.as_ref().map(|port| port.carrier.clone()),
+    });
+    let unencoded = connection
+        .problems
+        .iter()
+        .find_map(|problem| match problem {
+            Problem::Unencoded {
+                characters,
+                hosts_as_read,
+            } => Some((characters.clone(), hosts_as_read)),
+            _ => None,
+        });
+    let (unencoded, read_as_host) = unencoded.map_or_else(Default::default, |(found, hosts)| {
+        let hosts = hosts.iter().map(|host| tokens.piece(host)).collect();
+        (found, hosts)
+    });
+    let has = |is: fn(&Problem) -> bool| connection.problems.iter().any(is);
+    Told {
+        form: connection.form,
+        scheme: connection.scheme.clone(),
+        user: connection.user.as_ref().map(text),
+        password: connection.password.as_ref().map(|part| ToldText {
+            text: tokens.token(&part.value),
+            carrier: part.carrier.clone(),
+        }),
+        odd: connection
+            .password
+            .as_ref()
+            .map(|part| oddities(part.value.reveal()))
+            .unwrap_or_default(),
+        hosts: hosts.collect(),
+        database: connection.path.as_ref().map(text),
+        usage: connection.usage,
+        unencoded,
+        read_as_host,
+        has_bad_percent: has(|problem| matches!(problem, Problem::BadPercent(_))),
+        has_bad_port: has(|problem| matches!(problem, Problem::BadPort(_))),
+    }
+}
+
+/// The password of a connection, and what stands in its parameters under a secret's name.
+pub(super) fn secret_parts(connection: &Connection) -> impl Iterator<Item = &Part<Secret>> {
+    let parameters = connection.parameters.iter();
+    let parameters = parameters.filter(|parameter| is_secret_key(&parameter.name));
+    connection
+        .password
+        .iter()
+        .chain(parameters.map(|parameter| &parameter.value))
+}
+
+/// The pieces of a password that clients may take for something else, and then say aloud.
+fn pieces(connection: &Connection) -> BTreeSet<Secret> {
+    let mut pieces = BTreeSet::new();
+    for problem in &connection.problems {
+        let Problem::Unencoded {
+            characters,
+            hosts_as_read,
+        } = problem
+        else {
+            continue;
+        };
+        pieces.extend(hosts_as_read.iter().cloned());
+        let Some(password) = &connection.password else {
+            continue;
+        };
+        let password = password.value.reveal();
+        for (at, character) in password.char_indices() {
+            if characters.contains(&character) {
+                pieces.insert(Secret::new(&password[at + character.len_utf8()..]));
+                pieces.insert(Secret::new(&password[..at]));
+            }
+        }
+        let segments = password.split(|character| characters.contains(&character));
+        pieces.extend(segments.map(Secret::new));
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// The port that clients take, where that is known.
+pub(crate) fn number(port: Port) -> Option<u16> {
+    match port {
+        Port::Written(port) | Port::Default(port) => Some(port),
+        Port::Unknown => None,
+    }
+}

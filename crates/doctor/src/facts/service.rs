@@ -1,0 +1,44 @@
+//! What the files say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Mount;
+
+/// A service, as the files have it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceFact {
+    /// Whether it is a part of the stack as it was asked for; one behind a profile may not be.
+    pub is_enabled: bool,
+    /// How many containers are wanted of it.
+    pub replicas: u64,
+    /// The image.
+    pub image: String,
+    /// What it needs, and what of that it waits for: `service_started`, `service_healthy`, `service_completed_successfully`.
+    pub depends_on: BTreeMap<String, String>,
+    /// Its environment, secrets by number. `None` is a name without a value.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// Its networks, by the names that the engine has for them.
+    pub networks: BTreeSet<String>,
+    /// The network's mode, where it is on no network of its own.
+    pub network_mode: Option<String>,
+    /// Restart policy; empty is none.
+    pub restart: String,
+    /// What is to be mounted. A relative source of a folder is made absolute.
+    pub mounts: Vec<Mount>,
+    /// Whether it has a healthcheck of its own.
+    pub has_healthcheck: bool,
+    /// The profiles that it is behind.
+    pub profiles: Vec<String>,
+}
+
+/// A variable that the files use, that is not set, and that became empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EmptyVariable {
+    /// Its name.
+    pub name: String,
+    /// The fields in which it stands: `services.web.environment.TITLE`.
+    pub fields: Vec<String>,
+}

@@ -1,0 +1,424 @@
+//! Names that lead nowhere, and services that are not there.
+
+use bowline_recipes::Says;
+
+use crate::facts::ContainerFact;
+use crate::finding::{Code, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::edges::Trouble;
+use crate::world::{Edge, Target, World, culprit, shown, spoken, whole};
+
+pub(crate) const OTHER_NETWORK: Rule = Rule {
+    code: Code("D051"),
+    title: "a client shares no network with the service that it dials",
+    layer: Layer::Network,
+    decisive: &["the address", "the networks", "that the service runs"],
+    look_alikes: &[Code("D052"), Code("D053")],
+    yields: false,
+    endangers_data: false,
+    find: other_network,
+};
+
+pub(crate) const DOWN: Rule = Rule {
+    code: Code("D052"),
+    title: "a service that others need does not run",
+    layer: Layer::Dependency,
+    decisive: &["that it does not run", "who needs it"],
+    look_alikes: &[Code("D051"), Code("D053")],
+    yields: true,
+    endangers_data: false,
+    find: down,
+};
+
+pub(crate) const MISSPELT: Rule = Rule {
+    code: Code("D053"),
+    title: "a client dials a name that nobody has",
+    layer: Layer::Config,
+    decisive: &["the address", "that nobody has the name"],
+    look_alikes: &[Code("D004"), Code("D051"), Code("D052")],
+    yields: false,
+    endangers_data: false,
+    find: misspelt,
+};
+
+pub(crate) const NOT_ENCODED: Rule = Rule {
+    code: Code("D004"),
+    title: "a password stands in an address without being encoded",
+    layer: Layer::Credential,
+    decisive: &["the address", "what the client makes of it"],
+    look_alikes: &[Code("D053"), Code("D001")],
+    yields: false,
+    endangers_data: false,
+    find: not_encoded,
+};
+
+/// What a client was told, as evidence.
+pub(super) fn address(edge: &Edge<'_>, proves: &str) -> Evidence {
+    let port = edge.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let text = format!(
+        "{}: {} names `{}{port}`",
+        edge.client.name,
+        carrier(&edge.host.carrier),
+        edge.host.name
+    );
+    shown(FactRef::Told(edge.client.name.clone()), text, proves)
+}
+
+/// What carries something, for people.
+pub(super) fn carrier(carrier: &bowline_model::carried::Carrier) -> String {
+    use bowline_model::carried::Carrier;
+    match carrier {
+        Carrier::Variable(name) => format!("variable `{name}`"),
+        Carrier::Argument(_) => "the command".to_owned(),
+        Carrier::File { path, line } => format!("`{path}`, line {line},"),
+    }
+}
+
+/// Who is to blame for what a client was told: its variable, its command, or the file.
+pub(super) fn teller(client: &ContainerFact, carrier: &bowline_model::carried::Carrier) -> Culprit {
+    use bowline_model::carried::Carrier;
+    match carrier {
+        Carrier::Variable(name) => culprit(client, Some(&format!("environment.{name}"))),
+        Carrier::Argument(_) => culprit(client, Some("command")),
+        Carrier::File { path, .. } => whole(CulpritKind::File, path),
+    }
+}
+
+/// What a client says of an attempt to reach somebody: words about this host, or about none.
+pub(super) fn complaint(world: &World<'_>, edge: &Edge<'_>, words: &[Says]) -> Option<Evidence> {
+    let fits =
+        |host: Option<&str>| host.is_none_or(|host| host.eq_ignore_ascii_case(&edge.host.name));
+    let said = world
+        .said(edge.client)
+        .iter()
+        .find(|said| said.is_fresh && words.contains(&said.says) && fits(said.capture("host")))?;
+    Some(spoken(edge.client, said, "it tried and did not get there"))
+}
+
+/// That it came of a look-up or a call from within the client.
+pub(super) fn tried(world: &World<'_>, edge: &Edge<'_>, proves: &str) -> Option<Evidence> {
+    let tried = world.tried(edge.client, &edge.host.name)?;
+    let fact = FactRef::Tried {
+        from: tried.from.clone(),
+        host: tried.host.clone(),
+    };
+    let text = format!("{}: `{}` {}", tried.from, tried.host, outcome(tried));
+    Some(shown(fact, text, proves))
+}
+
+fn outcome(tried: &crate::facts::TriedFact) -> String {
+    use crate::facts::{DialAnswer, NameAnswer};
+    let addresses = match &tried.name {
+        NameAnswer::Addresses(addresses) => addresses,
+        NameAnswer::NoAddresses => return "has no address".to_owned(),
+        NameAnswer::NoSuchName => return "does not exist for the resolver".to_owned(),
+        NameAnswer::ServerFailed => {
+            return "could not be looked up: the resolver failed".to_owned();
+        }
+        NameAnswer::NoAnswer => return "could not be looked up: no answer".to_owned(),
+        NameAnswer::NotAName => return "cannot be a name".to_owned(),
+    };
+    let dialled = tried.dialled.iter().map(|dialled| {
+        let answer = match &dialled.answer {
+            DialAnswer::Connected => "takes calls",
+            DialAnswer::Refused => "refuses",
+            DialAnswer::NoRoute => "cannot be reached",
+            DialAnswer::HostUnreachable => "is not there",
+            DialAnswer::TimedOut => "does not answer",
+            DialAnswer::Failed(reason) => reason,
+        };
+        format!("{}:{} {answer}", dialled.address, dialled.port)
+    });
+    let dialled: Vec<String> = dialled.collect();
+    if dialled.is_empty() {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        return format!("leads to {}", addresses.join(", "));
+    }
+    dialled.join(", ")
+}
+
+/// The names that networks have for people.
+fn names_of_networks(container: &ContainerFact) -> String {
+    let names: Vec<&str> = container.endpoints.keys().map(String::as_str).collect();
+    if names.is_empty() {
+        return "no network".to_owned();
+    }
+    names.join(", ")
+}
+
+fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Target::Service {
+            name, containers, ..
+        } = &edge.target
+        else {
+            continue;
+        };
+        if world.seems_well(edge.client) || world.trouble(edge) != Some(Trouble::OtherNetwork) {
+            continue;
+        }
+        let Some(target) = containers.iter().find(|container| world.runs(container)) else {
+            continue;
+        };
+        let claim = format!(
+            "it dials `{name}`, and shares no network with it: it is on {}, `{name}` on {}",
+            names_of_networks(edge.client),
+            names_of_networks(target)
+        );
+        let text = format!(
+            "{} is on {}; {} is on {}",
+            edge.client.name,
+            names_of_networks(edge.client),
+            target.name,
+            names_of_networks(target)
+        );
+        let both = world.networks(edge.client).and(world.networks(target));
+        let apart = both.map(|_| {
+            let proves = "no network has both, so the name means nothing there";
+            shown(FactRef::Networks(edge.client.name.clone()), text, proves)
+        });
+        let runs = world.state(target).map(|_| {
+            let text = format!("{}: running", target.name);
+            let proves = "it is there to be reached";
+            shown(FactRef::State(target.name.clone()), text, proves)
+        });
+        let told = address(edge, "it is told to go there");
+        cases.push(
+            Case::new(culprit(edge.client, Some("networks")), claim)
+                .between(Some(name), edge.client.service.as_deref())
+                .mended_by(
+                    format!("put both on one network under `networks`, then `bowline up`; `{name}` keeps running"),
+                    Safety::Restart,
+                )
+                .decides("the address", Some(told))
+                .decides("the networks", apart)
+                .decides("that the service runs", runs.clone())
+                .rules_out(Code("D052"), runs.clone())
+                .rules_out(Code("D053"), runs),
+        );
+    }
+}
+
+fn down(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let (Target::Service { name, .. } | Target::Absent { name, .. }) = &edge.target else {
+            continue;
+        };
+        if world.seems_well(edge.client) || world.trouble(edge) != Some(Trouble::Down) {
+            continue;
+        }
+        let told = address(edge, "it is told to go there");
+        cases.push(is_down(world, name, edge.client, told));
+    }
+    // Not everybody says in its environment whom it dials.
+    for client in world
+        .containers()
+        .filter(|client| !world.seems_well(client))
+    {
+        let Some(service) = &client.service else {
+            continue;
+        };
+        for needed in world.needs(service) {
+            let containers = world.of_service(needed);
+            let is_down = !containers.is_empty()
+                && containers.iter().all(|container| is_out(world, container));
+            if is_down {
+                let text = format!("{service}: depends on `{needed}`");
+                let needs = shown(FactRef::Declared(service.clone()), text, "it needs it");
+                cases.push(self::is_down(world, needed, client, needs));
+            }
+        }
+    }
+}
+
+/// Whether a container should run, was stopped or ended, and is no job that has done its work.
+fn is_out(world: &World<'_>, container: &ContainerFact) -> bool {
+    use bowline_model::ContainerStatus::{Created, Dead, Exited};
+    let name = &container.name;
+    let mut all = world.containers();
+    let Some(container) = all.find(|other| other.name == *name) else {
+        return false;
+    };
+    let Some(state) = world.state(container) else {
+        return false;
+    };
+    let is_job =
+        state.restart_policy == "no" && state.exit_code == 0 && !world.was_stopped(container);
+    matches!(state.status, Exited | Dead) && !is_job
+        || state.status == Created && state.error.is_some()
+}
+
+fn is_down(world: &World<'_>, name: &str, client: &ContainerFact, needs: Evidence) -> Case {
+    let containers = world.of_service(name);
+    let first = containers.first();
+    let state = first.and_then(|container| world.state(container));
+    let stopped = first.is_some_and(|container| world.was_stopped(container));
+    let claim = match state {
+        None => format!("`{name}` has no container, and others need it"),
+        Some(_) if stopped => format!("`{name}` was stopped, and others need it"),
+        Some(state) => format!(
+            "`{name}` does not run ({}), and others need it",
+            described(state)
+        ),
+    };
+    let out = match (first, state) {
+        (Some(container), Some(state)) => Some(shown(
+            FactRef::State(container.name.clone()),
+            format!("{}: {}", container.name, described(state)),
+            "nobody is there to answer, or even to be found by name",
+        )),
+        (None, _) => world.declared(name).map(|_| {
+            let text = format!("{name}: no container");
+            shown(
+                FactRef::Declared(name.to_owned()),
+                text,
+                "nobody is there to answer",
+            )
+        }),
+        _ => None,
+    };
+    let mut case = Case::new(whole(CulpritKind::Service, name), claim)
+        .between(Some(name), client.service.as_deref())
+        .decides("that it does not run", out.clone())
+        .decides("who needs it", Some(needs))
+        .rules_out(Code("D051"), out.clone())
+        .rules_out(Code("D053"), out);
+    case = if state.is_some() {
+        case.mended_by(
+            format!("start it: `bowline start {name}`"),
+            if stopped {
+                Safety::Safe
+            } else {
+                Safety::Restart
+            },
+        )
+        .by_command(["bowline", "start", name])
+    } else {
+        case.mended_by(format!("start it: `bowline up {name}`"), Safety::Safe)
+            .by_command(["bowline", "up", name])
+    };
+    case
+}
+
+fn described(state: &ContainerFact) -> String {
+    use bowline_model::ContainerStatus::{Created, Exited};
+    match state.status {
+        Exited => format!("ended with code {}", state.exit_code),
+        Created => "never started".to_owned(),
+        ref other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Target::Unknown { nearest } = &edge.target else {
+            continue;
+        };
+        let complaint = complaint(world, edge, &[Says::NameUnknown, Says::UpstreamNameUnknown]);
+        let asked = tried(world, edge, "the container's own resolver does not know it");
+        let in_trouble = world.trouble(edge) == Some(Trouble::NoSuchName);
+        // A name that nobody asks for hurts nobody.
+        if world.seems_well(edge.client) || !in_trouble || complaint.is_none() && asked.is_none() {
+            continue;
+        }
+        let claim = match nearest {
+            Some(nearest) => format!(
+                "it dials `{}`, which nobody is called; did you mean `{nearest}`?",
+                edge.host.name
+            ),
+            None => format!("it dials `{}`, which nobody is called", edge.host.name),
+        };
+        let told = address(edge, "this is the name that it goes by");
+        let unknown = complaint.or(asked);
+        cases.push(
+            Case::new(teller(edge.client, &edge.host.carrier), claim)
+                .seen_in(edge.client.service.as_deref())
+                .mended_by(
+                    match nearest {
+                        Some(nearest) => format!("write `{nearest}` there, then `bowline up`"),
+                        None => "write the name of a service there, then `bowline up`".to_owned(),
+                    },
+                    Safety::NeedsYou,
+                )
+                .decides("the address", Some(told.clone()))
+                .decides("that nobody has the name", unknown)
+                .rules_out(
+                    Code("D004"),
+                    Some(told.clone()).filter(|_| edge.told.unencoded.is_empty()),
+                )
+                .rules_out(Code("D051"), Some(told.clone()))
+                .rules_out(Code("D052"), Some(told)),
+        );
+    }
+}
+
+fn not_encoded(world: &World<'_>, cases: &mut Vec<Case>) {
+    for client in world
+        .containers()
+        .filter(|client| !world.seems_well(client))
+    {
+        for told in world.told(client) {
+            let Some(password) = &told.password else {
+                continue;
+            };
+            if told.unencoded.is_empty() && !told.has_bad_percent {
+                continue;
+            }
+            let characters: Vec<String> =
+                told.unencoded.iter().map(|it| format!("`{it}`")).collect();
+            let what = if characters.is_empty() {
+                "a `%` that stands for nothing".to_owned()
+            } else {
+                format!("{} in it", characters.join(" and "))
+            };
+            let claim = format!(
+                "the password in {} is not percent-encoded: {what}",
+                carrier(&password.carrier)
+            );
+            let text = format!(
+                "{}: password {} in {} has {what}",
+                client.name,
+                password.text,
+                carrier(&password.carrier)
+            );
+            let written = shown(
+                FactRef::Told(client.name.clone()),
+                text,
+                "an address ends or is cut there",
+            );
+            let reads = |says: &crate::world::Said<'_>| match says.says {
+                Says::BadUrl => true,
+                Says::NameUnknown => says
+                    .capture("host")
+                    .is_some_and(|host| told.read_as_host.contains(host)),
+                _ => false,
+            };
+            let said = world.said(client).iter();
+            let made_of_it = said
+                .filter(|said| said.is_fresh)
+                .find(|said| reads(said))
+                .map(|said| {
+                    spoken(
+                        client,
+                        said,
+                        "what it takes for the host or the port is a piece of the password",
+                    )
+                });
+            if made_of_it.is_none() {
+                continue;
+            }
+            cases.push(
+                Case::new(teller(client, &password.carrier), claim)
+                    .seen_in(client.service.as_deref())
+                    .mended_by(
+                        "encode the password in that address (`@` is `%40`, `/` is `%2F`, `#` is `%23`, `%` is `%25`) or hand it over in a variable of its own, then `bowline up`",
+                        Safety::NeedsYou,
+                    )
+                    .decides("the address", Some(written))
+                    .decides("what the client makes of it", made_of_it.clone())
+                    .rules_out(Code("D053"), made_of_it.clone())
+                    .rules_out(Code("D001"), made_of_it),
+            );
+        }
+    }
+}

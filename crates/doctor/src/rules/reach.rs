@@ -1,0 +1,343 @@
+//! Services that run, and cannot be reached where they are looked for.
+
+use bowline_recipes::Says;
+
+use crate::facts::ContainerFact;
+use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::edges::Trouble;
+use crate::world::{Edge, Target, World, shown, whole};
+
+use super::names::{address, complaint, teller, tried};
+
+pub(crate) const OTHER_PORT: Rule = Rule {
+    code: Code("D054"),
+    title: "a client dials a port on which the service does not listen",
+    layer: Layer::Network,
+    decisive: &["the address", "what it listens on", "the attempt"],
+    look_alikes: &[Code("D067"), Code("D100")],
+    yields: false,
+    endangers_data: false,
+    find: other_port,
+};
+
+pub(crate) const NEVER_LISTENS: Rule = Rule {
+    code: Code("D067"),
+    title: "a service runs and listens nowhere",
+    layer: Layer::Startup,
+    decisive: &["what it listens on", "who dials it"],
+    look_alikes: &[Code("D054"), Code("D100")],
+    yields: true,
+    endangers_data: false,
+    find: never_listens,
+};
+
+pub(crate) const OWN_LOOPBACK: Rule = Rule {
+    code: Code("D092"),
+    title: "a client looks for another service on its own loopback",
+    layer: Layer::Config,
+    decisive: &["the address", "its own listeners", "the attempt"],
+    look_alikes: &[Code("D054")],
+    yields: false,
+    endangers_data: false,
+    find: own_loopback,
+};
+
+pub(crate) const LOOPBACK_ONLY: Rule = Rule {
+    code: Code("D100"),
+    title: "a service listens on its own loopback only",
+    layer: Layer::Network,
+    decisive: &["the listener", "the address", "the attempt"],
+    look_alikes: &[Code("D011"), Code("D054")],
+    yields: false,
+    endangers_data: false,
+    find: loopback_only,
+};
+
+pub(crate) const PAUSED: Rule = Rule {
+    code: Code("D101"),
+    title: "a service that others need is paused",
+    layer: Layer::Dependency,
+    decisive: &["that it is paused", "who needs it"],
+    look_alikes: &[Code("D052"), Code("D106")],
+    yields: false,
+    endangers_data: false,
+    find: paused,
+};
+
+/// What clients say of a call that nobody took.
+const NOT_TAKEN: &[Says] = &[
+    Says::ConnectionRefused,
+    Says::UpstreamFailed,
+    Says::ConnectionTimeout,
+];
+
+/// What a client says of its attempt, or what came of our own.
+fn attempt(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
+    complaint(world, edge, NOT_TAKEN)
+        .or_else(|| tried(world, edge, "from within the client it is the same"))
+}
+
+/// What a container listens on, as evidence.
+fn listening(container: &ContainerFact, world: &World<'_>, proves: &str) -> Option<Evidence> {
+    let inside = world.inside(container)?;
+    let sockets: Vec<String> = inside
+        .listeners
+        .iter()
+        .map(|listener| std::net::SocketAddr::new(listener.address, listener.port).to_string())
+        .collect();
+    let text = if sockets.is_empty() {
+        format!("{}: listens nowhere", container.name)
+    } else {
+        format!("{}: listens on {}", container.name, sockets.join(", "))
+    };
+    Some(shown(FactRef::Inside(container.name.clone()), text, proves))
+}
+
+fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Target::Service {
+            name, containers, ..
+        } = &edge.target
+        else {
+            continue;
+        };
+        let Some(Trouble::OtherPort(open)) = world.trouble(edge) else {
+            continue;
+        };
+        let (false, Some(target), Some(port)) =
+            (world.seems_well(edge.client), containers.first(), edge.port)
+        else {
+            continue;
+        };
+        let ports: Vec<String> = open.iter().map(ToString::to_string).collect();
+        let published = target.published.iter().find(|published| {
+            published.host_port == port.to_string()
+                && !published.container.starts_with(&format!("{port}/"))
+        });
+        let hint = match published {
+            Some(published) => format!(
+                "; {port} is its port on the host, inside it is {}",
+                published.container
+            ),
+            None => String::new(),
+        };
+        let claim = format!(
+            "it dials `{name}` at port {port}, where nobody listens: `{name}` listens on {}{hint}",
+            ports.join(", ")
+        );
+        let carrier = edge
+            .host
+            .port_carrier
+            .as_ref()
+            .unwrap_or(&edge.host.carrier);
+        let listens = listening(target, world, "it can be reached, elsewhere");
+        cases.push(
+            Case::new(teller(edge.client, carrier), claim)
+                .seen_in(edge.client.service.as_deref())
+                .between(Some(name), edge.client.service.as_deref())
+                .mended_by(
+                    format!("write port {} there, then `bowline up`", ports.join(" or ")),
+                    Safety::NeedsYou,
+                )
+                .decides("the address", Some(address(edge, "it is told to go there")))
+                .decides("what it listens on", listens.clone())
+                .decides("the attempt", attempt(world, edge))
+                .rules_out(Code("D067"), listens.clone())
+                .rules_out(Code("D100"), listens),
+        );
+    }
+}
+
+fn never_listens(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Target::Service {
+            name, containers, ..
+        } = &edge.target
+        else {
+            continue;
+        };
+        if world.seems_well(edge.client) || world.trouble(edge) != Some(Trouble::NeverListens) {
+            continue;
+        }
+        let Some(target) = containers.first() else {
+            continue;
+        };
+        let waits = world
+            .inside(target)
+            .and_then(|inside| inside.main_waits_in.as_ref());
+        let claim = match waits {
+            Some(place) => format!(
+                "`{name}` runs and listens nowhere; its main process waits in the kernel's `{place}`"
+            ),
+            None => format!("`{name}` runs and listens nowhere"),
+        };
+        let listens = listening(target, world, "nobody can be reached there");
+        cases.push(
+            Case::new(whole(CulpritKind::Service, name), claim)
+                .between(Some(name), edge.client.service.as_deref())
+                .mended_by(
+                    format!("see what it waits for: `bowline logs {name}`"),
+                    Safety::NeedsYou,
+                )
+                .decides("what it listens on", listens.clone())
+                .decides("who dials it", Some(address(edge, "it is expected there")))
+                .rules_out(Code("D054"), listens.clone())
+                .rules_out(Code("D100"), listens),
+        );
+    }
+}
+
+fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Some(Trouble::OwnLoopback(there)) = world.trouble(edge) else {
+            continue;
+        };
+        let said = complaint(world, edge, NOT_TAKEN);
+        let port = edge.port.unwrap_or_default();
+        if world.seems_well(edge.client) || said.is_none() && there.is_none() {
+            continue;
+        }
+        let claim = match there {
+            Some(service) => format!(
+                "it dials its own port {port}, where nobody listens; `{service}` does. In a container `{}` is the container itself",
+                edge.host.name
+            ),
+            None => format!(
+                "it dials its own port {port}, where nobody listens. In a container `{}` is the container itself",
+                edge.host.name
+            ),
+        };
+        let own = match world.inside(edge.client) {
+            Some(_) => listening(edge.client, world, "nobody listens there in the container"),
+            // One that ends again and again has nobody who listens either, but nobody saw it.
+            None => None,
+        };
+        let own = own.or_else(|| there.and(said.clone()));
+        cases.push(
+            Case::new(teller(edge.client, &edge.host.carrier), claim)
+                .seen_in(edge.client.service.as_deref())
+                .mended_by(
+                    match there {
+                        Some(service) => format!("write `{service}` there, then `bowline up`"),
+                        None => "write the name of the service there, then `bowline up`".to_owned(),
+                    },
+                    Safety::NeedsYou,
+                )
+                .decides(
+                    "the address",
+                    Some(address(edge, "it is told to go to itself")),
+                )
+                .decides("its own listeners", own.clone())
+                .decides("the attempt", said.clone().or_else(|| own.clone()))
+                .rules_out(
+                    Code("D054"),
+                    Some(address(edge, "no other service is dialled")),
+                ),
+        );
+    }
+}
+
+fn loopback_only(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Target::Service {
+            name, containers, ..
+        } = &edge.target
+        else {
+            continue;
+        };
+        let Some(Trouble::LoopbackOnly(listener)) = world.trouble(edge) else {
+            continue;
+        };
+        let Some(target) = containers
+            .iter()
+            .find(|container| world.inside(container).is_some())
+        else {
+            continue;
+        };
+        if world.seems_well(edge.client)
+            && world.seems_well(target)
+            && attempt(world, edge).is_none()
+        {
+            continue;
+        }
+        let claim = format!(
+            "`{name}` listens on {}:{} only, so nobody but itself reaches it",
+            listener.address, listener.port
+        );
+        let hidden = listening(target, world, "that address ends at the container");
+        cases.push(
+            Case::new(whole(CulpritKind::Service, name), claim)
+                .between(Some(name), edge.client.service.as_deref())
+                .mended_by(
+                    "let it listen on 0.0.0.0 (or `::`), then `bowline up`",
+                    Safety::NeedsYou,
+                )
+                .decides("the listener", hidden.clone())
+                .decides(
+                    "the address",
+                    Some(address(edge, "others come from outside")),
+                )
+                .decides("the attempt", attempt(world, edge))
+                .rules_out(Code("D011"), hidden.clone())
+                .rules_out(Code("D054"), hidden),
+        );
+    }
+}
+
+fn paused(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let is_paused = world
+            .state(container)
+            .is_some_and(|state| state.status == bowline_model::ContainerStatus::Paused);
+        let Some(service) = container.service.as_deref().filter(|_| is_paused) else {
+            continue;
+        };
+        let text = format!("{}: paused", container.name);
+        let proves = "the kernel takes calls for it, and nothing in it runs to answer them";
+        let state = shown(FactRef::State(container.name.clone()), text, proves);
+        let mut case = Case::new(
+            whole(CulpritKind::Service, service),
+            format!("`{service}` is paused: it takes calls and answers none"),
+        )
+        .mended_by(
+            format!("let it go on: `bowline unpause {service}`"),
+            Safety::Safe,
+        )
+        .by_command(["bowline", "unpause", service])
+        .decides("that it is paused", Some(state.clone()))
+        .rules_out(Code("D052"), Some(state.clone()))
+        .rules_out(Code("D106"), Some(state));
+        let mut is_needed = false;
+        for client in world
+            .containers()
+            .filter(|client| !world.seems_well(client))
+        {
+            let dials = world.edges().iter().find(|edge| {
+                edge.client.name == client.name
+                    && matches!(&edge.target, Target::Service { name, .. } if *name == service)
+            });
+            let needs = client
+                .service
+                .as_deref()
+                .is_some_and(|name| world.needs(name).any(|needed| needed == service));
+            let evidence = match dials {
+                Some(edge) => Some(address(edge, "it is told to go there")),
+                None if needs => client.service.as_ref().map(|name| {
+                    let text = format!("{name}: depends on `{service}`");
+                    shown(FactRef::Declared(name.clone()), text, "it needs it")
+                }),
+                None => None,
+            };
+            if evidence.is_some() {
+                is_needed = true;
+                case = case
+                    .between(Some(service), client.service.as_deref())
+                    .decides("who needs it", evidence);
+            }
+        }
+        if is_needed {
+            cases.push(case);
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Whom containers were told to dial: who that is, and whether it can be reached.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use bowline_model::carried::Usage;
+use bowline_model::{ContainerStatus, Protocol, nearest};
+
+use crate::collect::number;
+use crate::facts::{ContainerFact, DialAnswer, ListenerFact, NameAnswer, Told, ToldHost};
+
+use super::World;
+
+/// A container, and an address that it was told to dial.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge<'f> {
+    /// Who was told.
+    pub(crate) client: &'f ContainerFact,
+    /// What it was told, with the login.
+    pub(crate) told: &'f Told,
+    /// The address.
+    pub(crate) host: &'f ToldHost,
+    /// The port that clients take.
+    pub(crate) port: Option<u16>,
+    /// Whose address it is.
+    pub(crate) target: Target<'f>,
+}
+
+/// Whose address something is, by the model alone.
+#[derive(Clone, Debug)]
+pub(crate) enum Target<'f> {
+    /// A service of the stack that has containers.
+    Service {
+        /// Its name.
+        name: &'f str,
+        /// Its containers.
+        containers: Vec<&'f ContainerFact>,
+        /// Whether the client shares a network with one of them on which it has that name.
+        is_near: bool,
+    },
+    /// A service of the files that has no container.
+    Absent {
+        /// Its name.
+        name: &'f str,
+        /// Whether it is behind a profile that is not asked for.
+        is_disabled: bool,
+    },
+    /// The client itself: its loopback.
+    Itself,
+    /// A name without a dot that nobody in the stack has.
+    Unknown {
+        /// The name that is most like it.
+        nearest: Option<&'f str>,
+    },
+    /// Somewhere else: an address, or a name with a dot in it.
+    Elsewhere,
+}
+
+/// What is wrong with an edge, by what was seen. Only of one whose target is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble<'f> {
+    /// Nobody has such a name.
+    NoSuchName,
+    /// The target runs, and shares no network with the client.
+    OtherNetwork,
+    /// The target does not run.
+    Down,
+    /// The target is paused.
+    Paused,
+    /// The target listens there, on its loopback only.
+    LoopbackOnly(&'f ListenerFact),
+    /// The target listens on these ports, and not on that one.
+    OtherPort(BTreeSet<u16>),
+    /// The target runs and listens nowhere.
+    NeverListens,
+    /// Nobody listens there on the client's own loopback; the named service does on that port.
+    OwnLoopback(Option<&'f str>),
+    /// The target listens there, and who dials it gets no answer.
+    Unanswered,
+    /// The target listens there, and who dials it is refused.
+    Rejected,
+}
+
+/// Every address that containers were told to dial.
+pub(super) fn all<'f>(world: &World<'f>) -> Vec<Edge<'f>> {
+    let mut edges = Vec::new();
+    for client in world.containers() {
+        for told in world.told(client) {
+            let hosts = told.hosts.iter();
+            let hosts = hosts.filter(|host| is_dialled(world, client, told, host));
+            edges.extend(hosts.map(|host| Edge {
+                client,
+                told,
+                host,
+                port: number(host.port),
+                target: target(world, client, &host.name),
+            }));
+        }
+    }
+    edges
+}
+
+/// Whether a client dials an address: its key says so, or its log does. `SITE_URL` may be what it tells others, or whom
+/// it asks.
+fn is_dialled(world: &World<'_>, client: &ContainerFact, told: &Told, host: &ToldHost) -> bool {
+    match told.usage {
+        Usage::Dials => true,
+        Usage::Listens => false,
+        Usage::Announces => world.said(client).iter().any(|said| {
+            let port = said.capture("port").map(str::to_owned);
+            let is_there = said.capture("host") == Some(host.name.as_str());
+            is_there
+                && port.is_none_or(|port| number(host.port).is_none_or(|it| it.to_string() == port))
+        }),
+    }
+}
+
+fn target<'f>(world: &World<'f>, client: &'f ContainerFact, name: &'f str) -> Target<'f> {
+    let is_loopback = name
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback());
+    if name == "localhost" || is_loopback {
+        return Target::Itself;
+    }
+    let has_own_table = client.extra_hosts.iter().any(|entry| {
+        let entry = entry.split([':', '=']).next();
+        entry == Some(name)
+    });
+    if name.contains('.') && !is_known_name(world, name)
+        || has_own_table
+        || name.contains(':')
+        || name.starts_with('#')
+        || client.network_mode.as_deref() == Some("host")
+    {
+        return Target::Elsewhere;
+    }
+    let found: Vec<&ContainerFact> = world
+        .containers()
+        .filter(|container| answers_to(container, name))
+        .collect();
+    if let Some(first) = found.first() {
+        let service = first.service.as_deref().unwrap_or(&first.name);
+        let is_near = found
+            .iter()
+            .any(|container| is_near(world, client, container));
+        return Target::Service {
+            name: service,
+            containers: found,
+            is_near,
+        };
+    }
+    if let Some((service, declared)) = world
+        .declared_services()
+        .find(|(service, _)| *service == name)
+    {
+        return Target::Absent {
+            name: service,
+            is_disabled: !declared.is_enabled,
+        };
+    }
+    let known = world.containers().flat_map(names);
+    Target::Unknown {
+        nearest: nearest(name, known.collect::<BTreeSet<&'f str>>()),
+    }
+}
+
+fn is_known_name(world: &World<'_>, name: &str) -> bool {
+    world
+        .containers()
+        .any(|container| answers_to(container, name))
+}
+
+fn answers_to(container: &ContainerFact, name: &str) -> bool {
+    let is_it = |known: &str| known.eq_ignore_ascii_case(name);
+    names(container).any(is_it)
+}
+
+/// The names under which a container may be found: its service's, its own, and its aliases.
+fn names(container: &ContainerFact) -> impl Iterator<Item = &str> {
+    let aliases = container
+        .endpoints
+        .values()
+        .flat_map(|endpoint| &endpoint.aliases);
+    // An alias that is the beginning of the id is the engine's own.
+    let aliases = aliases.filter(|alias| !container.id.starts_with(alias.as_str()));
+    container
+        .service
+        .iter()
+        .chain([&container.name])
+        .chain(aliases)
+        .map(String::as_str)
+}
+
+/// Whether two containers share a network, or one network namespace.
+fn is_near<'f>(world: &World<'f>, one: &'f ContainerFact, other: &'f ContainerFact) -> bool {
+    let (Some(mine), Some(others)) = (networks(world, one), networks(world, other)) else {
+        // Nobody knows; then nobody says that they are apart.
+        return true;
+    };
+    mine.iter().any(|network| others.contains(network))
+}
+
+/// The networks of a container, or of the one whose namespace it lives in.
+fn networks<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<BTreeSet<&'f str>> {
+    let host = container
+        .network_mode
+        .as_deref()
+        .and_then(|mode| mode.strip_prefix("container:"));
+    let container = match host {
+        Some(id) => world
+            .containers()
+            .find(|other| other.id == id || other.name == id)?,
+        None => container,
+    };
+    let networks = world.networks(container)?;
+    Some(networks.keys().map(String::as_str).collect())
+}
+
+impl<'f> World<'f> {
+    /// What is wrong with an edge; `None` where nothing is, or where not enough could be seen.
+    pub(crate) fn trouble(&self, edge: &Edge<'f>) -> Option<Trouble<'f>> {
+        match &edge.target {
+            Target::Service {
+                containers,
+                is_near,
+                ..
+            } => self.trouble_with(edge, containers, *is_near),
+            Target::Absent { is_disabled, .. } => (!is_disabled).then_some(Trouble::Down),
+            Target::Unknown { .. } => self.is_unknown(edge).then_some(Trouble::NoSuchName),
+            Target::Itself => self.own_loopback(edge),
+            Target::Elsewhere => None,
+        }
+    }
+
+    fn trouble_with(
+        &self,
+        edge: &Edge<'f>,
+        containers: &[&'f ContainerFact],
+        is_near: bool,
+    ) -> Option<Trouble<'f>> {
+        let up: Vec<&ContainerFact> = containers
+            .iter()
+            .copied()
+            .filter(|container| {
+                self.state(container)
+                    .is_some_and(|state| state.status.is_up())
+            })
+            .collect();
+        if up.is_empty() {
+            // A job that has done its work is not down.
+            let is_done = |container: &&&ContainerFact| {
+                self.state(container)
+                    .is_none_or(|state| state.exit_code == 0 && state.restart_policy == "no")
+                    && !self.was_stopped(container)
+            };
+            let all_done = containers.iter().all(|container| is_done(&container));
+            return (!all_done).then_some(Trouble::Down);
+        }
+        if !is_near {
+            return Some(Trouble::OtherNetwork);
+        }
+        let is_paused = |container: &&ContainerFact| {
+            self.state(container)
+                .is_some_and(|state| state.status == ContainerStatus::Paused)
+        };
+        if up.iter().all(|container| is_paused(container)) {
+            return Some(Trouble::Paused);
+        }
+        let port = edge.port?;
+        // Replicas are alike: the first that can be looked into speaks for all.
+        let inside = up.iter().find_map(|container| self.inside(container))?;
+        let tcp: Vec<&ListenerFact> = inside
+            .listeners
+            .iter()
+            .filter(|listener| listener.protocol == Protocol::Tcp)
+            .collect();
+        let is_open = |listener: &&&ListenerFact| !is_hidden(listener);
+        let here: Vec<&&ListenerFact> = tcp
+            .iter()
+            .filter(|listener| listener.port == port)
+            .collect();
+        if let Some(hidden) = here.first() {
+            return if here.iter().any(|listener| is_open(&listener)) {
+                self.unanswered(edge, port)
+            } else {
+                Some(Trouble::LoopbackOnly(hidden))
+            };
+        }
+        // It may not have come that far yet.
+        if up
+            .iter()
+            .all(|container| self.is_young_and_unproven(container))
+        {
+            return None;
+        }
+        let open: BTreeSet<u16> = tcp
+            .iter()
+            .filter(is_open)
+            .map(|listener| listener.port)
+            .collect();
+        Some(if open.is_empty() {
+            Trouble::NeverListens
+        } else {
+            Trouble::OtherPort(open)
+        })
+    }
+
+    /// Whether it began a moment ago, and nobody has called it healthy since.
+    fn is_young_and_unproven(&self, container: &'f ContainerFact) -> bool {
+        let health = self.health(container).and_then(|health| health.verdict);
+        let started = container.started;
+        health != Some(bowline_model::HealthStatus::Healthy)
+            && started.is_none_or(|started| self.now().duration_since(started).as_secs() < 5)
+    }
+
+    /// Whether who dials a listener that is there gets nothing.
+    fn unanswered(&self, edge: &Edge<'f>, port: u16) -> Option<Trouble<'f>> {
+        let tried = self.tried(edge.client, &edge.host.name)?;
+        let mut dialled = tried.dialled.iter().filter(|dialled| dialled.port == port);
+        let first = dialled.next()?;
+        match first.answer {
+            DialAnswer::TimedOut => Some(Trouble::Unanswered),
+            DialAnswer::Refused | DialAnswer::HostUnreachable | DialAnswer::Failed(_) => {
+                Some(Trouble::Rejected)
+            }
+            DialAnswer::Connected | DialAnswer::NoRoute => None,
+        }
+    }
+
+    /// Whether nobody knows a name: by the resolver where it was asked, else by the model.
+    fn is_unknown(&self, edge: &Edge<'f>) -> bool {
+        let tried = self.tried(edge.client, &edge.host.name);
+        tried.is_none_or(|tried| {
+            matches!(tried.name, NameAnswer::NoSuchName | NameAnswer::NoAddresses)
+        })
+    }
+
+    fn own_loopback(&self, edge: &Edge<'f>) -> Option<Trouble<'f>> {
+        let port = edge.port?;
+        if let Some(inside) = self.inside(edge.client)
+            && inside
+                .listeners
+                .iter()
+                .any(|listener| listener.port == port)
+        {
+            return None;
+        }
+        if edge.client.network_mode.as_deref() == Some("host") {
+            return None;
+        }
+        let listens = |container: &&ContainerFact| {
+            container.name != edge.client.name
+                && self.inside(container).is_some_and(|inside| {
+                    let mut listeners = inside.listeners.iter();
+                    listeners.any(|listener| listener.port == port && !is_hidden(listener))
+                })
+        };
+        let there = self.containers().find(listens);
+        let there = there.and_then(|container| container.service.as_deref());
+        Some(Trouble::OwnLoopback(there))
+    }
+}
+
+/// Whether nobody outside can reach a listener.
+fn is_hidden(listener: &ListenerFact) -> bool {
+    match listener.address {
+        IpAddr::V4(address) => address.is_loopback(),
+        IpAddr::V6(address) => {
+            address.is_loopback()
+                || address
+                    .to_ipv4_mapped()
+                    .is_some_and(|address| address.is_loopback())
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Facts as evidence, and whom they speak of.
+
+use crate::facts::{ContainerFact, Event};
+use crate::finding::{Culprit, CulpritKind, Evidence, FactRef};
+
+use super::{Said, event_ref};
+
+/// Who is to blame where a container is: its service, and the field of it that says so.
+pub(crate) fn culprit(container: &ContainerFact, field: Option<&str>) -> Culprit {
+    match &container.service {
+        Some(service) => Culprit {
+            kind: CulpritKind::Service,
+            name: service.clone(),
+            field: field.map(str::to_owned),
+            place: None,
+        },
+        None => Culprit {
+            kind: CulpritKind::Container,
+            name: container.name.clone(),
+            field: None,
+            place: None,
+        },
+    }
+}
+
+/// Something else than a service that is to blame.
+pub(crate) fn whole(kind: CulpritKind, name: &str) -> Culprit {
+    Culprit {
+        kind,
+        name: name.to_owned(),
+        field: None,
+        place: None,
+    }
+}
+
+/// An event as evidence.
+pub(crate) fn reported(event: &Event, proves: &str) -> Evidence {
+    let mut text = format!("{}: {}", event.container, event.action.word());
+    if let Some(signal) = &event.signal {
+        text = format!("{text}, signal {signal}");
+    }
+    if let Some(code) = event.exit_code {
+        text = format!("{text}, exit code {code}");
+    }
+    Evidence {
+        fact: event_ref(event),
+        at: Some(event.at),
+        text,
+        proves: proves.to_owned(),
+    }
+}
+
+/// Something that an inspect shows as evidence.
+pub(crate) fn shown(fact: FactRef, text: String, proves: &str) -> Evidence {
+    Evidence {
+        fact,
+        at: None,
+        text,
+        proves: proves.to_owned(),
+    }
+}
+
+/// A line of a log as evidence.
+pub(crate) fn spoken(container: &ContainerFact, said: &Said<'_>, proves: &str) -> Evidence {
+    let times = if said.count > 1 {
+        format!(" x{}", said.count)
+    } else {
+        String::new()
+    };
+    Evidence {
+        fact: FactRef::Log(container.name.clone()),
+        at: Some(said.last),
+        text: format!("{} log{times}: {}", container.name, said.text),
+        proves: proves.to_owned(),
+    }
+}

@@ -1,0 +1,332 @@
+//! Facts as rules see them: what could not be looked at is unknown, and never "no".
+
+pub(crate) mod edges;
+mod evidence;
+pub(crate) mod said;
+pub(crate) mod wellness;
+
+pub(crate) use edges::{Edge, Target};
+pub(crate) use evidence::{culprit, reported, shown, spoken, whole};
+pub(crate) use said::Said;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_model::EventAction;
+use bowline_recipes::{Recipe, Recipes, Says, Server};
+use jiff::Timestamp;
+
+use crate::facts::{
+    ContainerFact, EmptyVariable, Endpoint, Event, Facts, FileFact, HealthFact, ImageFact,
+    InsideFact, Limits, Look, Mount, NetworkFact, PortFact, ServiceFact, Told, TriedFact,
+    VolumeFact,
+};
+use crate::finding::FactRef;
+
+/// Facts, some of them hidden. Rules have no other way to facts, so hiding one is as if nobody had looked there.
+pub(crate) struct World<'f> {
+    facts: &'f Facts,
+    hidden: BTreeSet<FactRef>,
+    recipes: BTreeMap<&'f str, &'static Recipe>,
+    said: BTreeMap<&'f str, Vec<Said<'f>>>,
+    edges: Vec<Edge<'f>>,
+}
+
+/// One life of a container: from its start to its end.
+pub(crate) struct Life<'f> {
+    /// Its end; `None` while it lives.
+    pub(crate) end: Option<&'f Event>,
+    /// Signals that were sent to it, in their order.
+    pub(crate) signals: Vec<&'f Event>,
+    /// Processes of it were killed for want of memory.
+    pub(crate) out_of_memory: Option<&'f Event>,
+    /// Whether everything that the engine reported of it is known.
+    pub(crate) is_complete: bool,
+}
+
+impl<'f> World<'f> {
+    pub(crate) fn new(facts: &'f Facts, hidden: BTreeSet<FactRef>) -> Self {
+        let mut world = Self {
+            facts,
+            hidden,
+            recipes: BTreeMap::new(),
+            said: BTreeMap::new(),
+            edges: Vec::new(),
+        };
+        world.recipes = recipes(facts);
+        world.said = said::all(&world);
+        world.edges = edges::all(&world);
+        world
+    }
+
+    /// When everything was looked at.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.facts.at
+    }
+
+    /// The containers of services, those of single commands left out, and those that a newer one has replaced.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &'f ContainerFact> {
+        let containers = self.facts.containers.iter();
+        containers.filter(|container| !container.is_one_off && !is_set_aside(container))
+    }
+
+    /// The containers of a service.
+    pub(crate) fn of_service(&self, service: &str) -> Vec<&'f ContainerFact> {
+        self.containers()
+            .filter(|container| container.service.as_deref() == Some(service))
+            .collect()
+    }
+
+    /// What is known about the kind of server that a container runs.
+    pub(crate) fn recipe(&self, container: &ContainerFact) -> Option<&'static Recipe> {
+        self.recipes.get(container.name.as_str()).copied()
+    }
+
+    /// What the files say of a service.
+    pub(crate) fn declared(&self, service: &str) -> Option<&'f ServiceFact> {
+        let declared = self.facts.services.get(service)?;
+        self.is_known(&FactRef::Declared(service.to_owned()))
+            .then_some(declared)
+    }
+
+    /// Every service that the files have, the disabled ones included.
+    pub(crate) fn declared_services(&self) -> impl Iterator<Item = (&'f str, &'f ServiceFact)> {
+        let services = self.facts.services.iter();
+        services
+            .filter(|(name, _)| self.is_known(&FactRef::Declared((*name).clone())))
+            .map(|(name, service)| (name.as_str(), service))
+    }
+
+    /// Variables that the files use and nobody set.
+    pub(crate) fn empty_variables(&self) -> impl Iterator<Item = &'f EmptyVariable> {
+        let variables = self.facts.empty_variables.iter();
+        variables.filter(|variable| self.is_known(&FactRef::Variable(variable.name.clone())))
+    }
+
+    /// Which services a service needs.
+    pub(crate) fn needs(&self, service: &str) -> impl Iterator<Item = &'f str> {
+        let needs = self.facts.needs.get(service);
+        needs.into_iter().flatten().map(String::as_str)
+    }
+
+    /// When it was created, and of what.
+    pub(crate) fn made(&self, container: &'f ContainerFact) -> Option<&'f ContainerFact> {
+        self.is_known(&FactRef::Made(container.name.clone()))
+            .then_some(container)
+    }
+
+    /// Its networks and its names on them.
+    pub(crate) fn networks(
+        &self,
+        container: &'f ContainerFact,
+    ) -> Option<&'f BTreeMap<String, Endpoint>> {
+        self.is_known(&FactRef::Networks(container.name.clone()))
+            .then_some(&container.endpoints)
+    }
+
+    /// What is mounted into it.
+    pub(crate) fn mounts(&self, container: &'f ContainerFact) -> Option<&'f [Mount]> {
+        self.is_known(&FactRef::Mounts(container.name.clone()))
+            .then_some(container.mounts.as_slice())
+    }
+
+    /// What it is told about servers and logins.
+    pub(crate) fn told(&self, container: &ContainerFact) -> &'f [Told] {
+        let told = self.facts.told.get(&container.name);
+        match told {
+            Some(told) if self.is_known(&FactRef::Told(container.name.clone())) => told,
+            _ => &[],
+        }
+    }
+
+    /// What the kernel shows of it; `None` where it does not run or could not be looked into.
+    pub(crate) fn inside(&self, container: &ContainerFact) -> Option<&'f InsideFact> {
+        let inside = self.facts.insides.get(&container.name)?;
+        self.is_known(&FactRef::Inside(container.name.clone()))
+            .then_some(inside)
+    }
+
+    /// What came of a name or an address from within it.
+    pub(crate) fn tried(&self, from: &ContainerFact, host: &str) -> Option<&'f TriedFact> {
+        let mut tried = self.facts.tried.iter();
+        let tried = tried.find(|tried| tried.from == from.name && tried.host == host)?;
+        let fact = FactRef::Tried {
+            from: tried.from.clone(),
+            host: tried.host.clone(),
+        };
+        self.is_known(&fact).then_some(tried)
+    }
+
+    /// What is at a path of it; `None` where nobody looked.
+    pub(crate) fn file(&self, container: &ContainerFact, path: &str) -> Option<&'f FileFact> {
+        let mut files = self.facts.files.iter();
+        let file = files.find(|file| file.container == container.name && file.path == path)?;
+        let fact = FactRef::File {
+            container: file.container.clone(),
+            path: file.path.clone(),
+        };
+        self.is_known(&fact).then_some(file)
+    }
+
+    /// What an image's reference leads to; `None` where nobody looked.
+    pub(crate) fn image(&self, reference: &str) -> Option<&'f ImageFact> {
+        let image = self.facts.images.get(reference)?;
+        self.is_known(&FactRef::Image(reference.to_owned()))
+            .then_some(image)
+    }
+
+    /// A volume by its name.
+    pub(crate) fn volume(&self, name: &str) -> Option<&'f VolumeFact> {
+        let volume = self.facts.volumes.iter().find(|one| one.name == name)?;
+        self.is_known(&FactRef::Volume(name.to_owned()))
+            .then_some(volume)
+    }
+
+    /// A network by its name.
+    pub(crate) fn network(&self, name: &str) -> Option<&'f NetworkFact> {
+        let network = self.facts.networks.iter().find(|one| one.name == name)?;
+        self.is_known(&FactRef::Network(name.to_owned()))
+            .then_some(network)
+    }
+
+    /// Who holds a port of the host; `None` where nobody looked.
+    pub(crate) fn port(&self, port: &str) -> Option<&'f PortFact> {
+        let port = self.facts.ports.iter().find(|one| one.port == port)?;
+        self.is_known(&FactRef::Port(port.port.clone()))
+            .then_some(port)
+    }
+
+    /// What its log says, of any time that was read.
+    pub(crate) fn said(&self, container: &ContainerFact) -> &[Said<'f>] {
+        self.said
+            .get(container.name.as_str())
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// What its log says of now: of the run that goes on if it is young or ended, else of the last minute.
+    pub(crate) fn says(&self, container: &ContainerFact, says: Says) -> Option<&Said<'f>> {
+        let mut said = self.said(container).iter();
+        said.find(|said| said.says == says && said.is_fresh)
+    }
+
+    /// Whom containers were told to dial, and what is known of that.
+    pub(crate) fn edges(&self) -> &[Edge<'f>] {
+        &self.edges
+    }
+
+    fn is_known(&self, fact: &FactRef) -> bool {
+        !self.hidden.contains(fact)
+    }
+
+    /// What a container does and how it ended: the container itself, to read just that of it.
+    pub(crate) fn state(&self, container: &'f ContainerFact) -> Option<&'f ContainerFact> {
+        self.is_known(&FactRef::State(container.name.clone()))
+            .then_some(container)
+    }
+
+    /// Whether the engine says that it was killed for want of memory.
+    pub(crate) fn out_of_memory(&self, container: &ContainerFact) -> Option<bool> {
+        self.is_known(&FactRef::OutOfMemory(container.name.clone()))
+            .then_some(container.oom_killed)
+    }
+
+    /// How often it was started again, and its policy.
+    pub(crate) fn restarts(&self, container: &'f ContainerFact) -> Option<(u64, &'f str)> {
+        self.is_known(&FactRef::Restarts(container.name.clone()))
+            .then_some((container.restarts, container.restart_policy.as_str()))
+    }
+
+    /// What it may use.
+    pub(crate) fn limits(&self, container: &'f ContainerFact) -> Option<&'f Limits> {
+        self.is_known(&FactRef::Limits(container.name.clone()))
+            .then_some(&container.limits)
+    }
+
+    /// Its healthcheck; `None` also where it has none.
+    pub(crate) fn health(&self, container: &'f ContainerFact) -> Option<&'f HealthFact> {
+        let health = container.health.as_ref()?;
+        self.is_known(&FactRef::Health(container.name.clone()))
+            .then_some(health)
+    }
+
+    /// The last life of a container, or the one that it lives.
+    pub(crate) fn last_life(&self, container: &ContainerFact) -> Life<'f> {
+        let of_it: Vec<&Event> = self
+            .facts
+            .events
+            .iter()
+            .filter(|event| event.container == container.name)
+            .collect();
+        let begin = container.started.and_then(|started| {
+            let near =
+                |event: &&Event| event.action == EventAction::Start && is_near(event.at, started);
+            of_it.iter().rposition(near)
+        });
+        let life = &of_it[begin.unwrap_or_default()..];
+        let known = |event: &&&Event| self.is_known(&event_ref(event));
+        let of = |action: EventAction| {
+            life.iter()
+                .filter(known)
+                .filter(move |event| event.action == action)
+                .copied()
+        };
+        let all_known = life.iter().all(|event| known(&event));
+        Life {
+            end: of(EventAction::Die).next(),
+            signals: of(EventAction::Kill).collect(),
+            out_of_memory: of(EventAction::Oom).next(),
+            is_complete: begin.is_some() && all_known && self.hears_all_since(container.started),
+        }
+    }
+
+    /// Whether nothing that was reported from a moment on is missing.
+    fn hears_all_since(&self, moment: Option<Timestamp>) -> bool {
+        let mut unseen = self.facts.unseen.iter();
+        !unseen.any(|unseen| match &unseen.look {
+            Look::Events { before } => moment.is_none_or(|moment| moment < *before),
+            _ => false,
+        })
+    }
+}
+
+/// Engines note the start in a container a moment before they report it.
+fn is_near(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).abs().as_secs() < 5
+}
+
+pub(super) fn event_ref(event: &Event) -> FactRef {
+    FactRef::Event {
+        container: event.container.clone(),
+        at: event.at,
+        action: event.action.clone(),
+    }
+}
+
+/// Whether it is an old container that was renamed to make way for a new one: `1a2b3c4d5e6f_shop-api-1`.
+fn is_set_aside(container: &ContainerFact) -> bool {
+    let name = &container.name;
+    let is_id = |text: &str| text.len() == 12 && container.id.starts_with(text);
+    let before = name.split_once('_').map(|(id, _)| id);
+    let after = name.rsplit_once('_').map(|(_, id)| id);
+    before.into_iter().chain(after).any(is_id)
+}
+
+/// The kind of server that each container runs.
+fn recipes(facts: &Facts) -> BTreeMap<&str, &'static Recipe> {
+    let known = Recipes::builtin();
+    let recipe = |container: &ContainerFact| {
+        let ports = container.exposed.iter().filter_map(|port| {
+            let (number, _) = port.split_once('/')?;
+            number.parse().ok()
+        });
+        known.of(&Server {
+            image: &container.image,
+            command: container.command.iter().map(String::as_str).collect(),
+            environment_keys: container.environment.keys().map(String::as_str).collect(),
+            exposed_ports: ports.collect(),
+        })
+    };
+    let containers = facts.containers.iter();
+    containers
+        .filter_map(|container| Some((container.name.as_str(), recipe(container)?)))
+        .collect()
+}

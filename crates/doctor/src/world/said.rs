@@ -1,0 +1,101 @@
+//! What logs say, in the words of the recipes.
+
+use std::collections::BTreeMap;
+
+use bowline_model::ContainerStatus;
+use bowline_recipes::{Proof, Recipes, Says};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::facts::ContainerFact;
+use crate::finding::FactRef;
+
+use super::World;
+
+/// How old what a running container wrote may be to speak of now.
+const NOW: SignedDuration = SignedDuration::from_secs(60);
+
+/// Something that a log says, as often as it does.
+#[derive(Clone, Debug)]
+pub(crate) struct Said<'f> {
+    /// What.
+    pub(crate) says: Says,
+    /// What it says it of.
+    pub(crate) captures: BTreeMap<&'static str, String>,
+    /// Whether a real server was seen to write such lines.
+    pub(crate) is_proven: bool,
+    /// When first, of what was read.
+    pub(crate) first: Timestamp,
+    /// When last.
+    pub(crate) last: Timestamp,
+    /// How often, of what was read.
+    pub(crate) count: usize,
+    /// The last such line.
+    pub(crate) text: &'f str,
+    /// Whether the last one speaks of now.
+    pub(crate) is_fresh: bool,
+}
+
+impl Said<'_> {
+    /// What it says of a host, a path, a user …
+    pub(crate) fn capture(&self, name: &str) -> Option<&str> {
+        self.captures.get(name).map(String::as_str)
+    }
+}
+
+/// Reads every log that was collected, line by line.
+pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Vec<Said<'f>>> {
+    let mut all = BTreeMap::new();
+    for container in world.containers() {
+        let is_known = world.is_known(&FactRef::Log(container.name.clone()));
+        let Some(log) = world.facts.logs.get(&container.name).filter(|_| is_known) else {
+            continue;
+        };
+        let reading = Recipes::builtin().reading(world.recipe(container));
+        let since = fresh_since(world, container);
+        let mut said: Vec<Said<'f>> = Vec::new();
+        for line in &log.lines {
+            let Some(found) = reading.line(&line.text) else {
+                continue;
+            };
+            let is_same =
+                |one: &&mut Said<'_>| one.says == found.says && one.captures == found.captures;
+            match said.iter_mut().find(is_same) {
+                Some(one) => {
+                    one.count += 1;
+                    one.last = line.at;
+                    one.text = &line.text;
+                    one.is_fresh = line.at >= since;
+                }
+                None => said.push(Said {
+                    says: found.says,
+                    is_proven: found.proof == Proof::Live,
+                    captures: found.captures,
+                    first: line.at,
+                    last: line.at,
+                    count: 1,
+                    text: &line.text,
+                    is_fresh: line.at >= since,
+                }),
+            }
+        }
+        // The newest first: it is what a person would look at.
+        said.sort_by_key(|one| std::cmp::Reverse(one.last));
+        all.insert(container.name.as_str(), said);
+    }
+    all
+}
+
+/// From when on what a container wrote speaks of now.
+fn fresh_since(world: &World<'_>, container: &ContainerFact) -> Timestamp {
+    let recent = world.now() - NOW;
+    let Some(started) = container.started else {
+        return recent;
+    };
+    match container.status {
+        // One that was started again and again tells in each run what the next one dies of.
+        ContainerStatus::Running | ContainerStatus::Paused if container.restarts > 0 => recent,
+        ContainerStatus::Running | ContainerStatus::Paused => recent.max(started),
+        // What ended tells in its last run what of.
+        _ => started - SignedDuration::from_secs(1),
+    }
+}

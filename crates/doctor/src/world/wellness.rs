@@ -1,0 +1,89 @@
+//! Who is not well, as far as anybody can see.
+
+use bowline_model::{ContainerStatus, HealthStatus};
+use jiff::SignedDuration;
+
+use crate::facts::ContainerFact;
+
+use super::World;
+
+/// How long one that was started again has to run to be believed.
+const YOUNG: SignedDuration = SignedDuration::from_secs(30);
+/// How old the last complaint of one that runs may be to count.
+const LATELY: SignedDuration = SignedDuration::from_secs(20);
+
+impl<'f> World<'f> {
+    /// What shows that a container is not well; `None` where nothing does.
+    pub(crate) fn ailment(&self, container: &'f ContainerFact) -> Option<String> {
+        let state = self.state(container)?;
+        match state.status {
+            ContainerStatus::Created if state.error.is_some() => {
+                Some("could not be started".to_owned())
+            }
+            ContainerStatus::Restarting => Some(format!(
+                "ends again and again, the last time with code {}",
+                state.exit_code
+            )),
+            ContainerStatus::Dead => Some("half removed".to_owned()),
+            ContainerStatus::Exited if state.error.is_some() => {
+                Some("could not be started again".to_owned())
+            }
+            ContainerStatus::Exited if state.exit_code != 0 && !self.was_stopped(container) => {
+                Some(format!("ended with code {}", state.exit_code))
+            }
+            ContainerStatus::Running => {
+                let verdict = self.health(container).and_then(|health| health.verdict);
+                if verdict == Some(HealthStatus::Unhealthy) {
+                    return Some("unhealthy".to_owned());
+                }
+                let (restarts, _) = self.restarts(container)?;
+                (restarts > 1 && self.is_young(container)).then(|| {
+                    format!("was started again {restarts} times, the last time a moment ago")
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it was started not long ago.
+    pub(crate) fn is_young(&self, container: &ContainerFact) -> bool {
+        let started = container.started;
+        started.is_some_and(|started| self.now().duration_since(started) < YOUNG)
+    }
+
+    /// Whether somebody told it to end, and it did so in time.
+    pub(crate) fn was_stopped(&self, container: &ContainerFact) -> bool {
+        let life = self.last_life(container);
+        !life.signals.is_empty() && !life.signals.iter().any(|signal| signal.is_sigkill())
+    }
+
+    /// Whether it runs, and nothing that it or the engine says speaks against that it works.
+    pub(crate) fn seems_well(&self, container: &'f ContainerFact) -> bool {
+        self.runs(container)
+            && self.ailment(container).is_none()
+            && !self.complains(container)
+            && !self.was_started_again(container)
+            && self.health(container).is_none_or(|health| {
+                health.verdict != Some(HealthStatus::Starting) || health.failing_streak == 0
+            })
+    }
+
+    /// Whether it was started again by the engine, and not long ago.
+    fn was_started_again(&self, container: &'f ContainerFact) -> bool {
+        let restarts = self.restarts(container);
+        restarts.is_some_and(|(restarts, _)| restarts > 0) && self.is_young(container)
+    }
+
+    /// Whether its log speaks of trouble, and lately.
+    pub(crate) fn complains(&self, container: &ContainerFact) -> bool {
+        self.said(container).iter().any(|said| {
+            !said.says.is_benign() && said.is_fresh && self.now().duration_since(said.last) < LATELY
+        })
+    }
+
+    /// Whether it runs, as the engine says.
+    pub(crate) fn runs(&self, container: &'f ContainerFact) -> bool {
+        self.state(container)
+            .is_some_and(|state| state.status == ContainerStatus::Running)
+    }
+}
