@@ -29,8 +29,8 @@ mod stay;
 
 pub use bowline_core::{Halt, StepError, Watch};
 pub use bowline_doctor::{
-    Confidence, Culprit, Diagnosis, Evidence, Failing, Finding, Fix, Look, Safety, Unseen,
-    WhyUnseen,
+    Confidence, Culprit, CulpritKind, Diagnosis, Evidence, Failing, Finding, Fix, Look, Safety,
+    Unseen, WhyUnseen,
 };
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use doctor::{DoctorAnswer, DoctorRequest, doctor};
