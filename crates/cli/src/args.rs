@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::doctor::DoctorArgs;
 use crate::exec::ExecArgs;
+use crate::explain::ExplainArgs;
 use crate::global::GlobalArgs;
 use crate::logs::LogsArgs;
 use crate::ls::LsArgs;
@@ -50,6 +51,8 @@ pub(crate) enum Verb {
     Ls(LsArgs),
     /// Say why a stack is not well, and what shows it
     Doctor(DoctorArgs),
+    /// Say at length what a code of `doctor` means
+    Explain(ExplainArgs),
     /// Print what containers wrote
     Logs(LogsArgs),
     /// Run a command in a container that runs

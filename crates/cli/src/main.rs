@@ -5,6 +5,7 @@
 mod args;
 mod doctor;
 mod exec;
+mod explain;
 mod global;
 mod logs;
 mod ls;

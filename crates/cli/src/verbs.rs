@@ -5,7 +5,7 @@ use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 use crate::args::{Arguments, ConfigArgs, Verb, VersionArgs};
 use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
-use crate::{doctor, exec, logs, ls, operate, ps, surroundings};
+use crate::{doctor, exec, explain, logs, ls, operate, ps, surroundings};
 
 /// Runs one verb and returns the exit code of the process.
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
         Verb::Ps(args) => ps::run(global, args, terminal).map(done),
         Verb::Ls(args) => ls::run(global, args, terminal).map(done),
         Verb::Doctor(args) => doctor::run(global, args, terminal).map(|code| code as u8),
+        Verb::Explain(args) => explain::run(args, terminal).map(|()| 0),
         Verb::Logs(args) => logs::run(global, args, terminal).map(|code| code as u8),
         Verb::Exec(args) => exec::run(global, args, terminal),
         Verb::Version(args) => {

@@ -99,6 +99,7 @@ pub async fn collect(
     subject: &Subject,
     bounds: Bounds,
 ) -> Result<Facts, EngineError> {
+    let begun = tokio::time::Instant::now();
     let at = engine.now().await?;
     let mut looking = Looking {
         engine,
@@ -130,7 +131,9 @@ pub async fn collect(
         closer: looking.closer(&containers).await,
         containers,
     };
-    Ok(looking.facts(seen).await)
+    let mut facts = looking.facts(seen).await;
+    facts.took_millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(facts)
 }
 
 struct Looking<'a> {
@@ -307,6 +310,7 @@ impl Looking<'_> {
         let events = self.events(&seen.containers, std::mem::take(&mut seen.events));
         let mut facts = Facts {
             at: self.at,
+            took_millis: 0,
             project: self.subject.name.clone(),
             needs: declared::needs(project, &seen.containers),
             services: declared::services(project, &mut tokens, &mask),
@@ -319,6 +323,7 @@ impl Looking<'_> {
             networks: seen.networks.iter().map(network_fact).collect(),
             volumes: seen.volumes.iter().map(volume_fact).collect(),
             images: image_facts(&seen.images),
+            host_memory_bytes: self.engine.about().memory_bytes,
             events,
             told,
             logs: BTreeMap::new(),
@@ -442,13 +447,19 @@ impl Looking<'_> {
     }
 
     fn log_fact(&self, (lines, is_cut): RawLog, mask: &Mask) -> LogFact {
-        let lines = lines.into_iter().map(|(at, bytes)| LogLine {
-            at,
-            text: mask.apply(&text::plain(&bytes, self.bounds.line_bytes)),
+        let mut secrets = BTreeSet::new();
+        let lines = lines.into_iter().map(|(at, bytes)| {
+            let text = text::plain(&bytes, self.bounds.line_bytes);
+            secrets.extend(mask.found(&text));
+            LogLine {
+                at,
+                text: mask.apply(&text),
+            }
         });
         LogFact {
             lines: lines.collect(),
             is_cut,
+            secrets,
         }
     }
 

@@ -25,6 +25,23 @@ pub struct Diagnosis {
     pub unexplained: Vec<String>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
+    /// How much was looked at.
+    pub effort: Effort,
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Effort {
+    /// Logs that were read.
+    pub logs: usize,
+    /// Paths in containers.
+    pub files: usize,
+    /// Names and addresses that were tried from within containers.
+    pub tries: usize,
+    /// Rules that were applied.
+    pub rules: usize,
+    /// How long looking took, in milliseconds.
+    pub millis: u64,
 }
 
 /// A service that is not well.
@@ -63,6 +80,13 @@ impl Diagnosis {
                 .collect(),
             causes,
             unseen: facts.unseen.clone(),
+            effort: Effort {
+                logs: facts.logs.len(),
+                files: facts.files.len(),
+                tries: facts.tried.len(),
+                rules: rule::RULES.len(),
+                millis: facts.took_millis,
+            },
         }
     }
 }

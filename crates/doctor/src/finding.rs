@@ -165,6 +165,8 @@ pub struct Finding {
     pub ruled_out: Vec<RuledOut>,
     /// What looks alike and is not ruled out.
     pub not_ruled_out: Vec<Code>,
+    /// What would decide it and was not seen.
+    pub unchecked: Vec<&'static str>,
     /// What mends it.
     pub fix: Option<Fix>,
     /// How it spreads: cause and affected, by services, the nearest first.

@@ -8,8 +8,10 @@
 
 mod collect;
 mod diagnosis;
+mod explain;
 mod facts;
 mod finding;
+mod lint;
 mod questions;
 mod recording;
 mod rule;
@@ -20,7 +22,8 @@ mod world;
 use std::collections::BTreeSet;
 
 pub use collect::{Bounds, Subject, collect};
-pub use diagnosis::{Diagnosis, Failing};
+pub use diagnosis::{Diagnosis, Effort, Failing};
+pub use explain::{Explanation, codes, explanation};
 pub use facts::{
     ContainerFact, DialAnswer, Dialled, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
     FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits, ListenerFact, LogFact, LogLine,
@@ -30,6 +33,7 @@ pub use facts::{
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,
 };
+pub use lint::{RISKS, Risk, lint};
 pub use recording::{ReplayError, record, replay};
 pub use rule::{Layer, RULES, Rule};
 

@@ -201,9 +201,15 @@ fn weighed(rule: &Rule, case: Case) -> Finding {
         .filter(|code| !excluded(code))
         .copied()
         .collect();
+    let unchecked: Vec<&str> = rule
+        .decisive
+        .iter()
+        .filter(|what| !seen(what))
+        .copied()
+        .collect();
     let confidence = if case.decisive.is_empty() {
         Confidence::Possible
-    } else if rule.decisive.iter().all(seen) && not_ruled_out.is_empty() {
+    } else if unchecked.is_empty() && not_ruled_out.is_empty() {
         Confidence::Certain
     } else {
         Confidence::Likely
@@ -218,6 +224,7 @@ fn weighed(rule: &Rule, case: Case) -> Finding {
         evidence: decisive.collect(),
         ruled_out: case.ruled_out,
         not_ruled_out,
+        unchecked,
         fix: case.fix,
         chain: case.links,
         affects: Vec::new(),

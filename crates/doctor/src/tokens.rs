@@ -80,6 +80,14 @@ impl Tokens {
 pub(crate) struct Mask(Vec<(String, String)>);
 
 impl Mask {
+    /// The numbers of the values that stand in a text.
+    pub(crate) fn found(&self, text: &str) -> impl Iterator<Item = String> {
+        let forms = self.0.iter();
+        forms
+            .filter(|(form, _)| text.contains(form.as_str()))
+            .map(|(_, token)| token.trim_matches(['"', '\'', '`']).to_owned())
+    }
+
     /// The text with `#1`, `#2` … in the place of every value that is known.
     pub(crate) fn apply(&self, text: &str) -> String {
         let mut text = text.to_owned();

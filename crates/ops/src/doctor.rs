@@ -2,8 +2,8 @@
 
 use bowline_core::{FileContent, Journal};
 use bowline_doctor::{
-    Bounds, Culprit, CulpritKind, Diagnosis, EmptyVariable, Facts, ReplayError, Subject, collect,
-    diagnose, record, replay,
+    Bounds, Culprit, CulpritKind, Diagnosis, EmptyVariable, Facts, ReplayError, Risk, Subject,
+    codes, collect, diagnose, lint, record, replay,
 };
 use bowline_model::{EngineEvent, Place, Project, Secret};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,10 @@ pub struct DoctorRequest {
     pub stack: StackOptions,
     /// Do not read what containers wrote.
     pub no_logs: bool,
+    /// Try nothing from within containers.
+    pub no_exec: bool,
+    /// Also name risks that explain no trouble.
+    pub lint: bool,
     /// Only causes of this code.
     pub only: Option<String>,
     /// A recording to diagnose instead of a stack; nothing else is looked at then.
@@ -37,6 +41,9 @@ pub struct DoctorAnswer {
     /// What is wrong, and what is not well.
     #[serde(flatten)]
     pub diagnosis: Diagnosis,
+    /// What may become trouble, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<Risk>,
     /// Everything that was observed, to be diagnosed again.
     #[serde(skip)]
     pub recording: String,
@@ -67,8 +74,18 @@ pub async fn doctor(
     for cause in &mut diagnosis.causes {
         cause.culprit.place = project.and_then(|project| place(project, &cause.culprit));
     }
+    let mut risks = if request.lint {
+        lint(&facts)
+    } else {
+        Vec::new()
+    };
+    for risk in &mut risks {
+        let place = project.and_then(|project| project.origins.nearest(&risk.field));
+        risk.place = place.cloned();
+    }
     let value = DoctorAnswer {
         recording: record(&facts),
+        risks,
         diagnosis,
     };
     let warnings = named.map(|named| named.warnings).unwrap_or_default();
@@ -80,16 +97,12 @@ fn is_known(only: Option<&str>) -> Result<(), Failure> {
     let Some(only) = only else {
         return Ok(());
     };
-    let codes: Vec<&str> = bowline_doctor::RULES
-        .iter()
-        .map(|rule| rule.code.0)
-        .collect();
-    if codes.contains(&only) {
+    if codes().iter().any(|(code, _)| code.0 == only) {
         return Ok(());
     }
     Err(Failure::Usage {
         message: format!("there is no code `{only}`"),
-        hint: Some(format!("there are {}", codes.join(", "))),
+        hint: Some("`bowline explain` lists them".to_owned()),
     })
 }
 
@@ -130,6 +143,7 @@ async fn look(
     if request.no_logs {
         bounds.log_lines = 0;
     }
+    bounds.tries = !request.no_exec;
     Ok(collect(&*engine, &subject, bounds).await?)
 }
 

@@ -29,8 +29,8 @@ mod stay;
 
 pub use bowline_core::{Halt, StepError, Watch};
 pub use bowline_doctor::{
-    Confidence, Culprit, CulpritKind, Diagnosis, Evidence, Failing, Finding, Fix, Look, Safety,
-    Unseen, WhyUnseen,
+    Code, Confidence, Culprit, CulpritKind, Diagnosis, Evidence, Explanation, Failing, Finding,
+    Fix, Layer, Look, Risk, Safety, Unseen, WhyUnseen, codes, explanation,
 };
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use doctor::{DoctorAnswer, DoctorRequest, doctor};

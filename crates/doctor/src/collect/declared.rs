@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{ObservedContainer, Project, Secret, Service, is_secret_key, label};
+use bowline_model::carried::{Oddity, oddities};
+use bowline_model::{ObservedContainer, Port, Project, Secret, Service, is_secret_key, label};
 
 use crate::facts::{Mount, ServiceFact};
 use crate::tokens::{Mask, Tokens};
@@ -143,5 +144,37 @@ fn service_fact(
             !check.disable && check.test.first().is_none_or(|word| word != "NONE")
         }),
         profiles: service.profiles.clone(),
+        is_privileged: service.privileged,
+        memory_bytes: memory(service),
+        published: service.ports.iter().map(published).collect(),
+        is_built: service.build.is_some(),
+        has_log_settings: service.logging.is_some(),
+        odd: odd(service),
     }
+}
+
+/// The most memory that a service may use, by either way to say it.
+fn memory(service: &Service) -> Option<u64> {
+    let deployed = || {
+        let limits = service.deploy.as_ref()?.resources.0.limits.as_ref()?;
+        Some(limits.memory.0)
+    };
+    let bytes = Some(service.mem_limit.0).filter(|bytes| *bytes > 0);
+    let bytes = bytes.or_else(deployed)?;
+    u64::try_from(bytes).ok().filter(|bytes| *bytes > 0)
+}
+
+fn published(port: &Port) -> (String, String, u16) {
+    let inside = u16::try_from(port.target).unwrap_or_default();
+    (port.host_ip.clone(), port.published.clone(), inside)
+}
+
+/// What is odd about secret values in the environment, where anything is.
+fn odd(service: &Service) -> BTreeMap<String, BTreeSet<Oddity>> {
+    let secret = service
+        .environment
+        .iter()
+        .filter(|(key, _)| is_secret_key(key));
+    let odd = secret.map(|(key, value)| (key.to_owned(), oddities(value)));
+    odd.filter(|(_, odd)| !odd.is_empty()).collect()
 }

@@ -245,6 +245,7 @@ pub(super) fn image_fact(image: Option<&ObservedImage>) -> ImageFact {
             command: Vec::new(),
             exposed: Vec::new(),
             volumes: Vec::new(),
+            secrets: Vec::new(),
         };
     };
     let config = &image.config;
@@ -255,6 +256,14 @@ pub(super) fn image_fact(image: Option<&ObservedImage>) -> ImageFact {
         command: mask_command(words.flat_map(|words| words.iter().map(String::as_str))),
         exposed: config.exposed.iter().map(ToString::to_string).collect(),
         volumes: config.volumes.iter().cloned().collect(),
+        secrets: config
+            .env
+            .iter()
+            .filter(|(key, value)| {
+                is_secret_key(key) && value.is_some_and(|value| !value.is_empty())
+            })
+            .map(|(key, _)| key.to_owned())
+            .collect(),
     }
 }
 

@@ -24,6 +24,9 @@ pub use told::{Told, ToldHost, ToldText};
 pub struct Facts {
     /// When looking began, by the engine's clock.
     pub at: Timestamp,
+    /// How long looking took, in milliseconds.
+    #[serde(default)]
+    pub took_millis: u64,
     /// The project's name.
     pub project: String,
     /// Which services a service needs, by its files; by its containers' labels where there are none.
@@ -47,6 +50,9 @@ pub struct Facts {
     /// What containers are told about servers and logins, by the container's name.
     #[serde(default)]
     pub told: BTreeMap<String, Vec<Told>>,
+    /// Memory of the engine's host in bytes; 0 where it is not known.
+    #[serde(default)]
+    pub host_memory_bytes: u64,
     /// Images by the references that containers and files name.
     #[serde(default)]
     pub images: BTreeMap<String, ImageFact>,
@@ -253,6 +259,9 @@ pub struct ImageFact {
     pub exposed: Vec<String>,
     /// Paths that become volumes of their own where nothing is mounted.
     pub volumes: Vec<String>,
+    /// Variables with a secret's name that it holds a value for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
 }
 
 /// A volume.
@@ -295,6 +304,9 @@ pub struct LogFact {
     pub lines: Vec<LogLine>,
     /// Whether there was more before them.
     pub is_cut: bool,
+    /// The numbers of secret values that stand in it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<String>,
 }
 
 /// A line that a container wrote.

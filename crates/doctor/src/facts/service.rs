@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bowline_model::carried::Oddity;
 use serde::{Deserialize, Serialize};
 
 use super::Mount;
@@ -32,6 +33,18 @@ pub struct ServiceFact {
     pub has_healthcheck: bool,
     /// The profiles that it is behind.
     pub profiles: Vec<String>,
+    /// Whether it may do on the host what root may.
+    pub is_privileged: bool,
+    /// The most memory that it may use, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Ports that it publishes: the address of the host (empty is all), its port, and the port inside.
+    pub published: Vec<(String, String, u16)>,
+    /// Whether its image is built from the files.
+    pub is_built: bool,
+    /// Whether its log has a driver or options of its own.
+    pub has_log_settings: bool,
+    /// What is odd about secret values in its environment, by their keys.
+    pub odd: BTreeMap<String, BTreeSet<Oddity>>,
 }
 
 /// A variable that the files use, that is not set, and that became empty.

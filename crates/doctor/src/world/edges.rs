@@ -286,23 +286,19 @@ impl<'f> World<'f> {
                 Some(Trouble::LoopbackOnly(hidden))
             };
         }
-        // It may not have come that far yet.
-        if up
-            .iter()
-            .all(|container| self.is_young_and_unproven(container))
-        {
-            return None;
-        }
         let open: BTreeSet<u16> = tcp
             .iter()
             .filter(is_open)
             .map(|listener| listener.port)
             .collect();
-        Some(if open.is_empty() {
-            Trouble::NeverListens
-        } else {
-            Trouble::OtherPort(open)
-        })
+        if !open.is_empty() {
+            return Some(Trouble::OtherPort(open));
+        }
+        // It may not have come that far yet.
+        let is_new = up
+            .iter()
+            .all(|container| self.is_young_and_unproven(container));
+        (!is_new).then_some(Trouble::NeverListens)
     }
 
     /// Whether it began a moment ago, and nobody has called it healthy since.
