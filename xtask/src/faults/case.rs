@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn every_case_can_be_read_and_its_stack_is_there() {
         let cases = all();
-        assert!(cases.len() >= 36, "{} cases", cases.len());
+        assert!(cases.len() >= 100, "{} cases", cases.len());
         for case in cases {
             let (_, injection, _) = both(&case);
             let stack = crate::root().join("faults/stacks").join(&injection.stack);
@@ -414,8 +414,8 @@ mod tests {
     }
 
     #[test]
-    fn a_case_is_called_by_its_code_and_every_fifth_at_least_is_a_control() {
-        let (mut controls, mut all_cases) = (0, 0);
+    fn a_case_is_called_by_its_code_a_fifth_is_controls_and_a_tenth_has_several_causes() {
+        let (mut controls, mut several, mut all_cases) = (0, 0, 0);
         for case in all() {
             let (_, _, expectation) = both(&case);
             all_cases += 1;
@@ -427,12 +427,17 @@ mod tests {
                 let mut causes = expectation.cause.iter();
                 assert!(causes.any(|cause| cause.code == code), "{}", case.id);
             } else {
+                several += 1;
                 assert!(expectation.cause.len() > 1, "{}", case.id);
             }
         }
         assert!(
             controls * 5 >= all_cases,
             "{controls} controls in {all_cases} cases"
+        );
+        assert!(
+            several * 10 >= all_cases,
+            "{several} with several causes in {all_cases} cases"
         );
     }
 
@@ -441,12 +446,29 @@ mod tests {
         for case in all() {
             let (mut names, injection, expectation) = both(&case);
             let stack = crate::root().join("faults/stacks").join(&injection.stack);
-            let text = std::fs::read_to_string(stack.join("compose.yaml")).unwrap();
-            let text = names.fill(&text).unwrap();
+            // A case may bring a service of its own.
+            let mut files = crate::faults::runner::files(&stack).unwrap();
+            files.push(case.folder.join("inject.toml"));
+            let texts = files
+                .iter()
+                .map(|file| std::fs::read_to_string(file).unwrap());
+            let text = names.fill(&texts.collect::<String>()).unwrap();
             for cause in &expectation.cause {
                 let chain = cause.chain.iter().flat_map(|(a, b)| [a, b]);
                 for service in chain.chain(&cause.affects).chain([&cause.at]) {
                     assert!(text.contains(service.as_str()), "{}: {service}", case.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_case_names_what_it_forbids() {
+        for case in all() {
+            let expectation = both(&case).2;
+            for cause in &expectation.cause {
+                for code in cause.or.iter().chain([&cause.code]) {
+                    assert!(!expectation.forbid.contains(code), "{}: {code}", case.id);
                 }
             }
         }
