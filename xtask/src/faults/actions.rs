@@ -3,23 +3,18 @@
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Child, ChildStdin, Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
+use super::beside::{self, Aftermath};
 use super::case::{Action, Symptom};
-use super::look::{Look, PROJECT, SERVICE};
+use super::look::Look;
 use super::symptom;
 use crate::engine::http::Endpoint;
-use crate::program::program;
-
-/// A container that is needed beside the stack.
-const BUSY: &str = "busy";
-
-/// How long a condition in the midst of an injection may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::program::{as_root, program};
 
 /// bowline, and the folder of a case in which it works.
 pub(crate) struct Stack<'a> {
@@ -29,14 +24,16 @@ pub(crate) struct Stack<'a> {
     pub(crate) folder: &'a Path,
     /// Where bowline keeps what it knows.
     pub(crate) state: &'a Path,
+    /// The files as they were at first.
+    pub(crate) files: &'a [Rendered],
 }
 
-/// What an injection made beside the stack, and what bowline said last.
-#[derive(Default)]
-pub(crate) struct Aftermath {
-    holders: Vec<(Child, ChildStdin)>,
-    foreign: Vec<String>,
-    pub(crate) said: String,
+/// A file of a stack with the names of this run.
+pub(crate) struct Rendered {
+    /// Below the stack's folder.
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    pub(crate) executable: bool,
 }
 
 impl Stack<'_> {
@@ -58,8 +55,16 @@ impl Stack<'_> {
             .context("cannot start bowline")
     }
 
+    /// Writes the stack's files as they were at first.
+    pub(crate) fn restore(&self) -> Result<()> {
+        for file in self.files {
+            write(&self.folder.join(&file.path), &file.text, file.executable)?;
+        }
+        Ok(())
+    }
+
     /// Finds a file of the stack, and none outside of it.
-    fn file(&self, name: &str) -> Result<PathBuf> {
+    pub(crate) fn file(&self, name: &str) -> Result<PathBuf> {
         let inside = Path::new(name)
             .components()
             .all(|part| matches!(part, Component::Normal(_)));
@@ -78,6 +83,46 @@ pub(crate) fn perform(
     aftermath: &mut Aftermath,
 ) -> Result<()> {
     match action {
+        Action::Replace { .. }
+        | Action::Write { .. }
+        | Action::Delete { .. }
+        | Action::Restore {} => in_files(action, stack),
+        Action::Bowline { words, may_fail } => bowline(stack, words, *may_fail, aftermath),
+        Action::Stop { service } => each(look, service, "stop"),
+        Action::Kill { service } => each(look, service, "kill"),
+        Action::Pause { service } => each(look, service, "pause"),
+        Action::Unpause { service } => each(look, service, "unpause"),
+        Action::Start { service, may_fail } => attempt(look, service, "start", *may_fail),
+        Action::Restart { service, may_fail } => attempt(look, service, "restart", *may_fail),
+        Action::Remove { service } => remove(look, service),
+        Action::Disconnect { service, network } => disconnect(look, service, network),
+        Action::RemoveNetwork { network } => look
+            .change("DELETE", &format!("/networks/{network}"), None)
+            .map(drop),
+        Action::Exec {
+            service,
+            command,
+            user,
+            detach,
+        } => exec(look, service, command, user, *detach),
+        Action::InNetwork { service, command } => in_network(look, service, command),
+        Action::OnVolume { volume, command } => beside::on_volume(look, volume, command),
+        Action::HoldPort { port } => aftermath.hold_port(*port),
+        Action::Outside { port, status } => aftermath.answer_outside(*port, *status),
+        Action::Release {} => aftermath.tidy(look),
+        Action::Foreign(wanted) => aftermath.foreign(look, wanted),
+        Action::Image { tag, folder } => {
+            beside::image(look, &stack.file(folder)?, stack.folder, tag)
+        }
+        Action::Await {
+            symptom,
+            within_secs,
+        } => wait_for(look, symptom, &aftermath.said, *within_secs),
+    }
+}
+
+fn in_files(action: &Action, stack: &Stack<'_>) -> Result<()> {
+    match action {
         Action::Replace { file, find, with } => replace(&stack.file(file)?, find, with),
         Action::Write {
             file,
@@ -86,32 +131,13 @@ pub(crate) fn perform(
         } => write(&stack.file(file)?, text, *executable),
         Action::Delete { file } => std::fs::remove_file(stack.file(file)?)
             .with_context(|| format!("cannot delete `{file}`")),
-        Action::Bowline { words, may_fail } => bowline(stack, words, *may_fail, aftermath),
-        Action::Stop { service } => each(look, service, "stop"),
-        Action::Kill { service } => each(look, service, "kill"),
-        Action::Pause { service } => each(look, service, "pause"),
-        Action::Start { service, may_fail } => attempt(look, service, "start", *may_fail),
-        Action::Restart { service, may_fail } => attempt(look, service, "restart", *may_fail),
-        Action::Disconnect { service, network } => disconnect(look, service, network),
-        Action::Exec {
-            service,
-            command,
-            user,
-        } => {
-            for id in look.ids(service)? {
-                look.exec(&id, command, user)?;
-            }
-            Ok(())
-        }
-        Action::OnVolume { volume, command } => on_volume(look, volume, command),
-        Action::HoldPort { port } => hold_port(*port, aftermath),
-        Action::Foreign { name, port } => foreign(look, name, *port, aftermath),
-        Action::Await { symptom } => wait_for(look, symptom, &aftermath.said),
+        _ => stack.restore(),
     }
 }
 
-fn wait_for(look: &Look<'_>, symptom: &Symptom, said: &str) -> Result<()> {
-    match symptom::wait(look, std::slice::from_ref(symptom), said, PATIENCE)? {
+fn wait_for(look: &Look<'_>, symptom: &Symptom, said: &str, within_secs: u64) -> Result<()> {
+    let patience = Duration::from_secs(within_secs);
+    match symptom::wait(look, std::slice::from_ref(symptom), said, patience)? {
         Ok(()) => Ok(()),
         Err(missing) => bail!("waited for {missing}"),
     }
@@ -180,6 +206,43 @@ fn each(look: &Look<'_>, service: &str, what: &str) -> Result<()> {
     Ok(())
 }
 
+fn remove(look: &Look<'_>, service: &str) -> Result<()> {
+    for id in look.ids(service)? {
+        look.change("DELETE", &format!("/containers/{id}?force=1"), None)?;
+    }
+    Ok(())
+}
+
+fn exec(
+    look: &Look<'_>,
+    service: &str,
+    command: &[String],
+    user: &str,
+    detach: bool,
+) -> Result<()> {
+    for id in look.ids(service)? {
+        if detach {
+            look.exec_and_leave(&id, command, user)?;
+        } else {
+            look.exec(&id, command, user)?;
+        }
+    }
+    Ok(())
+}
+
+/// Enters the network of containers, and nothing else of theirs: the programs are the host's.
+fn in_network(look: &Look<'_>, service: &str, command: &[String]) -> Result<()> {
+    for container in look.of_service(service)? {
+        let pid = &container["State"]["Pid"];
+        as_root("nsenter")
+            .arg(format!("--net=/proc/{pid}/ns/net"))
+            .arg("--")
+            .args(command)
+            .output()?;
+    }
+    Ok(())
+}
+
 fn disconnect(look: &Look<'_>, service: &str, network: &str) -> Result<()> {
     for id in look.ids(service)? {
         let wanted = json!({ "Container": id, "Force": true });
@@ -190,90 +253,6 @@ fn disconnect(look: &Look<'_>, service: &str, network: &str) -> Result<()> {
         )?;
     }
     Ok(())
-}
-
-fn on_volume(look: &Look<'_>, volume: &str, command: &[String]) -> Result<()> {
-    let wanted = json!({
-        "Image": crate::images::tag(BUSY),
-        "User": "0:0",
-        "Entrypoint": [],
-        "Cmd": command,
-        "HostConfig": { "Binds": [format!("{volume}:/volume")], "NetworkMode": "none" },
-    });
-    let made = look.change("POST", "/containers/create", Some(&wanted))?;
-    let id = made["Id"].as_str().unwrap_or_default();
-    let run = || {
-        look.change("POST", &format!("/containers/{id}/start"), None)?;
-        look.change("POST", &format!("/containers/{id}/wait"), None)
-    };
-    let ended = run();
-    look.change("DELETE", &format!("/containers/{id}?force=1"), None)?;
-    match ended?["StatusCode"].as_i64() {
-        Some(0) => Ok(()),
-        code => bail!("{command:?} on `{volume}` ended with {code:?}"),
-    }
-}
-
-fn foreign(look: &Look<'_>, name: &str, port: u16, aftermath: &mut Aftermath) -> Result<()> {
-    let wanted = json!({
-        "Image": crate::images::tag(BUSY),
-        "Cmd": ["busybox", "httpd", "-f", "-p", "8080"],
-        "ExposedPorts": { "8080/tcp": {} },
-        // Of another stack, whose name begins as ours does, so that the sweep at the end finds it.
-        "Labels": { (PROJECT): format!("{}-{name}", look.project()), (SERVICE): name },
-        "HostConfig": { "PortBindings": { "8080/tcp": [{ "HostPort": port.to_string() }] } },
-    });
-    let path = format!("/containers/create?name={name}");
-    let made = look.change("POST", &path, Some(&wanted))?;
-    let id = made["Id"].as_str().unwrap_or_default();
-    aftermath.foreign.push(id.to_owned());
-    look.change("POST", &format!("/containers/{id}/start"), None)?;
-    Ok(())
-}
-
-fn hold_port(port: u16, aftermath: &mut Aftermath) -> Result<()> {
-    let this = std::env::current_exe().context("cannot find this program's own file")?;
-    let mut child = program(this)
-        .args(["faults", "hold", &port.to_string()])
-        .into_command()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start a process that holds a port")?;
-    let alive = child.stdin.take().context("a process without an input")?;
-    let mut said = child.stdout.take().context("a process without an output")?;
-    aftermath.holders.push((child, alive));
-    // It says so when it listens, and ends without a word when it cannot.
-    let mut word = [0; 1];
-    std::io::Read::read_exact(&mut said, &mut word)
-        .with_context(|| format!("the port {port} could not be taken"))
-}
-
-/// What such a process does: listens until its input ends.
-pub(crate) fn hold(port: &str) -> Result<()> {
-    let port: u16 = port.parse().context("no port")?;
-    let _listener = std::net::TcpListener::bind((std::net::Ipv4Addr::UNSPECIFIED, port))
-        .with_context(|| format!("cannot listen on {port}"))?;
-    println!("listening");
-    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())
-        .context("cannot wait for the end of the case")?;
-    Ok(())
-}
-
-impl Aftermath {
-    /// Takes away what was made beside the stack.
-    pub(crate) fn tidy(&mut self, look: &Look<'_>) -> Result<()> {
-        for (mut child, alive) in self.holders.drain(..) {
-            drop(alive);
-            child
-                .wait()
-                .context("cannot wait for a process that held a port")?;
-        }
-        for id in self.foreign.drain(..) {
-            look.change("DELETE", &format!("/containers/{id}?force=1"), None)?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -297,6 +276,7 @@ mod tests {
             engine: &engine,
             folder,
             state: folder,
+            files: &[],
         };
         assert!(stack.file("html/index.html").is_ok());
         for outside in ["../compose.yaml", "/etc/passwd", "a/../../b"] {

@@ -11,6 +11,9 @@ use super::case::{Cause, Culprit};
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Diagnosis {
     pub(crate) causes: Vec<Named>,
+    /// It said that it found trouble and no cause of it.
+    #[serde(skip)]
+    pub(crate) undetermined: bool,
 }
 
 /// A cause that the doctor named.
@@ -25,6 +28,9 @@ pub(crate) struct Named {
     pub(crate) affects: Vec<String>,
     #[serde(default)]
     pub(crate) fix: Option<Fix>,
+    /// The command that asks for this cause again: `bowline` and its words.
+    #[serde(default)]
+    pub(crate) verify: Option<Vec<String>>,
 }
 
 /// The object that it blames.
@@ -50,8 +56,14 @@ pub(crate) struct Answer {
     pub(crate) took: Duration,
 }
 
+/// The exit code with which a verb of the doctor's says that the cause is there.
+pub(crate) const CAUSES: i32 = 11;
+
+/// The exit code with which the doctor says that something is wrong, and not why.
+const UNDETERMINED: i32 = 12;
+
 /// Exit codes with which the doctor has looked: healthy, causes found, undetermined.
-const LOOKED: [i32; 3] = [0, 11, 12];
+const LOOKED: [i32; 3] = [0, CAUSES, UNDETERMINED];
 
 /// Reads what `bowline doctor --format json` printed.
 pub(crate) fn read(output: &Output) -> Result<Diagnosis, String> {
@@ -61,7 +73,10 @@ pub(crate) fn read(output: &Output) -> Result<Diagnosis, String> {
         let first = said.lines().next().unwrap_or_default().trim();
         return Err(format!("{}: {first}", output.status));
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("no diagnosis: {error}"))
+    let mut diagnosis: Diagnosis =
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("no diagnosis: {error}"))?;
+    diagnosis.undetermined = code == Some(UNDETERMINED);
+    Ok(diagnosis)
 }
 
 impl Named {
@@ -114,6 +129,12 @@ mod tests {
         );
         assert_eq!(named.chain, [["data", "api"]]);
         assert_eq!(named.fix.as_ref().unwrap().applicability, "safe");
+        assert!(named.verify.is_none() && !diagnosis.undetermined);
+        assert!(
+            read(&output(12, r#"{"causes":[]}"#, ""))
+                .unwrap()
+                .undetermined
+        );
     }
 
     #[test]

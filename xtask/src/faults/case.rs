@@ -14,6 +14,8 @@ use super::render::Names;
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) id: String,
+    /// Its place among all cases.
+    pub(crate) number: usize,
     folder: PathBuf,
 }
 
@@ -25,6 +27,12 @@ pub(crate) struct Injection {
     pub(crate) about: String,
     /// A folder of `faults/stacks`.
     pub(crate) stack: String,
+    /// One of the few that show that everything works.
+    #[serde(default)]
+    pub(crate) quick: bool,
+    /// Done before the first `up`: what the stack finds when it comes.
+    #[serde(default)]
+    pub(crate) before: Vec<Action>,
     /// Said to `up` before anything is broken.
     #[serde(default)]
     pub(crate) up: Vec<String>,
@@ -37,6 +45,12 @@ pub(crate) struct Injection {
     pub(crate) symptom: Vec<Symptom>,
     #[serde(default = "default_patience")]
     pub(crate) within_secs: u64,
+    /// Makes it well again, so that a command that is to verify that can be tried.
+    #[serde(default)]
+    pub(crate) heal: Vec<Action>,
+    /// All of them hold when it is well again.
+    #[serde(default)]
+    pub(crate) healed: Vec<Symptom>,
 }
 
 fn default_patience() -> u64 {
@@ -62,6 +76,8 @@ pub(crate) enum Action {
     Delete {
         file: String,
     },
+    /// Writes every file of the stack as it was at first; what was written beside them stays.
+    Restore {},
     /// A command of bowline's, `up` for example.
     Bowline {
         words: Vec<String>,
@@ -87,16 +103,39 @@ pub(crate) enum Action {
     Pause {
         service: String,
     },
+    Unpause {
+        service: String,
+    },
+    /// Removes the service's containers, running or not.
+    Remove {
+        service: String,
+    },
     Disconnect {
         service: String,
         network: String,
     },
-    /// Runs in one of the service's containers, whatever its exit code is.
+    RemoveNetwork {
+        network: String,
+    },
+    /// Runs in the service's containers, whatever its exit code is.
     Exec {
         service: String,
         command: Vec<String>,
         #[serde(default)]
         user: String,
+        /// Does not wait for its end.
+        #[serde(default)]
+        detach: bool,
+    },
+    /// Runs a program of the host, as root, in the network of each of the service's containers.
+    InNetwork {
+        service: String,
+        command: Vec<String>,
+    },
+    /// Builds an image from a folder of the stack, as somebody without bowline does.
+    Image {
+        tag: String,
+        folder: String,
     },
     /// Runs in a container of its own with the volume at `/volume`, as root.
     OnVolume {
@@ -108,14 +147,37 @@ pub(crate) enum Action {
         port: u16,
     },
     /// A container of somebody else's.
-    Foreign {
-        name: String,
+    Foreign(Foreign),
+    /// A server outside of every container, which gives every request the same answer.
+    Outside {
         port: u16,
+        status: u16,
     },
+    /// Takes away what earlier actions made beside the stack.
+    Release {},
     /// Waits in the midst of an injection.
     Await {
         symptom: Box<Symptom>,
+        #[serde(default = "default_patience")]
+        within_secs: u64,
     },
+}
+
+/// A container that belongs to another stack. Without a command it is a small web server on 8080.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Foreign {
+    pub(crate) name: String,
+    pub(crate) image: Option<String>,
+    #[serde(default)]
+    pub(crate) command: Vec<String>,
+    /// A port of the host at which its 8080 is published.
+    pub(crate) port: Option<u16>,
+    /// The network that it joins, as the engine names it.
+    pub(crate) network: Option<String>,
+    #[serde(default)]
+    pub(crate) aliases: Vec<String>,
+    pub(crate) address: Option<String>,
 }
 
 /// Something that can be seen from outside, by which an injection is known to have worked.
@@ -170,6 +232,15 @@ pub(crate) enum Symptom {
     Answer {
         port: u16,
         status: u16,
+    },
+    /// At this port of the host nobody takes a connection.
+    Unanswered {
+        port: u16,
+    },
+    /// The file in which the engine keeps what the container printed has that many bytes.
+    LogSize {
+        service: String,
+        at_least: u64,
     },
     /// A command in one of its containers ends like this.
     Exec {
@@ -263,10 +334,14 @@ impl Case {
             let entry = entry.with_context(|| format!("cannot list `{}`", cases.display()))?;
             found.push(Self {
                 id: entry.file_name().to_string_lossy().into_owned(),
+                number: 0,
                 folder: entry.path(),
             });
         }
         found.sort_by(|a, b| a.id.cmp(&b.id));
+        for (number, case) in found.iter_mut().enumerate() {
+            case.number = number;
+        }
         let known = |id: &&String| !found.iter().any(|case| case.id == **id);
         if let Some(unknown) = only.iter().find(known) {
             let ids: Vec<&str> = found.iter().map(|case| case.id.as_str()).collect();
@@ -274,6 +349,11 @@ impl Case {
         }
         found.retain(|case| only.is_empty() || only.contains(&case.id));
         Ok(found)
+    }
+
+    /// Draws the names of this case in one run.
+    pub(crate) fn names(&self, seed: u64, prefix: &str) -> Names {
+        Names::new(seed, &self.id, prefix).with_ports_of(self.number)
     }
 
     /// Reads how the fault gets in, with the names of this run.
@@ -315,7 +395,7 @@ mod tests {
 
     /// Reads a case with the names of some run.
     fn both(case: &Case) -> (Names, Injection, Expectation) {
-        let mut names = Names::new(1, &case.id, "t-");
+        let mut names = case.names(1, "t-");
         let injection = case.injection(&mut names).unwrap();
         let expectation = case.expectation(&mut names).unwrap();
         (names, injection, expectation)
@@ -324,7 +404,7 @@ mod tests {
     #[test]
     fn every_case_can_be_read_and_its_stack_is_there() {
         let cases = all();
-        assert!(cases.len() >= 36, "{} cases", cases.len());
+        assert!(cases.len() >= 100, "{} cases", cases.len());
         for case in cases {
             let (_, injection, _) = both(&case);
             let stack = crate::root().join("faults/stacks").join(&injection.stack);
@@ -334,8 +414,8 @@ mod tests {
     }
 
     #[test]
-    fn a_case_is_called_by_its_code_and_every_fifth_at_least_is_a_control() {
-        let (mut controls, mut all_cases) = (0, 0);
+    fn a_case_is_called_by_its_code_a_fifth_is_controls_and_a_tenth_has_several_causes() {
+        let (mut controls, mut several, mut all_cases) = (0, 0, 0);
         for case in all() {
             let (_, _, expectation) = both(&case);
             all_cases += 1;
@@ -347,12 +427,17 @@ mod tests {
                 let mut causes = expectation.cause.iter();
                 assert!(causes.any(|cause| cause.code == code), "{}", case.id);
             } else {
+                several += 1;
                 assert!(expectation.cause.len() > 1, "{}", case.id);
             }
         }
         assert!(
             controls * 5 >= all_cases,
             "{controls} controls in {all_cases} cases"
+        );
+        assert!(
+            several * 10 >= all_cases,
+            "{several} with several causes in {all_cases} cases"
         );
     }
 
@@ -361,12 +446,29 @@ mod tests {
         for case in all() {
             let (mut names, injection, expectation) = both(&case);
             let stack = crate::root().join("faults/stacks").join(&injection.stack);
-            let text = std::fs::read_to_string(stack.join("compose.yaml")).unwrap();
-            let text = names.fill(&text).unwrap();
+            // A case may bring a service of its own.
+            let mut files = crate::faults::runner::files(&stack).unwrap();
+            files.push(case.folder.join("inject.toml"));
+            let texts = files
+                .iter()
+                .map(|file| std::fs::read_to_string(file).unwrap());
+            let text = names.fill(&texts.collect::<String>()).unwrap();
             for cause in &expectation.cause {
                 let chain = cause.chain.iter().flat_map(|(a, b)| [a, b]);
                 for service in chain.chain(&cause.affects).chain([&cause.at]) {
                     assert!(text.contains(service.as_str()), "{}: {service}", case.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_case_names_what_it_forbids() {
+        for case in all() {
+            let expectation = both(&case).2;
+            for cause in &expectation.cause {
+                for code in cause.or.iter().chain([&cause.code]) {
+                    assert!(!expectation.forbid.contains(code), "{}: {code}", case.id);
                 }
             }
         }

@@ -129,6 +129,30 @@ impl<'a> Look<'a> {
         self.engine.send(method, path, Some(body), PATIENCE)
     }
 
+    /// Starts a command in a container and does not wait for its end.
+    pub(crate) fn exec_and_leave(&self, id: &str, command: &[String], user: &str) -> Result<()> {
+        let wanted = json!({ "Cmd": command, "User": user });
+        let made = self.change("POST", &format!("/containers/{id}/exec"), Some(&wanted))?;
+        let exec = made["Id"].as_str().unwrap_or_default();
+        let begin = json!({ "Detach": true });
+        self.change("POST", &format!("/exec/{exec}/start"), Some(&begin))?;
+        Ok(())
+    }
+
+    /// Removes the images whose names begin with the project's: those that were built for it.
+    pub(crate) fn remove_images(&self) -> Result<()> {
+        let listed = self.engine.get("/images/json")?;
+        for image in listed.as_array().into_iter().flatten() {
+            let tags = image["RepoTags"].as_array().into_iter().flatten();
+            for tag in tags.filter_map(Value::as_str) {
+                if tag.starts_with(&self.project) {
+                    self.ask("DELETE", &format!("/images/{tag}?force=1"), None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a command in a container, as `user` or as the container's own.
     pub(crate) fn exec(&self, id: &str, command: &[String], user: &str) -> Result<Executed> {
         let wanted =
@@ -185,7 +209,7 @@ fn unframed(mut bytes: &[u8]) -> String {
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Encodes a value for the query of an address.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let mut encoded = String::new();
     for byte in text.bytes() {

@@ -8,15 +8,19 @@
 mod actions;
 mod answer;
 mod baselines;
+mod beside;
 mod case;
 mod look;
+mod page;
 mod render;
 mod report;
 mod runner;
 mod score;
 mod symptom;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -29,31 +33,33 @@ use crate::images;
 use crate::keeper::Keeper;
 use crate::program::{cargo, target};
 use crate::test::seed_of_now;
-use case::Case;
-use render::Names;
+use case::{Case, Injection};
 use report::Invalid;
 use runner::Runner;
-use score::Outcome;
+use score::{Outcome, Scores};
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask faults [--seed N] [--only ID]… [--quick] [--bowline PATH] [--keep-engine]
-                          [--kind distribution|newest | --host unix:///PATH]
+usage: cargo xtask faults [--seed N] [--only ID]… [--quick] [--jobs N] [--bowline PATH] [--heal]
+                          [--note-first] [--record-page] [--keep-engine]
+                          [--kind distribution|newest] [--engine NAME | --host unix:///PATH]
        cargo xtask faults --list
 
   --seed N        draws the same names again; the run says which it took
   --only ID       this case; can be repeated
-  --quick         the first case of every stack: shows that it works, and no more
-  --bowline PATH  this program instead of a development build of the workspace
+  --quick         a few cases of every sort: shows that it works, and no more
+  --jobs N        so many cases at a time; 2 without it
+  --bowline PATH  this program, as it is now, instead of a development build of the workspace
+  --heal          heals every case that says how, not only those with a command that verifies it
+  --note-first    writes down what came of cases that were never run before, in faults/first-run.toml
+  --record-page   writes docs/faults.md, of a run of every case
   --kind KIND     an engine of its own of that kind; the distribution's without it
+  --engine NAME   what that engine is called; `faults` without it
   --keep-engine   leaves that engine up for the next run
   --host HOST     an engine that runs, instead of one of its own
   --list          the cases, and what happens in each
 
 It ends with 1 when a fault could not be injected. A wrong diagnosis lowers the score and is no failure.
 ";
-
-/// The images that the stacks are made of.
-const IMAGES: [&str; 6] = ["busy", "mariadb", "nginx", "orders", "postgres", "redis"];
 
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -62,8 +68,13 @@ struct Options {
     quick: bool,
     list: bool,
     keep_engine: bool,
+    heal: bool,
+    note_first: bool,
+    record_page: bool,
+    jobs: usize,
     bowline: Option<PathBuf>,
     kind: Kind,
+    engine: String,
     host: Option<String>,
 }
 
@@ -75,8 +86,13 @@ impl Options {
             quick: false,
             list: false,
             keep_engine: false,
+            heal: false,
+            note_first: false,
+            record_page: false,
+            jobs: 2,
             bowline: None,
             kind: Kind::Distribution,
+            engine: "faults".to_owned(),
             host: None,
         };
         let mut words = arguments.iter();
@@ -87,25 +103,38 @@ impl Options {
                     .with_context(|| format!("`{word}` needs a value"))
             };
             match word.as_str() {
-                "--seed" => {
-                    let text = value()?;
-                    let seed = text
-                        .parse()
-                        .with_context(|| format!("`{text}` is no seed"))?;
-                    options.seed = Some(seed);
-                }
+                "--seed" => options.seed = Some(number(value()?, "seed")?),
+                "--jobs" => options.jobs = number(value()?, "number of cases")?,
                 "--only" => options.only.push(value()?.clone()),
                 "--quick" => options.quick = true,
                 "--list" => options.list = true,
                 "--keep-engine" => options.keep_engine = true,
+                "--heal" => options.heal = true,
+                "--note-first" => options.note_first = true,
+                "--record-page" => options.record_page = true,
+                "--engine" => options.engine.clone_from(value()?),
                 "--bowline" => options.bowline = Some(value()?.into()),
                 "--kind" => options.kind = Kind::parse(value()?)?,
                 "--host" => options.host = Some(value()?.clone()),
                 other => bail!("`{other}` is not understood\n\n{USAGE}"),
             }
         }
+        if options.jobs == 0 {
+            bail!("`--jobs` has to be 1 at least");
+        }
+        if options.record_page && (options.quick || !options.only.is_empty()) {
+            bail!("the page is of every case; leave `--only` and `--quick` out");
+        }
         Ok(options)
     }
+}
+
+fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    text.parse()
+        .with_context(|| format!("`{text}` is no {what}"))
 }
 
 /// Everything that the cases need, as it goes into the engine's network.
@@ -117,14 +146,21 @@ struct Settings {
     prefix: String,
     folder: PathBuf,
     ids: Vec<String>,
+    /// The images that these cases are made of.
+    images: Vec<String>,
     seed: u64,
+    jobs: usize,
+    heal: bool,
+    note_first: bool,
+    record_page: bool,
 }
 
 /// Carries out `cargo xtask faults …`, and says whether every fault could be injected.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     match arguments {
         // Not for people: a run starts them.
-        [word, port] if word == "hold" => actions::hold(port).map(|()| true),
+        [word, port] if word == "hold" => beside::hold(port, None).map(|()| true),
+        [word, port, status] if word == "hold" => beside::hold(port, Some(status)).map(|()| true),
         [word, settings] if word == "inside" => measure(root, &read(Path::new(settings))?),
         _ => prepare(root, &Options::parse(arguments)?),
     }
@@ -135,26 +171,28 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     let faults = root.join("faults");
     let mut cases = Case::find(&faults, &options.only)?;
     let seed = options.seed.unwrap_or_else(seed_of_now);
-    let abouts = abouts(&cases, seed)?;
+    let mut injections = injections(&cases, seed)?;
     if options.list {
-        for (case, about) in cases.iter().zip(&abouts) {
-            println!("{:<6} {:<6} {}", case.id, about.0, about.1);
+        for (case, injection) in cases.iter().zip(&injections) {
+            println!("{:<8} {:<8} {}", case.id, injection.stack, injection.about);
         }
         return Ok(true);
     }
     if options.quick {
-        cases = first_of_every_stack(cases, &abouts);
+        let mut quick = injections.iter().map(|injection| injection.quick);
+        cases.retain(|_| quick.next().unwrap_or_default());
+        injections.retain(|injection| injection.quick);
     }
     let own = match &options.host {
         Some(_) => None,
-        None => Some(Own::new(options.kind, "faults")?),
+        None => Some(Own::new(options.kind, &options.engine)?),
     };
     let endpoint = match (&own, &options.host) {
         (Some(own), _) => own.endpoint(),
         (None, host) => running(host.as_deref().unwrap_or_default())?,
     };
-    let bowline = match &options.bowline {
-        Some(path) => std::path::absolute(path).context("the working folder is gone")?,
+    let built = match &options.bowline {
+        Some(path) => path.clone(),
         None => build(root)?,
     };
     let _lock = own.as_ref().map(Own::lock).transpose()?;
@@ -163,6 +201,10 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     let folder = target(root).join(format!("{prefix}folder"));
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create `{}`", folder.display()))?;
+    // A copy, so that the next build changes nothing in a run that takes minutes.
+    let bowline = folder.join("bowline");
+    std::fs::copy(&built, &bowline)
+        .with_context(|| format!("cannot copy `{}`", built.display()))?;
     // From here on there is something to remove.
     let goes = own.as_ref().filter(|_| !options.keep_engine);
     let keeper = Keeper::start(&endpoint, &prefix, &folder, goes)?;
@@ -172,7 +214,12 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
         prefix,
         folder,
         ids: cases.into_iter().map(|case| case.id).collect(),
+        images: images_of(&faults, &injections)?,
         seed,
+        jobs: options.jobs,
+        heal: options.heal,
+        note_first: options.note_first,
+        record_page: options.record_page,
     };
     let good = furnish_and_measure(root, &settings, own.as_ref(), &endpoint);
     let removed = keeper.finish();
@@ -181,29 +228,29 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     Ok(good)
 }
 
-/// Returns the stack of each case, and what happens.
-fn abouts(cases: &[Case], seed: u64) -> Result<Vec<(String, String)>> {
-    let about = |case: &Case| {
-        let mut names = Names::new(seed, &case.id, "");
-        // Read before anything is built, so that a mistake in it costs nothing.
+/// Reads every case, before anything is built, so that a mistake in one costs nothing.
+fn injections(cases: &[Case], seed: u64) -> Result<Vec<Injection>> {
+    let read = |case: &Case| {
+        let mut names = case.names(seed, "");
         case.expectation(&mut names)?;
-        let injection = case.injection(&mut names)?;
-        Ok((injection.stack, injection.about))
+        case.injection(&mut names)
     };
-    cases.iter().map(about).collect()
+    cases.iter().map(read).collect()
 }
 
-fn first_of_every_stack(cases: Vec<Case>, abouts: &[(String, String)]) -> Vec<Case> {
-    let is_first = |index: usize| {
-        !abouts[..index]
-            .iter()
-            .any(|about| about.0 == abouts[index].0)
-    };
-    let numbered = cases.into_iter().enumerate();
-    numbered
-        .filter(|(index, _)| is_first(*index))
-        .map(|(_, case)| case)
-        .collect()
+/// Finds the images that the stacks name, and the one that is needed beside them.
+fn images_of(faults: &Path, injections: &[Injection]) -> Result<Vec<String>> {
+    let mut images = BTreeSet::from(["busy".to_owned()]);
+    let stacks: BTreeSet<&str> = injections.iter().map(|it| it.stack.as_str()).collect();
+    for stack in stacks {
+        for file in runner::files(&faults.join("stacks").join(stack))? {
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read `{}`", file.display()))?;
+            let named = text.split("{{image.").skip(1);
+            images.extend(named.filter_map(|rest| Some(rest.split_once("}}")?.0.to_owned())));
+        }
+    }
+    Ok(images.into_iter().collect())
 }
 
 /// Builds bowline without optimisation: a fault takes longer to show than bowline to run.
@@ -224,7 +271,7 @@ fn furnish_and_measure(
         own.up(true)?;
         own.clear()?;
     }
-    images::prepare(root, endpoint, &IMAGES.map(str::to_owned))?;
+    images::prepare(root, endpoint, &settings.images)?;
     let Some(own) = own else {
         return measure(root, settings);
     };
@@ -250,29 +297,95 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         folder: &settings.folder,
         prefix: &settings.prefix,
         seed: settings.seed,
+        heal: settings.heal,
     };
-    let (mut outcomes, mut invalid): (Vec<Outcome>, Vec<Invalid>) = (Vec::new(), Vec::new());
-    for case in Case::find(&faults, &settings.ids)? {
-        let begun = Instant::now();
-        let ended = runner
-            .run(&case)
-            .with_context(|| format!("case `{}`", case.id))?;
-        let took = begun.elapsed().as_secs_f64();
-        match &ended {
-            Ok(_) => println!("{:<6} injected in {took:.1} s", case.id),
-            Err(invalid) => println!("{:<6} INVALID in {took:.1} s: {}", case.id, invalid.why),
-        }
-        match ended {
-            Ok(outcome) => outcomes.push(outcome),
-            Err(why) => invalid.push(why),
-        }
-    }
+    let begun = Instant::now();
+    let cases = Case::find(&faults, &settings.ids)?;
+    let (outcomes, invalid) = run_all(&runner, cases, settings.jobs)?;
     let scores = score::sum(&outcomes);
     println!(
         "\n{}",
         report::text(&outcomes, &scores, &invalid, settings.seed)
     );
+    let (minutes, at_a_time) = (begun.elapsed().as_secs_f64() / 60.0, settings.jobs);
+    println!("{minutes:.1} minutes, {at_a_time} at a time");
+    record(root, settings, &outcomes, &scores, invalid.len())?;
     Ok(invalid.is_empty())
+}
+
+/// Runs the cases, some at a time, and returns them in order.
+fn run_all(
+    runner: &Runner<'_>,
+    cases: Vec<Case>,
+    jobs: usize,
+) -> Result<(Vec<Outcome>, Vec<Invalid>)> {
+    let left = Mutex::new(cases.into_iter());
+    let ended = Mutex::new((Vec::new(), Vec::new()));
+    let work = || -> Result<()> {
+        loop {
+            let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(case) = next else { return Ok(()) };
+            let result = run_one(runner, &case)?;
+            let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Ok(outcome) => ended.0.push(outcome),
+                Err(invalid) => ended.1.push(invalid),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("a case broke this program")))
+        })
+    })?;
+    let (mut outcomes, mut invalid): (Vec<Outcome>, Vec<Invalid>) =
+        ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by(|a, b| a.id.cmp(&b.id));
+    invalid.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((outcomes, invalid))
+}
+
+fn run_one(runner: &Runner<'_>, case: &Case) -> Result<Result<Outcome, Invalid>> {
+    let begun = Instant::now();
+    let ended = runner
+        .run(case)
+        .with_context(|| format!("case `{}`", case.id))?;
+    let took = begun.elapsed().as_secs_f64();
+    match &ended {
+        Ok(_) => println!("{:<8} injected in {took:.1} s", case.id),
+        Err(invalid) => println!("{:<8} INVALID in {took:.1} s: {}", case.id, invalid.why),
+    }
+    Ok(ended)
+}
+
+/// Writes down what was asked for.
+fn record(
+    root: &Path,
+    settings: &Settings,
+    outcomes: &[Outcome],
+    scores: &Scores,
+    invalid: usize,
+) -> Result<()> {
+    let file = root.join("faults/first-run.toml");
+    let mut first = page::first(&file)?;
+    if settings.note_first {
+        page::note(&mut first, outcomes);
+        page::write_first(&file, &first)?;
+    }
+    if settings.record_page {
+        let run = page::Run {
+            seed: settings.seed,
+            jobs: settings.jobs,
+            invalid,
+        };
+        let file = root.join("docs/faults.md");
+        std::fs::write(&file, page::text(outcomes, scores, &first, &run))
+            .with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -309,12 +422,32 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_run_has_one_case_of_every_stack() {
+    fn a_page_is_of_every_case() {
+        assert!(parse(&["--record-page", "--note-first"]).is_ok());
+        assert!(parse(&["--record-page", "--quick"]).is_err());
+        assert!(parse(&["--jobs", "0"]).is_err());
+    }
+
+    #[test]
+    fn a_quick_run_is_short_and_has_every_sort_of_case() {
         let cases = Case::find(&crate::root().join("faults"), &[]).unwrap();
-        let abouts = abouts(&cases, 1).unwrap();
-        let stacks: std::collections::BTreeSet<&str> =
-            abouts.iter().map(|about| about.0.as_str()).collect();
-        assert!(stacks.len() >= 4);
-        assert_eq!(first_of_every_stack(cases, &abouts).len(), stacks.len());
+        let injections = injections(&cases, 1).unwrap();
+        let both = cases.iter().zip(&injections);
+        let quick: Vec<&str> = both
+            .filter(|(_, injection)| injection.quick)
+            .map(|(case, _)| case.id.as_str())
+            .collect();
+        assert!((8..=14).contains(&quick.len()), "{quick:?}");
+        for sort in ['F', 'C', 'X'] {
+            assert!(quick.iter().any(|id| id.starts_with(sort)), "{quick:?}");
+        }
+    }
+
+    #[test]
+    fn the_images_are_those_that_the_stacks_name() {
+        let faults = crate::root().join("faults");
+        let cases = Case::find(&faults, &["F051".to_owned()]).unwrap();
+        let images = images_of(&faults, &injections(&cases, 1).unwrap()).unwrap();
+        assert_eq!(images, ["busy", "mariadb"]);
     }
 }

@@ -26,6 +26,8 @@ enum Kind {
     Port,
     /// A port inside containers.
     Inner,
+    /// The second part of an address that begins with 10.
+    Octet,
     /// Letters and digits.
     Password,
     /// With characters that an address has to encode.
@@ -35,7 +37,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 11] = [
         ("service", Self::Service),
         ("volume", Self::Volume),
         ("network", Self::Network),
@@ -43,6 +45,7 @@ impl Kind {
         ("name", Self::Name),
         ("port", Self::Port),
         ("inner", Self::Inner),
+        ("octet", Self::Octet),
         ("password", Self::Password),
         ("awkward", Self::Awkward),
         ("image", Self::Image),
@@ -68,10 +71,18 @@ const SECOND: [&str; 32] = [
     "spindle", "tunnel", "turbine", "velvet", "walrus",
 ];
 
+/// Where ports of the host begin, below the range that systems give out by themselves, and how many there are.
+const PORTS: (usize, usize) = (20_000, 10_000);
+
+/// How many of them a case has to itself, since cases run side by side.
+const PORTS_OF_A_CASE: usize = 60;
+
 /// The names of one case in one run.
 pub(crate) struct Names {
     /// What every draw begins with.
     origin: String,
+    /// The first of its ports, before they are shifted by the seed.
+    ports: usize,
     project: String,
     given: BTreeMap<(Kind, String), String>,
     taken: BTreeSet<String>,
@@ -82,12 +93,22 @@ impl Names {
     pub(crate) fn new(seed: u64, case: &str, prefix: &str) -> Self {
         let mut names = Self {
             origin: format!("{seed}/{case}"),
+            ports: usize::try_from(seed % 10_000).unwrap_or_default(),
             project: String::new(),
             given: BTreeMap::new(),
             taken: BTreeSet::new(),
         };
-        names.project = format!("{prefix}{}", names.two_words("project", "-", 0));
+        // Projects of one run have to differ: the number is that of one in thousands.
+        let bytes = names.draw("number", 0);
+        let number = u16::from_be_bytes([bytes[0], bytes[1]]);
+        names.project = format!("{prefix}{}-{number}", names.two_words("project", "-", 0));
         names
+    }
+
+    /// Takes the ports that the case of this number has to itself; other seeds shift them.
+    pub(crate) fn with_ports_of(mut self, number: usize) -> Self {
+        self.ports += number * PORTS_OF_A_CASE;
+        self
     }
 
     pub(crate) fn project(&self) -> &str {
@@ -159,8 +180,11 @@ impl Names {
         let number = u16::from_be_bytes([bytes[4], bytes[5]]);
         match kind {
             Kind::Name => format!("{}{}", self.two_words(what, "", attempt), number % 90 + 10),
-            // Below the range that systems give out by themselves.
-            Kind::Port => (20_000 + number % 10_000).to_string(),
+            Kind::Port => {
+                let at = self.ports + usize::from(number) % PORTS_OF_A_CASE;
+                (PORTS.0 + at % PORTS.1).to_string()
+            }
+            Kind::Octet => (number % 250 + 2).to_string(),
             Kind::Inner => (3_000 + number % 6_000).to_string(),
             Kind::Password => letters(&bytes[..20]),
             // A reader of addresses takes what follows the first `@` for a host, up to the `/`.
@@ -285,6 +309,17 @@ mod tests {
             let port: u16 = names.fill("{{port.web}}").unwrap().parse().unwrap();
             assert!((20_000..30_000).contains(&port));
         }
+    }
+
+    #[test]
+    fn no_two_cases_of_a_run_share_a_port() {
+        let ports = |number: usize| -> BTreeSet<String> {
+            let mut names = Names::new(9_990, "F001", "").with_ports_of(number);
+            let all = (0..20).map(|word| names.fill(&format!("{{{{port.p{word}}}}}")).unwrap());
+            all.collect()
+        };
+        assert_eq!(ports(3).len(), 20);
+        assert!(ports(3).is_disjoint(&ports(4)));
     }
 
     #[test]

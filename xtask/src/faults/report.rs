@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::baselines::Baseline;
-use super::score::{Of, Outcome, Scores};
+use super::score::{Of, Outcome, Scores, Verdict};
 
 /// A case that proves nothing: its fault did not come.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) fn text(
 ) -> String {
     let mut lines: Vec<String> = outcomes.iter().map(line).collect();
     let failed = invalid.iter();
-    lines.extend(failed.map(|invalid| format!("{:<6} invalid  {}", invalid.id, invalid.why)));
+    lines.extend(failed.map(|invalid| format!("{:<8} invalid       {}", invalid.id, invalid.why)));
     let (valid, failed) = (outcomes.len(), invalid.len());
     lines.push(format!(
         "\n{valid} cases valid, {failed} invalid; seed {seed}\n"
@@ -33,11 +33,7 @@ pub(crate) fn text(
 }
 
 fn line(outcome: &Outcome) -> String {
-    let verdict = match (&outcome.answer.diagnosis, outcome.is_right()) {
-        (Err(_), _) => "missed ",
-        (Ok(_), true) => "right  ",
-        (Ok(_), false) => "wrong  ",
-    };
+    let verdict = outcome.verdict();
     let said = match &outcome.answer.diagnosis {
         Err(why) => format!("no answer: {why}"),
         Ok(diagnosis) if diagnosis.causes.is_empty() => "silent".to_owned(),
@@ -66,14 +62,15 @@ fn line(outcome: &Outcome) -> String {
     } else {
         wanted.join(", ")
     };
-    if verdict.trim() == "right" {
-        format!("{:<6} {verdict}  {said}", outcome.id)
+    let begins = format!("{:<8} {:<12}  {said}", outcome.id, verdict.word());
+    if matches!(verdict, Verdict::Hit | Verdict::Silent) {
+        begins
     } else {
-        format!("{:<6} {verdict}  {said}; expected {wanted}", outcome.id)
+        format!("{begins}; expected {wanted}")
     }
 }
 
-fn doctor(scores: &Scores) -> Vec<String> {
+pub(crate) fn doctor(scores: &Scores) -> Vec<String> {
     let rows = [
         ("bowline doctor", String::new()),
         ("---", "---".to_owned()),
@@ -85,6 +82,10 @@ fn doctor(scores: &Scores) -> Vec<String> {
         ),
         ("pairs: look-alikes all right", of(scores.pairs)),
         ("controls silent", of(scores.silent)),
+        ("several causes, all found", of(scores.several)),
+        ("causes called certain that are there", of(scores.certain)),
+        ("verify commands that are right", of(scores.verified)),
+        ("safe fixes that make it well", "-".to_owned()),
         ("chain: links found", percent(scores.chain.share())),
         ("affected services (F1)", percent(scores.affects.share())),
         (
@@ -103,7 +104,7 @@ fn doctor(scores: &Scores) -> Vec<String> {
         .to_vec()
 }
 
-fn baselines(scores: &Scores) -> Vec<String> {
+pub(crate) fn baselines(scores: &Scores) -> Vec<String> {
     let row = |name: &str, [located, top_1, silent]: [String; 3]| {
         format!("| {name:<43} | {located:<13} | {top_1:<6} | {silent:<15} |")
     };
@@ -122,8 +123,8 @@ fn baselines(scores: &Scores) -> Vec<String> {
     rows
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
 }
 
 fn of(count: Of) -> String {
@@ -146,7 +147,7 @@ mod tests {
             why: "no symptom".to_owned(),
         };
         let text = text(&[], &score::sum(&[]), &[invalid], 7);
-        assert!(text.starts_with("F001   invalid  no symptom\n"));
+        assert!(text.starts_with("F001     invalid       no symptom\n"));
         assert!(text.contains("0 cases valid, 1 invalid; seed 7"));
     }
 

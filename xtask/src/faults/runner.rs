@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::actions::{self, Aftermath, Stack};
+use super::actions::{self, Rendered, Stack};
 use super::answer::{self, Answer};
 use super::baselines::{Baseline, Guess, Seen};
-use super::case::{Case, Injection};
+use super::beside::Aftermath;
+use super::case::{Action, Case, Expectation, Injection};
 use super::look::Look;
 use super::render::Names;
 use super::report::Invalid;
-use super::score::Outcome;
+use super::score::{Outcome, Verified};
 use super::symptom;
 use crate::engine::http::Endpoint;
 use crate::keeper;
@@ -26,6 +27,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) prefix: &'a str,
     pub(crate) seed: u64,
+    /// Heals every case that says how, not only those whose answer is to be verified.
+    pub(crate) heal: bool,
 }
 
 /// What the doctor is asked with. It gets the engine and the Compose files, and nothing else.
@@ -34,13 +37,12 @@ const DOCTOR: [&str; 3] = ["doctor", "--format", "json"];
 impl Runner<'_> {
     /// Runs a case. Whatever keeps its symptom from coming makes it invalid; an error is one of the run itself.
     pub(crate) fn run(&self, case: &Case) -> Result<Result<Outcome, Invalid>> {
-        let mut names = Names::new(self.seed, &case.id, self.prefix);
+        let mut names = case.names(self.seed, self.prefix);
         let expectation = case.expectation(&mut names)?;
         let injection = case.injection(&mut names)?;
         let folder = self.folder.join(names.project());
-        render(
+        let files = rendered(
             &self.faults.join("stacks").join(&injection.stack),
-            &folder,
             &mut names,
         )?;
         let stack = Stack {
@@ -48,21 +50,24 @@ impl Runner<'_> {
             engine: self.engine,
             folder: &folder,
             state: self.folder,
+            files: &files,
         };
+        stack.restore()?;
         let look = Look::new(self.engine, names.project())?;
         let mut aftermath = Aftermath::default();
-        let told = break_it(&injection, &stack, &look, &mut aftermath)
-            .and_then(|()| diagnose(&stack, &look));
+        let told = self.tell(&injection, &expectation, &stack, &look, &mut aftermath);
         let tidied = aftermath.tidy(&look);
-        self.leave_nothing(names.project())?;
+        self.leave_nothing(&look)?;
         tidied?;
         Ok(match told {
-            Ok((answer, guesses)) => Ok(Outcome {
+            Ok((answer, guesses, verified)) => Ok(Outcome {
                 id: case.id.clone(),
                 project: names.project().to_owned(),
+                about: injection.about,
                 expectation,
                 answer,
                 guesses,
+                verified,
             }),
             Err(error) => Err(Invalid {
                 id: case.id.clone(),
@@ -71,9 +76,39 @@ impl Runner<'_> {
         })
     }
 
+    fn tell(
+        &self,
+        injection: &Injection,
+        expectation: &Expectation,
+        stack: &Stack<'_>,
+        look: &Look<'_>,
+        aftermath: &mut Aftermath,
+    ) -> Result<(Answer, Vec<Option<Guess>>, Vec<Verified>)> {
+        break_it(injection, stack, look, aftermath)?;
+        let (answer, guesses) = diagnose(stack, look)?;
+        let commands = to_verify(&answer, expectation, look.project());
+        let mut verified = Vec::new();
+        for command in &commands {
+            verified.push(Verified {
+                broken: ask_again(stack, command.as_deref())?,
+                healed: None,
+            });
+        }
+        let heals = !injection.heal.is_empty();
+        if heals && (self.heal || commands.iter().any(Option::is_some)) {
+            heal(injection, stack, look, aftermath).context("it was not well again")?;
+            for (command, verified) in commands.iter().zip(&mut verified) {
+                verified.healed = Some(ask_again(stack, command.as_deref())?);
+            }
+        }
+        Ok((answer, guesses, verified))
+    }
+
     /// Removes the stack, and looks whether something of it is still there.
-    fn leave_nothing(&self, project: &str) -> Result<()> {
+    fn leave_nothing(&self, look: &Look<'_>) -> Result<()> {
+        let project = look.project();
         keeper::sweep(self.engine, project)?;
+        look.remove_images()?;
         if keeper::sweep(self.engine, project)? {
             bail!("something of `{project}` was still there after it was removed");
         }
@@ -87,6 +122,7 @@ fn break_it(
     look: &Look<'_>,
     aftermath: &mut Aftermath,
 ) -> Result<()> {
+    perform_all(&injection.before, stack, look, aftermath)?;
     if !injection.never_well {
         let mut words = vec!["up".to_owned()];
         words.extend(injection.up.iter().cloned());
@@ -100,14 +136,65 @@ fn break_it(
             );
         }
     }
-    for action in &injection.inject {
-        actions::perform(action, stack, look, aftermath).with_context(|| format!("{action:?}"))?;
-    }
+    perform_all(&injection.inject, stack, look, aftermath)?;
     let patience = Duration::from_secs(injection.within_secs);
     match symptom::wait(look, &injection.symptom, &aftermath.said, patience)? {
         Ok(()) => Ok(()),
         Err(missing) => bail!("no symptom within {} s: {missing}", patience.as_secs()),
     }
+}
+
+fn perform_all(
+    wanted: &[Action],
+    stack: &Stack<'_>,
+    look: &Look<'_>,
+    aftermath: &mut Aftermath,
+) -> Result<()> {
+    for action in wanted {
+        actions::perform(action, stack, look, aftermath).with_context(|| format!("{action:?}"))?;
+    }
+    Ok(())
+}
+
+fn heal(
+    injection: &Injection,
+    stack: &Stack<'_>,
+    look: &Look<'_>,
+    aftermath: &mut Aftermath,
+) -> Result<()> {
+    perform_all(&injection.heal, stack, look, aftermath)?;
+    let patience = Duration::from_secs(injection.within_secs);
+    match symptom::wait(look, &injection.healed, &aftermath.said, patience)? {
+        Ok(()) => Ok(()),
+        Err(missing) => bail!("{missing}"),
+    }
+}
+
+/// The words of the verify command of each cause that is right; nothing where it printed none.
+fn to_verify(
+    answer: &Answer,
+    expectation: &Expectation,
+    project: &str,
+) -> Vec<Option<Vec<String>>> {
+    let causes = answer.diagnosis.iter().flat_map(|it| &it.causes);
+    let right = causes.filter(|named| {
+        expectation
+            .cause
+            .iter()
+            .any(|cause| named.is(cause, project))
+    });
+    right
+        .map(|named| match named.verify.as_deref() {
+            Some([first, words @ ..]) if first == "bowline" => Some(words.to_vec()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The exit code of a verify command; nothing where there is no command, or it was killed.
+fn ask_again(stack: &Stack<'_>, words: Option<&[String]>) -> Result<Option<i32>> {
+    let Some(words) = words else { return Ok(None) };
+    Ok(stack.bowline(words)?.status.code())
 }
 
 fn diagnose(stack: &Stack<'_>, look: &Look<'_>) -> Result<(Answer, Vec<Option<Guess>>)> {
@@ -139,22 +226,24 @@ fn seen(look: &Look<'_>) -> Result<Vec<Seen>> {
         .collect()
 }
 
-/// Writes the files of a stack with the names of this run; what is executable stays so.
-fn render(stack: &Path, folder: &Path, names: &mut Names) -> Result<()> {
-    for file in files(stack)? {
+/// Reads the files of a stack with the names of this run; what is executable stays so.
+fn rendered(stack: &Path, names: &mut Names) -> Result<Vec<Rendered>> {
+    let render = |file: PathBuf| {
         let context = || format!("cannot render `{}`", file.display());
         let text = std::fs::read_to_string(&file).with_context(context)?;
-        let filled = names.fill(&text).with_context(context)?;
-        let relative = file.strip_prefix(stack).unwrap_or(&file);
-        let executable = relative
-            .extension()
-            .is_some_and(|extension| extension == "sh");
-        actions::write(&folder.join(relative), &filled, executable)?;
-    }
-    Ok(())
+        let text = names.fill(&text).with_context(context)?;
+        let path = file.strip_prefix(stack).unwrap_or(&file).to_owned();
+        let executable = path.extension().is_some_and(|extension| extension == "sh");
+        Ok(Rendered {
+            path,
+            text,
+            executable,
+        })
+    };
+    files(stack)?.into_iter().map(render).collect()
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let context = || format!("cannot list `{}`", folder.display());
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(context)? {

@@ -9,7 +9,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::answer::{Answer, Named};
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Answer, CAUSES, Named};
 use super::baselines::{Baseline, Guess};
 use super::case::{Cause, Expectation};
 
@@ -18,10 +20,65 @@ use super::case::{Cause, Expectation};
 pub(crate) struct Outcome {
     pub(crate) id: String,
     pub(crate) project: String,
+    /// What was done, for people.
+    pub(crate) about: String,
     pub(crate) expectation: Expectation,
     pub(crate) answer: Answer,
     /// In the order of [`Baseline::ALL`].
     pub(crate) guesses: Vec<Option<Guess>>,
+    /// Of each right cause that was named.
+    pub(crate) verified: Vec<Verified>,
+}
+
+/// With what the printed verify command ended; nothing where none was printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verified {
+    /// While the fault was there.
+    pub(crate) broken: Option<i32>,
+    /// After the case was healed, where it was.
+    pub(crate) healed: Option<Option<i32>>,
+}
+
+impl Verified {
+    fn is_right(self) -> bool {
+        self.broken == Some(CAUSES) && self.healed.is_none_or(|code| code == Some(0))
+    }
+}
+
+/// What an answer amounts to, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Verdict {
+    /// Every cause was named, and the first one that was named is one of them.
+    #[serde(rename = "hit")]
+    Hit,
+    /// Causes were named, and not those.
+    #[serde(rename = "wrong")]
+    Wrong,
+    /// The doctor said that it does not know.
+    #[serde(rename = "undetermined")]
+    Undetermined,
+    /// Nothing was named, or there was no answer.
+    #[serde(rename = "miss")]
+    Miss,
+    /// Nothing was said of a control.
+    #[serde(rename = "silent")]
+    Silent,
+    /// Something was said of a control.
+    #[serde(rename = "false alarm")]
+    FalseAlarm,
+}
+
+impl Verdict {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Wrong => "wrong",
+            Self::Undetermined => "undetermined",
+            Self::Miss => "miss",
+            Self::Silent => "silent",
+            Self::FalseAlarm => "false alarm",
+        }
+    }
 }
 
 /// What one answer to one faulty case is worth.
@@ -85,6 +142,12 @@ pub(crate) struct Scores {
     pub(crate) forbidden: usize,
     /// Fixes offered as safe where none is.
     pub(crate) unsafe_fixes: usize,
+    /// Causes that were called certain, and are there.
+    pub(crate) certain: Of,
+    /// Cases with several causes, all of which were named.
+    pub(crate) several: Of,
+    /// Right causes whose verify command says so: there while it is, gone when it is healed.
+    pub(crate) verified: Of,
     pub(crate) median: Duration,
     pub(crate) worst: Duration,
     /// In the order of [`Baseline::ALL`].
@@ -114,25 +177,42 @@ impl Outcome {
         causes.find(|cause| named.is(cause, &self.project))
     }
 
-    /// Whether everything about the case is right, by what the table shows of it.
+    /// What the answer amounts to.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let control = self.expectation.control;
+        match &self.answer.diagnosis {
+            Err(_) => Verdict::Miss,
+            Ok(diagnosis) if control && diagnosis.causes.is_empty() => Verdict::Silent,
+            Ok(_) if control => Verdict::FalseAlarm,
+            Ok(diagnosis) if diagnosis.undetermined => Verdict::Undetermined,
+            Ok(diagnosis) if diagnosis.causes.is_empty() => Verdict::Miss,
+            Ok(_) if self.worth().top_1 && self.has_all() => Verdict::Hit,
+            Ok(_) => Verdict::Wrong,
+        }
+    }
+
+    /// Whether the case counts in a pair: a control that is silent, or the right cause at first.
     pub(crate) fn is_right(&self) -> bool {
         if self.expectation.control {
-            self.is_silent()
+            self.verdict() == Verdict::Silent
         } else {
             self.worth().top_1
         }
     }
 
-    fn is_silent(&self) -> bool {
-        self.answer.diagnosis.is_ok() && self.named().is_empty()
+    fn has_all(&self) -> bool {
+        let mut causes = self.expectation.cause.iter();
+        causes.all(|cause| {
+            self.named()
+                .iter()
+                .any(|named| named.is(cause, &self.project))
+        })
     }
 
     /// What the answer is worth for a case with causes.
     pub(crate) fn worth(&self) -> Worth {
         let named = self.named();
         let causes = &self.expectation.cause;
-        let found = |cause: &&Cause| named.iter().any(|named| named.is(cause, &self.project));
-        let all = causes.iter().all(|cause| found(&cause));
         let links: Vec<(&str, &str)> = named.iter().flat_map(links).collect();
         let expected_links = causes.iter().flat_map(|cause| &cause.chain);
         let found_links = expected_links
@@ -142,7 +222,7 @@ impl Outcome {
             top_1: named
                 .first()
                 .is_some_and(|first| self.expected(first).is_some()),
-            set: if all {
+            set: if self.has_all() {
                 share(causes.len(), named.len())
             } else {
                 0.0
@@ -192,13 +272,19 @@ pub(crate) fn sum(outcomes: &[Outcome]) -> Scores {
         scores.answered.add(outcome.answer.diagnosis.is_ok());
         mistakes(outcome, &mut scores);
         if outcome.expectation.control {
-            scores.silent.add(outcome.is_silent());
+            scores.silent.add(outcome.verdict() == Verdict::Silent);
         } else {
             let worth = outcome.worth();
             scores.top_1.add(worth.top_1);
             scores.set.add(Some(worth.set));
             scores.chain.add(worth.chain);
             scores.affects.add(worth.affects);
+            if outcome.expectation.cause.len() > 1 {
+                scores.several.add(outcome.has_all());
+            }
+            for verified in &outcome.verified {
+                scores.verified.add(verified.is_right());
+            }
         }
     }
     scores.pairs = pairs(outcomes);
@@ -212,8 +298,9 @@ pub(crate) fn sum(outcomes: &[Outcome]) -> Scores {
 fn mistakes(outcome: &Outcome, scores: &mut Scores) {
     for named in outcome.named() {
         let cause = outcome.expected(named);
-        if cause.is_none() && named.confidence == "certain" {
-            scores.wrong_and_certain += 1;
+        if named.confidence == "certain" {
+            scores.certain.add(cause.is_some());
+            scores.wrong_and_certain += usize::from(cause.is_none());
         }
         if outcome.expectation.forbid.contains(&named.code) {
             scores.forbidden += 1;

@@ -1,5 +1,6 @@
 //! Is the declared symptom there? An injection without it proves nothing about a diagnosis.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -7,7 +8,10 @@ use serde_json::Value;
 
 use super::case::Symptom;
 use super::look::Look;
+use crate::program::as_root;
 use crate::request;
+
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Between two looks; the engine is asked for every container each time.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -54,6 +58,10 @@ fn instead(look: &Look<'_>, symptom: &Symptom, said: &str) -> Result<Option<Stri
         | Symptom::Error { service, .. }
         | Symptom::Restarts { service, .. }
         | Symptom::Absent { service } => of_containers(symptom, &containers(service)?),
+        Symptom::LogSize { service, at_least } => log_size(&containers(service)?, *at_least)?,
+        Symptom::Unanswered { port } => std::net::TcpStream::connect((LOCALHOST, *port))
+            .is_ok()
+            .then(|| "somebody takes the connection".to_owned()),
         Symptom::Log { service, contains } => {
             let mut logs = String::new();
             for container in containers(service)? {
@@ -65,7 +73,7 @@ fn instead(look: &Look<'_>, symptom: &Symptom, said: &str) -> Result<Option<Stri
             .then(|| "the engine told of no such event".to_owned()),
         Symptom::Said { contains } => without(said, contains),
         Symptom::Answer { port, status } => {
-            let address = (std::net::Ipv4Addr::LOCALHOST, *port).into();
+            let address = (LOCALHOST, *port).into();
             match request::send_to(address, "/", None, ANSWER) {
                 Ok(answer) if answer.status == *status => None,
                 Ok(answer) => Some(format!("the answer is {}", answer.status)),
@@ -94,6 +102,18 @@ fn instead(look: &Look<'_>, symptom: &Symptom, said: &str) -> Result<Option<Stri
             }
         }
     })
+}
+
+fn log_size(containers: &[Value], at_least: u64) -> Result<Option<String>> {
+    for container in containers {
+        let file = container["LogPath"].as_str().unwrap_or_default();
+        let size = as_root("stat").args(["--format=%s", file]).output()?;
+        let size: u64 = size.trim().parse().unwrap_or_default();
+        if size < at_least {
+            return Ok(Some(format!("it has {size} bytes")));
+        }
+    }
+    Ok(None)
 }
 
 /// Judges what an inspection of a service's containers tells.

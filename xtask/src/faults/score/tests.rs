@@ -29,12 +29,14 @@ fn outcome(expectation: Expectation, causes: &[serde_json::Value]) -> Outcome {
     Outcome {
         id: "F001".to_owned(),
         project: "p".to_owned(),
+        about: "a volume keeps another password".to_owned(),
         expectation,
         answer: Answer {
             diagnosis: Ok(diagnosis),
             took: Duration::from_secs(2),
         },
         guesses: vec![None, None, None],
+        verified: Vec::new(),
     }
 }
 
@@ -189,4 +191,73 @@ fn the_times_are_those_of_answers() {
         (scores.median, scores.worst),
         (Duration::from_secs(2), Duration::from_secs(9))
     );
+}
+
+#[test]
+fn a_verdict_says_what_an_answer_amounts_to() {
+    let two = || {
+        let mut two = fault();
+        let mut other = two.cause[0].clone();
+        other.culprit.name = "cache".to_owned();
+        two.cause.push(other);
+        two
+    };
+    let mut unsure = outcome(fault(), &[]);
+    if let Ok(diagnosis) = &mut unsure.answer.diagnosis {
+        diagnosis.undetermined = true;
+    }
+    let right = [named("D001", "data")];
+    let verdicts = [
+        outcome(fault(), &right).verdict(),
+        outcome(fault(), &[named("D002", "data")]).verdict(),
+        outcome(two(), &right).verdict(),
+        outcome(fault(), &[]).verdict(),
+        unanswered(fault()).verdict(),
+        unsure.verdict(),
+        outcome(control(), &[]).verdict(),
+        outcome(control(), &right).verdict(),
+    ];
+    let words = verdicts.map(Verdict::word);
+    let expected = [
+        "hit",
+        "wrong",
+        "wrong",
+        "miss",
+        "miss",
+        "undetermined",
+        "silent",
+        "false alarm",
+    ];
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn of_several_causes_all_have_to_be_named() {
+    let mut two = fault();
+    let mut other = two.cause[0].clone();
+    other.culprit.name = "cache".to_owned();
+    two.cause.push(other);
+    let both = [named("D001", "data"), named("D001", "cache")];
+    let scores = sum(&[
+        outcome(two.clone(), &both),
+        outcome(two, &both[..1]),
+        outcome(fault(), &both[..1]),
+    ]);
+    assert_eq!(scores.several, Of { count: 1, all: 2 });
+    assert_eq!(scores.certain, Of { count: 4, all: 4 });
+}
+
+#[test]
+fn a_verify_command_has_to_see_the_fault_and_that_it_is_gone() {
+    let verified = |broken, healed| {
+        let mut outcome = outcome(fault(), &[named("D001", "data")]);
+        outcome.verified = vec![Verified { broken, healed }];
+        sum(&[outcome]).verified.count == 1
+    };
+    assert!(verified(Some(11), None));
+    assert!(verified(Some(11), Some(Some(0))));
+    assert!(!verified(Some(11), Some(Some(11))));
+    assert!(!verified(Some(11), Some(None)));
+    assert!(!verified(Some(0), None));
+    assert!(!verified(None, None));
 }

@@ -1,0 +1,1 @@
+"""A depot: parcels come in, and are sent on."""
