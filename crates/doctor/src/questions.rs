@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use bowline_model::carried::Carrier;
 use bowline_recipes::Says;
 
 use crate::collect::tries::Try;
@@ -33,6 +34,7 @@ pub(crate) fn of(facts: &Facts) -> Vec<Question> {
         ports(&world, container, &mut questions);
         files(&world, container, &mut questions);
     }
+    logins(&world, &mut questions);
     let mut questions: Vec<Question> = questions.into_iter().collect();
     questions.extend(tries(&world).into_iter().map(Question::Try));
     questions
@@ -140,23 +142,37 @@ fn files(world: &World<'_>, container: &ContainerFact, questions: &mut BTreeSet<
 
 /// The folders in which a server keeps its data, with the files that tell its version.
 fn data_folders(world: &World<'_>, container: &ContainerFact) -> Vec<String> {
-    let mut folders = Vec::new();
-    for data in world
-        .recipe(container)
-        .iter()
-        .flat_map(|recipe| &recipe.data)
-    {
-        let variable = data.variable.as_ref();
-        let told = variable.and_then(|variable| container.environment.get(variable)?.clone());
-        let folder = told.unwrap_or_else(|| data.folder.clone());
-        folders.extend(
-            data.version_file
-                .as_ref()
-                .map(|file| format!("{folder}/{file}")),
-        );
-        folders.push(folder);
+    let stores = world.stores(container).into_iter();
+    stores
+        .flat_map(|store| store.version_file().into_iter().chain([store.folder]))
+        .collect()
+}
+
+/// What tells how old a server's data is, and the copies of its password, where somebody is refused.
+fn logins(world: &World<'_>, questions: &mut BTreeSet<Question>) {
+    let mut ask = |container: &ContainerFact, path: String| {
+        questions.insert(Question::File {
+            container: container.name.clone(),
+            path,
+        });
+    };
+    for login in world.logins() {
+        if world.seems_well(login.client()) || world.refusal(&login).is_none() {
+            continue;
+        }
+        for path in data_folders(world, login.server) {
+            ask(login.server, path);
+        }
+        let accounts = world.accounts(login.server);
+        let held = accounts.iter().filter_map(|account| account.password());
+        let held = held.map(|password| (login.server, password));
+        let brought = login.password().map(|password| (login.client(), password));
+        for (container, password) in held.chain(brought) {
+            if let Carrier::File { path, .. } = &password.carrier {
+                ask(container, path.clone());
+            }
+        }
     }
-    folders
 }
 
 /// The addresses that are tried: those of running containers that are not well, or whose targets are not.

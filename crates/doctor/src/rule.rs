@@ -58,9 +58,16 @@ pub struct Rule {
 
 /// All rules, by their codes.
 pub const RULES: &[Rule] = &[
+    rules::logins::VOLUME_KEEPS_ANOTHER,
+    rules::logins::PASSWORDS_DIFFER,
+    rules::logins::NO_SUCH_ROLE,
     rules::names::NOT_ENCODED,
+    rules::logins::STALE_COPY,
     rules::health::PROBE_CANNOT_RUN,
     rules::memory::LIMIT_REACHED,
+    rules::logins::MONGO_COPIES_DIFFER,
+    rules::logins::MONGO_KEEPS_ANOTHER,
+    rules::logins::MONGO_OTHER_SOURCE,
     rules::names::OTHER_NETWORK,
     rules::names::DOWN,
     rules::names::MISSPELT,

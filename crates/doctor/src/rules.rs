@@ -3,6 +3,7 @@
 pub(crate) mod ends;
 pub(crate) mod health;
 pub(crate) mod image;
+pub(crate) mod logins;
 pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod reach;

@@ -1,6 +1,6 @@
 //! What containers are told about servers and logins, secrets taken out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::carried::{self, Connection, Part, Port, Problem, oddities};
 use bowline_model::{ObservedContainer, Secret, is_secret_key};
@@ -10,6 +10,16 @@ use crate::tokens::Tokens;
 
 /// Where engines and people put files that are secret as a whole.
 const SECRET_FOLDER: &str = "/run/secrets/";
+/// Parameters of connection strings that are kept: how to log in, and whether to use TLS.
+const OPTIONS: &[&str] = &[
+    "authmechanism",
+    "authsource",
+    "directconnection",
+    "ssl",
+    "ssl-mode",
+    "sslmode",
+    "tls",
+];
 
 /// A container with the texts of the small files that are mounted into it, by their paths inside.
 pub(super) struct Reader<'c> {
@@ -64,6 +74,9 @@ impl<'c> Reader<'c> {
             for part in secret_parts(connection) {
                 tokens.token(&part.value);
             }
+            if let Some(plain) = without_strays(connection) {
+                tokens.token(&plain);
+            }
             for piece in pieces(connection) {
                 tokens.piece(&piece);
             }
@@ -117,9 +130,11 @@ fn told(connection: &Connection, tokens: &mut Tokens) -> Told {
             .as_ref()
             .map(|part| oddities(part.value.reveal()))
             .unwrap_or_default(),
+        without_strays: without_strays(connection).map(|plain| tokens.token(&plain)),
         hosts: hosts.collect(),
         database: connection.path.as_ref().map(text),
         usage: connection.usage,
+        options: options(connection),
         unencoded,
         read_as_host,
         has_bad_percent: has(|problem| matches!(problem, Problem::BadPercent(_))),
@@ -135,6 +150,35 @@ pub(super) fn secret_parts(connection: &Connection) -> impl Iterator<Item = &Par
         .password
         .iter()
         .chain(parameters.map(|parameter| &parameter.value))
+}
+
+/// The password without what stands around it by mistake; `None` where nothing does.
+fn without_strays(connection: &Connection) -> Option<Secret> {
+    let written = connection.password.as_ref()?.value.reveal();
+    let text = written.trim_matches(['\r', '\n', ' ', '\t']);
+    let without = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    let plain = without('"').or_else(|| without('\'')).unwrap_or(text);
+    (plain != written && !plain.is_empty()).then(|| Secret::new(plain))
+}
+
+/// What a connection string says beside the login. Behind a password that is not encoded nothing is sure to be a parameter.
+fn options(connection: &Connection) -> BTreeMap<String, String> {
+    if !connection.problems.is_empty() {
+        return BTreeMap::new();
+    }
+    let parameters = connection.parameters.iter().map(|parameter| {
+        let value = parameter.value.value.reveal();
+        (parameter.name.to_ascii_lowercase(), value.to_owned())
+    });
+    let is_plain = |value: &str| {
+        value.len() <= 32
+            && value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    parameters
+        .filter(|(name, value)| OPTIONS.contains(&name.as_str()) && is_plain(value))
+        .collect()
 }
 
 /// The pieces of a password that clients may take for something else, and then say aloud.

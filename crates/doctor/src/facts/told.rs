@@ -1,6 +1,6 @@
 //! What services are told about servers and logins.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::carried::{Carrier, Form, Oddity, Port, Usage};
 use serde::{Deserialize, Serialize};
@@ -19,12 +19,18 @@ pub struct Told {
     /// What is odd about the password, as it is written.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub odd: BTreeSet<Oddity>,
+    /// The password without stray quotes, blanks and line ends around it, by its number, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_strays: Option<String>,
     /// The servers.
     pub hosts: Vec<ToldHost>,
     /// The database, or what else the path names.
     pub database: Option<ToldText>,
     /// What the service does with the hosts.
     pub usage: Usage,
+    /// What it says about how to log in and whether to use TLS, by lower-case names: `sslmode`, `authsource`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// Characters in the password that a URL would have encoded.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unencoded: BTreeSet<char>,

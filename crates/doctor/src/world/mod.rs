@@ -2,7 +2,9 @@
 
 pub(crate) mod edges;
 mod evidence;
+pub(crate) mod logins;
 pub(crate) mod said;
+pub(crate) mod stores;
 pub(crate) mod wellness;
 
 pub(crate) use edges::{Edge, Target};

@@ -19,6 +19,8 @@ const NOW: SignedDuration = SignedDuration::from_secs(60);
 pub(crate) struct Said<'f> {
     /// What.
     pub(crate) says: Says,
+    /// The recipe that knows the line: the kind of server that it speaks of, or `any`.
+    pub(crate) recipe: &'static str,
     /// What it says it of.
     pub(crate) captures: BTreeMap<&'static str, String>,
     /// Whether a real server was seen to write such lines.
@@ -57,8 +59,11 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Vec<Said<'f>>> {
             let Some(found) = reading.line(&line.text) else {
                 continue;
             };
-            let is_same =
-                |one: &&mut Said<'_>| one.says == found.says && one.captures == found.captures;
+            let is_same = |one: &&mut Said<'_>| {
+                one.says == found.says
+                    && one.captures == found.captures
+                    && one.recipe == found.recipe
+            };
             match said.iter_mut().find(is_same) {
                 Some(one) => {
                     one.count += 1;
@@ -68,6 +73,7 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Vec<Said<'f>>> {
                 }
                 None => said.push(Said {
                     says: found.says,
+                    recipe: found.recipe,
                     is_proven: found.proof == Proof::Live,
                     captures: found.captures,
                     first: line.at,

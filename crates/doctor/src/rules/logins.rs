@@ -1,0 +1,793 @@
+//! Logins that servers refuse: whose copy of a password is the odd one, and which account is not there.
+
+use bowline_model::carried::{Carrier, Form};
+use bowline_recipes::Says;
+
+use crate::facts::{ContainerFact, Told, ToldText};
+use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::logins::{Account, Login, Refusal};
+use crate::world::{World, shown, spoken};
+
+use super::names::{carrier, teller};
+
+pub(crate) const VOLUME_KEEPS_ANOTHER: Rule = Rule {
+    code: Code("D001"),
+    title: "the data was made with another password than server and clients are told now",
+    layer: Layer::Credential,
+    decisive: &[
+        "the refusal",
+        "the client's password",
+        "the server's password",
+        "that the data is older",
+    ],
+    look_alikes: &[Code("D002"), Code("D003"), Code("D004")],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| volume_keeps_another(world, cases, false),
+};
+
+pub(crate) const PASSWORDS_DIFFER: Rule = Rule {
+    code: Code("D002"),
+    title: "client and server have different copies of a password",
+    layer: Layer::Credential,
+    decisive: &[
+        "the refusal",
+        "the client's password",
+        "the server's password",
+    ],
+    look_alikes: &[Code("D001"), Code("D003"), Code("D005"), Code("D094")],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| passwords_differ(world, cases, false),
+};
+
+pub(crate) const NO_SUCH_ROLE: Rule = Rule {
+    code: Code("D003"),
+    title: "a client logs in as somebody whom the server does not know",
+    layer: Layer::Credential,
+    decisive: &["the refusal", "the user", "the server's accounts"],
+    look_alikes: &[Code("D001"), Code("D002")],
+    yields: false,
+    endangers_data: false,
+    find: no_such_role,
+};
+
+pub(crate) const STALE_COPY: Rule = Rule {
+    code: Code("D005"),
+    title: "a file that was made from a password is older than the password",
+    layer: Layer::Credential,
+    decisive: &[
+        "the refusal",
+        "the client's password",
+        "the server's password",
+        "the older file",
+        "the newer file",
+    ],
+    look_alikes: &[Code("D001"), Code("D003")],
+    yields: false,
+    endangers_data: false,
+    find: stale_copy,
+};
+
+pub(crate) const MONGO_COPIES_DIFFER: Rule = Rule {
+    code: Code("D038"),
+    title: "two settings have different copies of a MongoDB password",
+    layer: Layer::Credential,
+    decisive: &[
+        "the refusal",
+        "the client's password",
+        "the server's password",
+    ],
+    look_alikes: &[Code("D005"), Code("D039"), Code("D040"), Code("D094")],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| passwords_differ(world, cases, true),
+};
+
+pub(crate) const MONGO_KEEPS_ANOTHER: Rule = Rule {
+    code: Code("D039"),
+    title: "the MongoDB volume was made with other accounts than the settings name now",
+    layer: Layer::Credential,
+    decisive: &[
+        "the refusal",
+        "the client's password",
+        "the server's password",
+        "that the data is older",
+    ],
+    look_alikes: &[Code("D038"), Code("D040")],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| volume_keeps_another(world, cases, true),
+};
+
+pub(crate) const MONGO_OTHER_SOURCE: Rule = Rule {
+    code: Code("D040"),
+    title: "a MongoDB client looks for its account in the wrong database",
+    layer: Layer::Credential,
+    decisive: &["the refusal", "the address", "the server's accounts"],
+    look_alikes: &[Code("D038"), Code("D039")],
+    yields: false,
+    endangers_data: false,
+    find: other_source,
+};
+
+/// Why a login is refused, as far as the copies that are told say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Both are told the same, and the server refuses it.
+    DataKeepsAnother,
+    /// They are told different passwords.
+    Differs,
+    /// The client's copy stands in a file that was not made anew when the password was.
+    Stale,
+    /// The server has no such account, and nobody told it of one.
+    NoRole,
+    /// The account is kept elsewhere than the client looks.
+    OtherSource,
+}
+
+/// A login that is refused.
+struct Refused<'w, 'f> {
+    login: Login<'w, 'f>,
+    refusal: Refusal<'w, 'f>,
+    /// What is told of the account elsewhere: by the server, or by another client that gets in.
+    copy: Option<Copy<'f>>,
+    accounts: Vec<Account<'f>>,
+    why: Why,
+}
+
+/// Another copy of a password, and who is told it.
+#[derive(Clone, Copy)]
+struct Copy<'f> {
+    holder: &'f ContainerFact,
+    told: &'f Told,
+    password: &'f ToldText,
+    /// Whether it is the server's own, which is read only once.
+    only_first: bool,
+}
+
+/// Every refused login whose reason the copies tell.
+fn refused<'w, 'f>(world: &'w World<'f>) -> Vec<Refused<'w, 'f>> {
+    let logins = world.logins().into_iter();
+    logins
+        .filter(|login| !world.seems_well(login.client()))
+        .filter_map(|login| judged(world, login))
+        .collect()
+}
+
+fn judged<'w, 'f>(world: &'w World<'f>, login: Login<'w, 'f>) -> Option<Refused<'w, 'f>> {
+    let refusal = world.refusal(&login)?;
+    let accounts = world.accounts(login.server);
+    let account = own_account(&login, &accounts);
+    let copy = account.and_then(|account| server_copy(&login, account));
+    let copy = copy.or_else(|| peer_copy(world, &login));
+    let no_role = says(&refusal, Says::RoleMissing);
+    let is_mongo = is_mongo(world, &login);
+    let why = if no_role && is_mongo && account.is_some() && looks_elsewhere(&login) {
+        Why::OtherSource
+    } else if no_role {
+        match account {
+            Some(account) if account.only_first => Why::DataKeepsAnother,
+            Some(_) => return None,
+            None => Why::NoRole,
+        }
+    } else {
+        by_copies(world, &login, &refusal, copy, &accounts)?
+    };
+    let is_about_copies = matches!(why, Why::Differs | Why::Stale);
+    if is_about_copies && (is_out_of_date(world, &login) || strays(&login, copy)) {
+        return None;
+    }
+    Some(Refused {
+        login,
+        refusal,
+        copy,
+        accounts,
+        why,
+    })
+}
+
+/// What follows from two copies of one password.
+fn by_copies(
+    world: &World<'_>,
+    login: &Login<'_, '_>,
+    refusal: &Refusal<'_, '_>,
+    copy: Option<Copy<'_>>,
+    accounts: &[Account<'_>],
+) -> Option<Why> {
+    let says = |word| says(refusal, word);
+    let Some(copy) = copy else {
+        // Servers that do not say which of the two is wrong: then the account is, since nobody told of one.
+        let is_known = own_account(login, accounts).is_some();
+        let is_silent = !says(Says::PasswordMismatch) && !says(Says::PasswordNotSent);
+        let names_one = accounts.iter().any(|account| account.user.is_some());
+        let unknown = login.user.is_some() && !is_known && is_silent && names_one;
+        return unknown.then_some(Why::NoRole);
+    };
+    match login.password() {
+        Some(own) if own.text == copy.password.text => {
+            (copy.only_first && !says(Says::PasswordNotSent)).then_some(Why::DataKeepsAnother)
+        }
+        Some(own) => Some(if is_stale(world, login, own, copy).is_some() {
+            Why::Stale
+        } else {
+            Why::Differs
+        }),
+        // What cannot be read is not missing.
+        None => says(Says::PasswordNotSent).then_some(Why::Differs),
+    }
+}
+
+/// The account that a login is for, among those that the server is told to have.
+fn own_account<'a, 'f>(
+    login: &Login<'_, 'f>,
+    accounts: &'a [Account<'f>],
+) -> Option<&'a Account<'f>> {
+    let user = login.user.map(|user| user.text.as_str());
+    let fits = |account: &&Account<'_>| match (account.user, user) {
+        (Some(known), Some(user)) => known == user,
+        (None, _) => true,
+        (Some(_), None) => accounts.len() == 1,
+    };
+    accounts.iter().find(fits)
+}
+
+fn server_copy<'f>(login: &Login<'_, 'f>, account: &Account<'f>) -> Option<Copy<'f>> {
+    let told = account.told?;
+    Some(Copy {
+        holder: login.server,
+        told,
+        password: told
+            .password
+            .as_ref()
+            .filter(|password| !password.text.is_empty())?,
+        only_first: account.only_first,
+    })
+}
+
+/// What another client brings for the same account, and gets in with.
+fn peer_copy<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<Copy<'f>> {
+    let user = login.user?;
+    let peers = world.logins().into_iter().filter(|other| {
+        let same = other.user.is_some_and(|other| other.text == user.text);
+        let is_other = other.client().service != login.client().service;
+        same && is_other && other.service == login.service && world.seems_well(other.client())
+    });
+    let mut copies = peers.filter_map(|other| {
+        Some(Copy {
+            holder: other.client(),
+            told: other.told?,
+            password: other.password()?,
+            only_first: false,
+        })
+    });
+    copies.next()
+}
+
+fn says(refusal: &Refusal<'_, '_>, word: Says) -> bool {
+    let both = refusal.by_server.into_iter().chain(refusal.by_client);
+    both.into_iter().any(|said| said.says == word)
+}
+
+fn is_mongo(world: &World<'_>, login: &Login<'_, '_>) -> bool {
+    let recipe = world.recipe(login.server);
+    recipe.is_some_and(|recipe| recipe.name.starts_with("mongo"))
+}
+
+/// Whether a MongoDB client looks for its account in the database that it works in.
+fn looks_elsewhere(login: &Login<'_, '_>) -> bool {
+    let works_in = login
+        .database
+        .is_some_and(|database| database.text != "admin");
+    works_in && !login.edge.told.options.contains_key("authsource")
+}
+
+/// Whether a container runs with another value than the files have by now: then both copies say nothing of the files.
+fn is_out_of_date(world: &World<'_>, login: &Login<'_, '_>) -> bool {
+    let client = login.client();
+    let Carrier::Variable(name) = login.carrier() else {
+        return false;
+    };
+    let service = client.service.as_deref();
+    let declared = service.and_then(|service| world.declared(service));
+    declared.is_some_and(|declared| {
+        let wanted = declared.environment.get(name);
+        wanted.is_some_and(|wanted| {
+            wanted.as_ref() != client.environment.get(name).and_then(Option::as_ref)
+        })
+    })
+}
+
+/// Whether only stray characters around one of the copies tell them apart.
+fn strays(login: &Login<'_, '_>, copy: Option<Copy<'_>>) -> bool {
+    let (Some(told), Some(copy)) = (login.told, copy) else {
+        return false;
+    };
+    are_strays(told, copy.told)
+}
+
+/// Whether two copies of a password are the same but for what stands around one of them.
+pub(super) fn are_strays(one: &Told, other: &Told) -> bool {
+    let plain = |told: &Told| {
+        let written = told.password.as_ref().map(|password| password.text.clone());
+        told.without_strays.clone().or(written)
+    };
+    let has_any = one.without_strays.is_some() || other.without_strays.is_some();
+    has_any && plain(one).is_some() && plain(one) == plain(other)
+}
+
+/// That the client's copy is a part of a file that is older than the file of the password itself.
+fn is_stale(
+    world: &World<'_>,
+    login: &Login<'_, '_>,
+    own: &ToldText,
+    copy: Copy<'_>,
+) -> Option<(Evidence, Evidence)> {
+    let is_derived = login.told.is_some_and(|told| told.form != Form::Split);
+    let (Carrier::File { path: derived, .. }, Carrier::File { path: base, .. }) =
+        (&own.carrier, &copy.password.carrier)
+    else {
+        return None;
+    };
+    let changed = |container: &ContainerFact, path: &str| {
+        let there = world.file(container, path)?.there.as_ref()?;
+        there.modified
+    };
+    let (old, new) = (
+        changed(login.client(), derived)?,
+        changed(copy.holder, base)?,
+    );
+    let aged = |container: &ContainerFact, path: &str, at, proves: &str| {
+        let fact = FactRef::File {
+            container: container.name.clone(),
+            path: path.to_owned(),
+        };
+        shown(
+            fact,
+            format!("{}: `{path}` was written {at}", container.name),
+            proves,
+        )
+    };
+    (is_derived && old < new).then(|| {
+        (
+            aged(
+                login.client(),
+                derived,
+                old,
+                "it was written before the password that it is made of",
+            ),
+            aged(
+                copy.holder,
+                base,
+                new,
+                "the password was changed after that",
+            ),
+        )
+    })
+}
+
+/// What a client brings, as evidence.
+pub(super) fn brought(login: &Login<'_, '_>, proves: &str) -> Evidence {
+    let client = login.client();
+    let user = login
+        .user
+        .map_or(String::new(), |user| format!(" as `{}`", user.text));
+    let with = match login.password() {
+        Some(password) if !password.text.is_empty() => format!("password {}", password.text),
+        _ => "no password".to_owned(),
+    };
+    let text = format!(
+        "{}: {} logs in{user} with {with}",
+        client.name,
+        carrier(login.carrier())
+    );
+    shown(FactRef::Told(client.name.clone()), text, proves)
+}
+
+/// Another copy, as evidence.
+fn held(copy: Copy<'_>, proves: &str) -> Evidence {
+    let text = format!(
+        "{}: {} is password {}",
+        copy.holder.name,
+        carrier(&copy.password.carrier),
+        copy.password.text
+    );
+    shown(FactRef::Told(copy.holder.name.clone()), text, proves)
+}
+
+/// The accounts that a server is told to have, as evidence.
+pub(super) fn known(
+    login: &Login<'_, '_>,
+    accounts: &[Account<'_>],
+    proves: &str,
+) -> Option<Evidence> {
+    let users: Vec<String> = accounts
+        .iter()
+        .filter_map(|account| Some(format!("`{}`", account.user?)))
+        .collect();
+    let text = format!("{}: is told of {}", login.server.name, users.join(" and "));
+    let fact = FactRef::Told(login.server.name.clone());
+    (!users.is_empty()).then(|| shown(fact, text, proves))
+}
+
+impl Refused<'_, '_> {
+    /// What is said of the refusal, the server's words first: they tell more.
+    fn evidence(&self, proves: &str) -> Option<Evidence> {
+        let by_server = self
+            .refusal
+            .by_server
+            .map(|said| spoken(self.login.server, said, proves));
+        let by_client = self
+            .refusal
+            .by_client
+            .map(|said| spoken(self.login.client(), said, proves));
+        by_server.or(by_client)
+    }
+
+    /// The server's own word for what is wrong with a login, where it says that.
+    fn verdict(&self, word: Says, proves: &str) -> Option<Evidence> {
+        let said = self.refusal.by_server.filter(|said| said.says == word)?;
+        Some(spoken(self.login.server, said, proves))
+    }
+
+    fn is_proven(&self) -> bool {
+        let said = self.refusal.by_server.or(self.refusal.by_client);
+        said.is_some_and(|said| said.is_proven)
+    }
+
+    /// The case, no surer than the line that it rests on.
+    fn weighed(&self, case: Case) -> Case {
+        let case = case.between(
+            Some(self.login.service),
+            self.login.client().service.as_deref(),
+        );
+        if self.is_proven() {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        }
+    }
+}
+
+fn volume_keeps_another(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
+    let all = refused(world);
+    let kept = all.iter().filter(|it| it.why == Why::DataKeepsAnother);
+    for it in kept.filter(|it| is_mongo(world, &it.login) == mongo) {
+        let Some(store) = world.stores(it.login.server).into_iter().next() else {
+            continue;
+        };
+        cases.push(kept_case(
+            world,
+            it,
+            world.keeper(it.login.server, &store.folder),
+        ));
+    }
+}
+
+fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
+    let login = &it.login;
+    let server = login.service;
+    let what = match keeper.kind {
+        CulpritKind::Volume => format!("volume `{}`", keeper.name),
+        _ => format!("the data of `{server}`"),
+    };
+    let claim = format!(
+        "{what} was initialised with another password than `{server}` and its clients are told now; the environment is read only on the first start"
+    );
+    let copy = it.copy;
+    let same = copy.map(|copy| held(copy, "client and server are told the same"));
+    let own = brought(login, "client and server are told the same");
+    let unencoded = login
+        .told
+        .is_some_and(|told| !told.unencoded.is_empty() || told.has_bad_percent);
+    let is_its_own = known(login, &it.accounts, "the account is the server's own");
+    let exists = it.verdict(
+        Says::PasswordMismatch,
+        "the account exists, with another password",
+    );
+    let carrier = copy.map(|copy| &copy.password.carrier);
+    let case = Case::new(keeper, claim)
+        .seen_in(Some(server))
+        .mended_by(set_back(world, login), Safety::NeedsYou)
+        .decides(
+            "the refusal",
+            it.evidence("the server refuses what it is told itself"),
+        )
+        .decides("the client's password", copy.map(|_| own.clone()))
+        .decides("the server's password", same.clone())
+        .decides(
+            "that the data is older",
+            world.data_is_older(login.server, carrier),
+        )
+        .rules_out(Code("D002"), same.clone())
+        .rules_out(Code("D038"), same)
+        .rules_out(Code("D003"), exists.clone().or(is_its_own.clone()))
+        .rules_out(
+            Code("D040"),
+            exists.or_else(|| is_its_own.filter(|_| !looks_elsewhere(login))),
+        )
+        .rules_out(Code("D004"), Some(own).filter(|_| !unencoded));
+    it.weighed(case)
+}
+
+/// How the password in the data becomes the one of the files again. Nothing is lost by it.
+fn set_back(world: &World<'_>, login: &Login<'_, '_>) -> String {
+    let server = login.service;
+    let account = login.user.map_or("its account", |user| user.text.as_str());
+    let is_postgres = world
+        .recipe(login.server)
+        .is_some_and(|recipe| recipe.name == "postgres");
+    if is_postgres {
+        return format!(
+            "give the account the password of the files: `bowline exec {server} psql -U {account}`, and there `\\password {account}`; or write the former password back into the files. Removing the volume would remove its data too"
+        );
+    }
+    format!(
+        "log in at `{server}` with the former password and give `{account}` the one of the files, or write the former password back into the files. Removing the volume would remove its data too"
+    )
+}
+
+fn passwords_differ(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
+    let all = refused(world);
+    let differ: Vec<&Refused<'_, '_>> = all
+        .iter()
+        .filter(|it| it.why == Why::Differs && is_mongo(world, &it.login) == mongo)
+        .collect();
+    for it in &differ {
+        let Some(copy) = it.copy else {
+            continue;
+        };
+        let blamed = if is_odd_one(world, it, copy, &differ) {
+            teller(copy.holder, &copy.password.carrier)
+        } else {
+            teller(it.login.client(), it.login.carrier())
+        };
+        cases.push(differ_case(world, it, copy, blamed));
+    }
+}
+
+/// Whether the server is the odd one: several clients agree with each other, and none with it.
+fn is_odd_one(
+    world: &World<'_>,
+    it: &Refused<'_, '_>,
+    copy: Copy<'_>,
+    differ: &[&Refused<'_, '_>],
+) -> bool {
+    let own = it.login.password().map(|password| &password.text);
+    let same_account = |other: &Login<'_, '_>| {
+        other.service == it.login.service
+            && other.user.map(|user| &user.text) == it.login.user.map(|user| &user.text)
+    };
+    let agree = differ.iter().any(|other| {
+        same_account(&other.login)
+            && other.login.client().service != it.login.client().service
+            && other.login.password().map(|password| &password.text) == own
+    });
+    let mut logins = world.logins().into_iter().filter(same_account);
+    let all = logins.all(|other| other.password().map(|password| &password.text) == own);
+    copy.holder.name == it.login.server.name && own.is_some() && agree && all
+}
+
+fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: Culprit) -> Case {
+    let login = &it.login;
+    let server = login.service;
+    let is_servers = copy.holder.name == login.server.name;
+    let holder = copy.holder.service.as_deref().unwrap_or(&copy.holder.name);
+    let claim = if login
+        .password()
+        .is_none_or(|password| password.text.is_empty())
+    {
+        format!("it brings no password to `{server}`, which wants one")
+    } else if is_servers {
+        format!("it and `{server}` have different copies of the password")
+    } else {
+        format!("it has another copy of the password for `{server}` than `{holder}`, which gets in")
+    };
+    let own = brought(login, "that is another password");
+    let other = held(copy, "that is the one that is wanted");
+    let exists = it.verdict(
+        Says::PasswordMismatch,
+        "the account exists, with another password",
+    );
+    let its_own =
+        known(login, &it.accounts, "the account is the server's own").filter(|_| is_servers);
+    // A server that reads its password at each start has no older one, and what others get in with is right.
+    let in_force = if is_servers && copy.only_first {
+        world
+            .data_is_its_own(login.server)
+            .or_else(|| accepted(world, it, copy))
+    } else {
+        Some(other.clone())
+    };
+    let has_file = matches!(login.carrier(), Carrier::File { .. });
+    let plain = login.told.is_none_or(|told| told.without_strays.is_none());
+    let case = Case::new(blamed, claim)
+        .seen_in(login.client().service.as_deref())
+        .mended_by(
+            format!(
+                "let both read one variable, or write the password of {} there, then `bowline up`",
+                carrier(&copy.password.carrier)
+            ),
+            Safety::NeedsYou,
+        )
+        .decides("the refusal", it.evidence("the server refuses it"))
+        .decides("the client's password", Some(own.clone()))
+        .decides("the server's password", Some(other))
+        .rules_out(Code("D001"), in_force.clone())
+        .rules_out(Code("D039"), in_force)
+        .rules_out(Code("D003"), exists.clone().or(its_own.clone()))
+        .rules_out(Code("D040"), exists.or(its_own))
+        .rules_out(
+            Code("D005"),
+            Some(own.clone()).filter(|_| !has_file || !is_derived(login)),
+        )
+        .rules_out(Code("D094"), Some(own).filter(|_| plain));
+    it.weighed(case)
+}
+
+fn is_derived(login: &Login<'_, '_>) -> bool {
+    login.told.is_some_and(|told| told.form != Form::Split)
+}
+
+/// That somebody gets in with a copy.
+fn accepted(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>) -> Option<Evidence> {
+    let mut logins = world.logins().into_iter();
+    let other = logins.find(|other| {
+        other.service == it.login.service
+            && other
+                .password()
+                .is_some_and(|own| own.text == copy.password.text)
+            && world.seems_well(other.client())
+    })?;
+    Some(brought(&other, "it gets in with that"))
+}
+
+fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in refused(world).iter().filter(|it| it.why == Why::NoRole) {
+        let login = &it.login;
+        let Some(user) = login.user else {
+            continue;
+        };
+        let server = login.service;
+        let known_users: Vec<String> = it
+            .accounts
+            .iter()
+            .filter_map(|account| Some(format!("`{}`", account.user?)))
+            .collect();
+        let hint = if known_users.is_empty() {
+            String::new()
+        } else {
+            format!("; it was told of {}", known_users.join(" and "))
+        };
+        let claim = format!(
+            "it logs in as `{}`, whom `{server}` does not know{hint}",
+            user.text
+        );
+        let proves = "it says so before it looks at any password";
+        let missing = it.verdict(Says::RoleMissing, proves);
+        let missing = missing.or_else(|| {
+            let said = it
+                .refusal
+                .by_client
+                .filter(|said| said.says == Says::RoleMissing)?;
+            Some(spoken(login.client(), said, proves))
+        });
+        let told_of = known(
+            login,
+            &it.accounts,
+            "another account than the one that is asked for",
+        );
+        let case = Case::new(teller(login.client(), &user.carrier), claim)
+            .seen_in(login.client().service.as_deref())
+            .mended_by(
+                format!("write a user that `{server}` has there, or create `{}` in it, then `bowline up`", user.text),
+                Safety::NeedsYou,
+            )
+            .decides("the refusal", it.evidence("the server does not let it in"))
+            .decides("the user", Some(brought(login, "this is the account that it asks for")))
+            .decides("the server's accounts", told_of.clone())
+            .rules_out(Code("D001"), missing.clone().and(told_of))
+            .rules_out(Code("D002"), missing);
+        cases.push(it.weighed(case));
+    }
+}
+
+fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in refused(world).iter().filter(|it| it.why == Why::Stale) {
+        let login = &it.login;
+        let (Some(copy), Some(own)) = (it.copy, login.password()) else {
+            continue;
+        };
+        let Some((older, newer)) = is_stale(world, login, own, copy) else {
+            continue;
+        };
+        let claim = format!(
+            "{} holds an older password than {}, which was changed after it was made",
+            carrier(&own.carrier),
+            carrier(&copy.password.carrier)
+        );
+        let exists = it.verdict(
+            Says::PasswordMismatch,
+            "the account exists, with another password",
+        );
+        let its_own = known(login, &it.accounts, "the account is the server's own");
+        let differs = held(copy, "client and server are told different passwords");
+        let case = Case::new(teller(login.client(), &own.carrier), claim)
+            .seen_in(login.client().service.as_deref())
+            .mended_by(
+                format!(
+                    "make that file again from the new password, then `bowline restart {}`",
+                    login
+                        .client()
+                        .service
+                        .as_deref()
+                        .unwrap_or(&login.client().name)
+                ),
+                Safety::NeedsYou,
+            )
+            .decides("the refusal", it.evidence("the server refuses it"))
+            .decides(
+                "the client's password",
+                Some(brought(login, "that is the former password")),
+            )
+            .decides("the server's password", Some(differs.clone()))
+            .decides("the older file", Some(older))
+            .decides("the newer file", Some(newer))
+            .rules_out(Code("D001"), Some(differs))
+            .rules_out(Code("D003"), exists.or(its_own));
+        cases.push(it.weighed(case));
+    }
+}
+
+fn other_source(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in refused(world)
+        .iter()
+        .filter(|it| it.why == Why::OtherSource)
+    {
+        let login = &it.login;
+        let Some(database) = login.database else {
+            continue;
+        };
+        let user = login.user.map_or("it", |user| user.text.as_str());
+        let claim = format!(
+            "it looks for the account `{user}` in the database `{}`; accounts of the first start are in `admin`",
+            database.text
+        );
+        let text = format!(
+            "{}: {} names database `{}` and no `authSource`",
+            login.client().name,
+            carrier(&database.carrier),
+            database.text
+        );
+        let address = shown(
+            FactRef::Told(login.client().name.clone()),
+            text,
+            "it looks for the account there",
+        );
+        let missing = it.verdict(
+            Says::RoleMissing,
+            "there is no such account in that database",
+        );
+        let its_own = known(
+            login,
+            &it.accounts,
+            "the account is the server's own, kept in `admin`",
+        );
+        let case = Case::new(teller(login.client(), &database.carrier), claim)
+            .seen_in(login.client().service.as_deref())
+            .mended_by(
+                "add `authSource=admin` to that address, then `bowline up`",
+                Safety::NeedsYou,
+            )
+            .decides(
+                "the refusal",
+                it.evidence("the account is not where it is looked for"),
+            )
+            .decides("the address", Some(address))
+            .decides("the server's accounts", its_own.clone())
+            .rules_out(Code("D038"), missing.clone())
+            .rules_out(Code("D039"), missing.and(its_own));
+        cases.push(it.weighed(case));
+    }
+}
