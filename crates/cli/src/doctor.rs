@@ -89,8 +89,9 @@ pub(crate) fn run(
 }
 
 fn code(diagnosis: &Diagnosis, one_cause: bool) -> ExitCode {
-    let could_look = |unseen: &Unseen| unseen.look == Look::Containers;
-    if diagnosis.unseen.iter().any(could_look) {
+    let could_not = |unseen: &Unseen| unseen.look == Look::Containers;
+    let is_empty = diagnosis.containers == 0 && diagnosis.failing.is_empty();
+    if is_empty || diagnosis.unseen.iter().any(could_not) {
         ExitCode::CouldNotLook
     } else if one_cause && diagnosis.causes.is_empty() {
         // Whether this one cause is there was all that was asked.

@@ -337,7 +337,10 @@ impl Looking<'_> {
             if let Some(log) = closer.log {
                 facts.logs.insert(name.clone(), self.log_fact(log, &mask));
             }
-            if let Some(inside) = closer.inside {
+            if let Some(mut inside) = closer.inside {
+                for word in &mut inside.main {
+                    *word = mask.apply(word);
+                }
                 facts.insides.insert(name, inside);
             }
         }
