@@ -16,14 +16,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_engine::{Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, Selector};
+use bowline_engine::{
+    Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, MemoryKill, Selector, memory_kills,
+};
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
     ObservedImage, ObservedNetwork, ObservedVolume, Project, RestartSpec, Secret, label,
 };
 use futures_util::future::{join, join_all, join3};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -117,6 +119,10 @@ pub async fn collect(
     let mut containers = looking.seen(Look::Containers, containers);
     containers.sort_by(|one, other| one.name.cmp(&other.name));
     let events = looking.seen(Look::Events { before: at }, events);
+    let kills = looking
+        .on_thread(|| memory_kills().map_err(|unseen| WhyUnseen::Kernel(unseen.to_string())));
+    let kills = kills.await;
+    let kills = looking.seen(Look::KernelLog, kills);
     let (networks, volumes, images) = join3(
         within(bounds, networks(engine, &containers)),
         within(bounds, volumes(engine, &containers)),
@@ -125,6 +131,7 @@ pub async fn collect(
     .await;
     let seen = Seen {
         events,
+        kills,
         networks: looking.seen(Look::Networks, networks),
         volumes: looking.seen(Look::Volumes, volumes),
         images: looking.seen(Look::Images, images),
@@ -151,6 +158,7 @@ type RawLog = (Vec<(Timestamp, Vec<u8>)>, bool);
 struct Seen {
     containers: Vec<ObservedContainer>,
     events: Vec<EngineEvent>,
+    kills: Vec<MemoryKill>,
     networks: Vec<ObservedNetwork>,
     volumes: Vec<ObservedVolume>,
     images: BTreeMap<String, Option<ObservedImage>>,
@@ -307,7 +315,8 @@ impl Looking<'_> {
             .iter()
             .map(|reader| (reader.container.name.clone(), reader.told(&mut tokens)))
             .collect();
-        let events = self.events(&seen.containers, std::mem::take(&mut seen.events));
+        let mut events = self.events(&seen.containers, std::mem::take(&mut seen.events));
+        add_kills(&mut events, &seen.kills, &seen.containers);
         let mut facts = Facts {
             at: self.at,
             took_millis: 0,
@@ -506,9 +515,49 @@ impl Looking<'_> {
                 exit_code: event.exit_code(),
                 signal: event.attributes.get("signal").cloned(),
                 action: event.action,
+                by_kernel: false,
             })
             .collect()
     }
+}
+
+/// Adds the kills for want of memory that the kernel noted and the engine missed.
+fn add_kills(events: &mut Vec<Event>, kills: &[MemoryKill], containers: &[ObservedContainer]) {
+    /// How far the clock of the kernel's log may have drifted from everybody else's since the kernel started.
+    const DRIFT: SignedDuration = SignedDuration::from_mins(2);
+    /// How far the two reports of one kill may be apart by the engine's clock.
+    const APART: SignedDuration = SignedDuration::from_secs(3);
+    for kill in kills.iter().filter(|kill| kill.by_limit) {
+        let Some(container) = containers.iter().find(|one| one.id == kill.container) else {
+            continue;
+        };
+        let distance = |event: &&Event| event.at.duration_since(kill.at).abs();
+        let ends = events.iter().filter(|event| {
+            event.container == container.name
+                && event.action == EventAction::Die
+                && event.exit_code == Some(137)
+        });
+        // What the engine saw of it says when it was, more exactly.
+        let end = ends.min_by_key(distance);
+        let end = end.filter(|end| distance(end) <= DRIFT);
+        let at = end.map_or(kill.at, |end| end.at - SignedDuration::from_millis(1));
+        let is_it = |event: &Event| {
+            event.container == container.name
+                && event.action == EventAction::Oom
+                && event.at.duration_since(at).abs() <= APART
+        };
+        if !events.iter().any(is_it) {
+            events.push(Event {
+                at,
+                container: container.name.clone(),
+                action: EventAction::Oom,
+                exit_code: None,
+                signal: None,
+                by_kernel: true,
+            });
+        }
+    }
+    events.sort_by_key(|event| event.at);
 }
 
 /// Whether a path in a container is that of a file with settings or a secret, by its name.

@@ -36,8 +36,8 @@ pub use error::{BuildFailure, EngineError, PullFailure, Retry, Sent, Unreachable
 pub use inside::{Inside, inside};
 pub use look::{
     Answer, Asked, ContainerProcess, Counters, CpuCounters, Dialled, FileKind, FileStart, FileStat,
-    FileSystem, Greeting, Listing, Look, MemoryCounters, Outcome, ProcessCounters, RecordKind,
-    Resolution, TcpCounters, Unseen,
+    FileSystem, Greeting, Listing, Look, MemoryCounters, MemoryKill, Outcome, ProcessCounters,
+    RecordKind, Resolution, TcpCounters, Unseen, memory_kills,
 };
 pub use port_holder::{PortHolder, port_holder};
 pub use reply::{

@@ -189,6 +189,7 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::Log(container) => format!("log of {container}"),
         Look::Inside(container) => format!("processes and sockets of {container}"),
         Look::File { container, path } => format!("`{path}` in {container}"),
+        Look::KernelLog => "the kernel's log".to_owned(),
         Look::Tries => "names and addresses from within containers".to_owned(),
     };
     let why = match &unseen.cause {

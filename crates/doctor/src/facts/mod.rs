@@ -288,6 +288,9 @@ pub struct Event {
     pub exit_code: Option<i64>,
     /// Number or name of a signal that was sent.
     pub signal: Option<String>,
+    /// Whether the kernel's log says it and the engine did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_kernel: bool,
 }
 
 impl Event {
@@ -357,6 +360,8 @@ pub enum Look {
     Images,
     /// Names and addresses, from within containers.
     Tries,
+    /// What the kernel's log says of processes that it killed.
+    KernelLog,
 }
 
 /// Why something could not be looked at.

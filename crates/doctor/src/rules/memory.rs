@@ -1,6 +1,7 @@
 //! Memory: the kernel's killer, and whom it took.
 
 use bowline_model::ContainerStatus;
+use jiff::SignedDuration;
 
 use crate::facts::ContainerFact;
 use crate::finding::{Code, Evidence, FactRef, Safety};
@@ -13,7 +14,7 @@ pub(crate) const LIMIT_REACHED: Rule = Rule {
     code: Code("D032"),
     title: "killed because its memory limit was reached",
     layer: Layer::Resource,
-    decisive: &["the kernel's kill", "the engine's word", "the limit"],
+    decisive: &["the kernel's kill", "that it ended then", "the limit"],
     look_alikes: &[Code("D113"), Code("D114"), Code("D115")],
     yields: false,
     endangers_data: false,
@@ -31,6 +32,9 @@ pub(crate) const CHILD_KILLED: Rule = Rule {
     find: child_killed,
 };
 
+/// The longest that a kill and the end that comes of it are apart.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(5);
+
 const MORE: &str = "give it more memory (`mem_limit`, or `deploy.resources.limits.memory`) or let it use less, then `bowline up`";
 
 fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -44,16 +48,22 @@ fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
         if !(is_over && (says || life.out_of_memory.is_some() || unsent.is_some())) {
             continue;
         }
-        let verdict = says.then(|| {
-            let text = format!("{}: killed for want of memory", container.name);
-            let proves = "the main process was what the kernel killed";
-            shown(FactRef::OutOfMemory(container.name.clone()), text, proves)
-        });
         let kill = life.out_of_memory.map(|oom| {
             reported(
                 oom,
                 "the kernel killed for want of memory, and nobody else did",
             )
+        });
+        let end = life.end.filter(|end| {
+            let kill = life.out_of_memory;
+            end.exit_code == Some(KILLED_CODE)
+                && kill.is_some_and(|kill| end.at.duration_since(kill.at).abs() < AT_ONCE)
+        });
+        let end = end.map(|end| reported(end, "the main process was what the kernel killed"));
+        let verdict = says.then(|| {
+            let text = format!("{}: killed for want of memory", container.name);
+            let proves = "the engine saw it as well";
+            shown(FactRef::OutOfMemory(container.name.clone()), text, proves)
         });
         let claim = match limit(world, container) {
             Some((text, _)) => {
@@ -65,12 +75,12 @@ fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
             Case::new(culprit(container, Some("mem_limit")), claim)
                 .mended_by(MORE, Safety::NeedsYou)
                 .decides("the kernel's kill", kill.clone())
-                .decides("the engine's word", verdict.clone())
+                .decides("that it ended then", end.clone())
                 .decides(
                     "the limit",
                     limit(world, container).map(|(_, evidence)| evidence),
                 )
-                .rules_out(Code("D113"), verdict.or_else(|| unsent.clone()))
+                .rules_out(Code("D113"), end.or(verdict).or_else(|| unsent.clone()))
                 .rules_out(Code("D114"), kill.clone().or(unsent))
                 .rules_out(Code("D115"), kill),
         );

@@ -35,7 +35,8 @@ pub(crate) fn whole(kind: CulpritKind, name: &str) -> Culprit {
 
 /// An event as evidence.
 pub(crate) fn reported(event: &Event, proves: &str) -> Evidence {
-    let mut text = format!("{}: {}", event.container, event.action.word());
+    let source = if event.by_kernel { "kernel log, " } else { "" };
+    let mut text = format!("{source}{}: {}", event.container, event.action.word());
     if let Some(signal) = &event.signal {
         text = format!("{text}, signal {signal}");
     }

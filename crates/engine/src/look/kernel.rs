@@ -28,6 +28,31 @@ const MOST_ENTRIES: usize = 100_000;
 /// How often a path is walked again when something was renamed meanwhile.
 const WALKS: usize = 8;
 
+/// No record of the kernel's log is longer, in bytes.
+const MOST_OF_RECORD: usize = 8 * 1024;
+/// No more records of it are read.
+const MOST_RECORDS: usize = 100_000;
+
+/// The records of the kernel's log, the oldest first.
+pub(super) fn log() -> Result<Vec<String>, Unseen> {
+    let what = "the kernel's log";
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let log = rustix::fs::open("/dev/kmsg", flags, Mode::empty())
+        .map_err(|error| refused(what, error))?;
+    let mut records = Vec::new();
+    let mut record = vec![0; MOST_OF_RECORD];
+    while records.len() < MOST_RECORDS {
+        match rustix::io::read(&log, &mut record) {
+            Ok(length) => records.push(String::from_utf8_lossy(&record[..length]).into_owned()),
+            Err(Errno::AGAIN) => break,
+            // Old records went while they were read, or a signal came in between.
+            Err(Errno::PIPE | Errno::INTR) => {}
+            Err(error) => return Err(refused(what, error)),
+        }
+    }
+    Ok(records)
+}
+
 /// The folder of a process under `/proc`.
 #[derive(Debug)]
 pub(super) struct ProcessFolder {

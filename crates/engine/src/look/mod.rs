@@ -15,6 +15,7 @@ mod kernel;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_kernel.rs"]
 mod kernel;
+mod kills;
 mod network;
 mod processes;
 mod resolve;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use counters::{Counters, CpuCounters, MemoryCounters, ProcessCounters, TcpCounters};
 pub use files::{FileKind, FileStart, FileStat, FileSystem};
 pub(crate) use group::Group;
+pub use kills::{MemoryKill, memory_kills};
 pub use network::{Dialled, Greeting};
 pub use processes::ContainerProcess;
 pub use resolve::{Answer, Asked, Outcome, RecordKind, Resolution};

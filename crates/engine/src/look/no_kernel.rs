@@ -36,6 +36,10 @@ impl ProcessFolder {
     }
 }
 
+pub(super) fn log() -> Result<Vec<String>, Unseen> {
+    unsupported()
+}
+
 pub(super) fn pids() -> Result<Vec<u32>, Unseen> {
     unsupported()
 }

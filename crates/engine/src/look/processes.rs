@@ -240,13 +240,13 @@ fn waits_in(text: String) -> Option<String> {
 
 /// The kernel's time.
 #[derive(Debug)]
-struct Clock {
+pub(super) struct Clock {
     started: Timestamp,
     ticks_per_second: u64,
 }
 
 impl Clock {
-    fn read() -> Result<Self, Unseen> {
+    pub(super) fn read() -> Result<Self, Unseen> {
         let stat = kernel::read(Path::new("/proc/stat"))?;
         let started = boot_time(&stat).ok_or_else(|| Unseen::Unsupported {
             what: "the start times of processes".into(),
@@ -255,6 +255,20 @@ impl Clock {
             started,
             ticks_per_second: kernel::ticks_per_second().max(1),
         })
+    }
+
+    /// The time so many microseconds after the kernel's start.
+    pub(super) fn after_micros(&self, micros: u64) -> Option<Timestamp> {
+        let since = SignedDuration::from_micros(i64::try_from(micros).ok()?);
+        self.started.checked_add(since).ok()
+    }
+
+    #[cfg(test)]
+    pub(super) fn starting_at(started: Timestamp) -> Self {
+        Self {
+            started,
+            ticks_per_second: 100,
+        }
     }
 
     fn at(&self, ticks: u64) -> Option<Timestamp> {
