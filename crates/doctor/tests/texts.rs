@@ -1,0 +1,54 @@
+//! The texts of codes, and the page on runbooks, name nothing that does not exist.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "looks whether the cases are there that the page names"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const TEXTS: &str = include_str!("../src/codes.toml");
+const PAGE: &str = include_str!("../../../docs/runbooks.md");
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../faults/cases");
+
+/// The codes that are explained.
+fn explained() -> BTreeSet<&'static str> {
+    let heads = TEXTS.lines().filter_map(|line| line.strip_prefix('['));
+    heads.filter_map(|head| head.strip_suffix(']')).collect()
+}
+
+/// Words that are one of these letters and a number, such as `D051` and `F001-2`.
+fn numbered<'t>(text: &'t str, letters: &[char]) -> BTreeSet<&'t str> {
+    let words = text.split(|it: char| !it.is_ascii_alphanumeric() && it != '-');
+    let is_one = |word: &&str| {
+        let number = word.strip_prefix(letters).unwrap_or_default();
+        number.starts_with(|it: char| it.is_ascii_digit())
+            && number.chars().all(|it| it.is_ascii_digit() || it == '-')
+    };
+    words.filter(is_one).collect()
+}
+
+#[test]
+fn no_text_sends_its_reader_to_a_code_that_is_not_explained() {
+    let unknown: Vec<_> = numbered(TEXTS, &['D'])
+        .difference(&explained())
+        .copied()
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn the_page_on_runbooks_names_codes_that_are_explained_and_cases_that_are_there() {
+    let codes = numbered(PAGE, &['D']);
+    assert!(codes.len() > 50, "the page is read: {codes:?}");
+    let unknown: Vec<_> = codes.difference(&explained()).copied().collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+
+    let cases = numbered(PAGE, &['C', 'F', 'X']);
+    assert!(cases.len() > 50, "the page is read: {cases:?}");
+    let missing: Vec<_> = cases
+        .into_iter()
+        .filter(|case| !Path::new(CASES).join(case).is_dir())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
