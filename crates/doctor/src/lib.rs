@@ -28,7 +28,7 @@ pub use facts::{
     ContainerFact, DialAnswer, Dialled, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
     FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits, ListenerFact, LogFact, LogLine,
     Look, Mount, NameAnswer, NetworkFact, PeerFact, PortFact, Probe, Published, Room, ServiceFact,
-    Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact, WhyUnseen,
+    SessionFact, Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

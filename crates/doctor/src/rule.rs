@@ -64,23 +64,35 @@ pub const RULES: &[Rule] = &[
     rules::names::NOT_ENCODED,
     rules::logins::STALE_COPY,
     rules::health::PROBE_CANNOT_RUN,
+    rules::absent::NO_DATABASE,
+    rules::absent::NO_NAMESPACE,
+    rules::crowds::TOO_MANY_CLIENTS,
+    rules::crowds::POOL_TOO_SMALL,
+    rules::crowds::IDLE_IN_TRANSACTION,
     rules::memory::LIMIT_REACHED,
     rules::logins::MONGO_COPIES_DIFFER,
     rules::logins::MONGO_KEEPS_ANOTHER,
     rules::logins::MONGO_OTHER_SOURCE,
+    rules::stray::CHECK_LOGS_IN_WRONG,
     rules::names::OTHER_NETWORK,
     rules::names::DOWN,
     rules::names::MISSPELT,
     rules::reach::OTHER_PORT,
+    rules::absent::NO_BUCKET,
+    rules::absent::NO_SEARCH_ATTRIBUTE,
+    rules::crowds::BLOCKS_OTHERS,
     rules::reach::NEVER_LISTENS,
+    rules::stray::NAMES_NOBODY_IS_TOLD,
     rules::image::NO_SUCH_PROGRAM,
     rules::reach::OWN_LOOPBACK,
+    rules::stray::STRAY_CHARACTERS,
     rules::reach::LOOPBACK_ONLY,
     rules::reach::PAUSED,
     rules::memory::CHILD_KILLED,
     rules::ends::IGNORES_STOP,
     rules::ends::KILLED,
     rules::ends::ENDS_AND_RESTARTS,
+    rules::absent::NO_RELATION,
 ];
 
 /// The rule of a code.
@@ -199,7 +211,10 @@ pub(crate) fn findings(world: &World<'_>) -> Vec<Finding> {
 }
 
 /// How sure a case is follows from the table alone: no rule can claim more than was seen.
-fn weighed(rule: &Rule, case: Case) -> Finding {
+fn weighed(rule: &Rule, mut case: Case) -> Finding {
+    // Rules that share a case have look-alikes of their own.
+    case.ruled_out
+        .retain(|out| rule.look_alikes.contains(&out.code));
     let seen = |what: &&str| case.decisive.iter().any(|(name, _)| name == what);
     let excluded = |code: &Code| case.ruled_out.iter().any(|out| out.code == *code);
     let not_ruled_out: Vec<Code> = rule

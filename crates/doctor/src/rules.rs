@@ -1,5 +1,7 @@
 //! The rules, by what they are about. Each says in its entry of the table what decides it.
 
+pub(crate) mod absent;
+pub(crate) mod crowds;
 pub(crate) mod ends;
 pub(crate) mod health;
 pub(crate) mod image;
@@ -7,3 +9,4 @@ pub(crate) mod logins;
 pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod reach;
+pub(crate) mod stray;

@@ -1,12 +1,12 @@
 //! The kernel's view of running containers, as facts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bowline_engine::{Connection, ContainerProcess, Look, inside};
 use bowline_model::{ContainerId, Protocol};
 
-use crate::facts::{InsideFact, ListenerFact, PeerFact, WhyUnseen};
+use crate::facts::{InsideFact, ListenerFact, PeerFact, SessionFact, WhyUnseen};
 
 /// Looks into a running container by its main process. Blocks for some milliseconds.
 pub(super) fn look(container: &ContainerId, pid: u32) -> Result<InsideFact, WhyUnseen> {
@@ -69,7 +69,47 @@ fn peers(connections: &[Connection], listeners: &[ListenerFact]) -> Vec<PeerFact
         .collect()
 }
 
+/// The sessions that processes say they are, those alike counted together.
+fn sessions(processes: &[ContainerProcess]) -> Vec<SessionFact> {
+    let mut alike: BTreeMap<SessionFact, usize> = BTreeMap::new();
+    for process in processes {
+        if let Some(session) = session(&process.command.join(" ")) {
+            *alike.entry(session).or_default() += 1;
+        }
+    }
+    let alike = alike.into_iter();
+    alike
+        .map(|(session, count)| SessionFact { count, ..session })
+        .collect()
+}
+
+/// A session, from the title that Postgres gives a process: `postgres: USER DATABASE ADDRESS(PORT) DOING`, with the
+/// cluster's name before the user where it has one (its documentation, section 27.1).
+fn session(title: &str) -> Option<SessionFact> {
+    let words: Vec<&str> = title
+        .strip_prefix("postgres: ")?
+        .split_whitespace()
+        .collect();
+    let address = |word: &str| {
+        word.split_once('(')
+            .filter(|_| word.ends_with(')'))
+            .map(|(it, _)| it.to_owned())
+    };
+    let at = words.iter().position(|word| {
+        *word == "[local]" || address(word).is_some_and(|it| it.parse::<IpAddr>().is_ok())
+    })?;
+    let doing = words[at + 1..].join(" ");
+    Some(SessionFact {
+        user: (*words.get(at.checked_sub(2)?)?).to_owned(),
+        database: (*words.get(at - 1)?).to_owned(),
+        remote: address(words[at]).and_then(|it| it.parse().ok()),
+        doing,
+        count: 0,
+    })
+}
+
 fn tell_processes(fact: &mut InsideFact, pid: u32, processes: &[ContainerProcess]) {
+    fact.sessions = sessions(processes);
     fact.processes = processes.len();
     fact.zombies = processes
         .iter()
@@ -100,5 +140,40 @@ fn tell_counters(fact: &mut InsideFact, look: &Look) {
     }
     if let Ok(tcp) = counters.tcp {
         fact.segments = Some((tcp.sent_segments, tcp.resent_segments));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_of_postgres_says_whom_it_serves_and_what_it_does() {
+        for (title, expected) in [
+            (
+                "postgres: app books 172.22.0.2(54321) idle in transaction",
+                Some(("app", "books", Some("172.22.0.2"), "idle in transaction")),
+            ),
+            (
+                "postgres: main: app books ::1(5) SELECT waiting",
+                Some(("app", "books", Some("::1"), "SELECT waiting")),
+            ),
+            (
+                "postgres: app books [local] idle",
+                Some(("app", "books", None, "idle")),
+            ),
+            ("postgres: checkpointer ", None),
+            ("postgres: [local]", None),
+            ("sleep 5", None),
+        ] {
+            let expected = expected.map(|(user, database, remote, doing)| SessionFact {
+                user: user.to_owned(),
+                database: database.to_owned(),
+                remote: remote.map(|it| it.parse().expect("an address")),
+                doing: doing.to_owned(),
+                count: 0,
+            });
+            assert_eq!(session(title), expected, "{title}");
+        }
     }
 }

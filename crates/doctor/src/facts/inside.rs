@@ -36,6 +36,37 @@ pub struct InsideFact {
     pub pids: Option<(u64, Option<u64>, Option<u64>)>,
     /// TCP segments sent, and sent again.
     pub segments: Option<(u64, u64)>,
+    /// Sessions of a database that says of each of its processes whom it serves and what it does, those alike counted
+    /// together, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionFact>,
+}
+
+/// Sessions of a database that are alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionFact {
+    /// The user.
+    pub user: String,
+    /// The database.
+    pub database: String,
+    /// Where the client is; `None` in the container itself.
+    pub remote: Option<IpAddr>,
+    /// What it does, in the server's words: `idle`, `idle in transaction`, `SELECT waiting`.
+    pub doing: String,
+    /// How many.
+    pub count: usize,
+}
+
+impl SessionFact {
+    /// Whether it began a transaction and does nothing.
+    pub(crate) fn is_idle_in_transaction(&self) -> bool {
+        self.doing.starts_with("idle in transaction")
+    }
+
+    /// Whether it waits for a lock.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.doing.ends_with(" waiting")
+    }
 }
 
 /// A socket that waits for traffic.

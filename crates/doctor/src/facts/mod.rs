@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use host::{FileFact, FileHead, FileSort, FileThere, PortFact, Room};
-pub use inside::{DialAnswer, Dialled, InsideFact, ListenerFact, NameAnswer, PeerFact, TriedFact};
+pub use inside::{
+    DialAnswer, Dialled, InsideFact, ListenerFact, NameAnswer, PeerFact, SessionFact, TriedFact,
+};
 pub use service::{EmptyVariable, ServiceFact};
 pub use told::{Told, ToldHost, ToldText};
 

@@ -476,8 +476,8 @@ fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
         "{what} was initialised with another password than `{server}` and its clients are told now; the environment is read only on the first start"
     );
     let copy = it.copy;
-    let same = copy.map(|copy| held(copy, "client and server are told the same"));
-    let own = brought(login, "client and server are told the same");
+    let same = copy.map(|copy| held(copy, "client and server are told the same account"));
+    let own = brought(login, "client and server are told the same account");
     let unencoded = login
         .told
         .is_some_and(|told| !told.unencoded.is_empty() || told.has_bad_percent);
@@ -703,9 +703,9 @@ fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let claim = format!(
-            "{} holds an older password than {}, which was changed after it was made",
-            carrier(&own.carrier),
-            carrier(&copy.password.carrier)
+            "{} holds an older password than {}",
+            carrier(&own.carrier).trim_end_matches(','),
+            carrier(&copy.password.carrier).trim_end_matches(',')
         );
         let exists = it.verdict(
             Says::PasswordMismatch,

@@ -12,6 +12,7 @@ pub(crate) use evidence::{culprit, reported, shown, spoken, whole};
 pub(crate) use said::Said;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use bowline_model::EventAction;
 use bowline_recipes::{Recipe, Recipes, Says, Server};
@@ -19,7 +20,7 @@ use jiff::Timestamp;
 
 use crate::facts::{
     ContainerFact, EmptyVariable, Endpoint, Event, Facts, FileFact, HealthFact, ImageFact,
-    InsideFact, Limits, Look, Mount, NetworkFact, PortFact, ServiceFact, Told, TriedFact,
+    InsideFact, Limits, LogFact, Look, Mount, NetworkFact, PortFact, ServiceFact, Told, TriedFact,
     VolumeFact,
 };
 use crate::finding::FactRef;
@@ -147,6 +148,19 @@ impl<'f> World<'f> {
             .then_some(inside)
     }
 
+    /// The container that has an address, as far as networks are known.
+    pub(crate) fn at_address(&self, address: IpAddr) -> Option<&'f ContainerFact> {
+        let is = |text: &Option<String>| {
+            let text = text.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
+            text == Some(address.to_canonical())
+        };
+        self.containers().find(|container| {
+            let networks = self.networks(container);
+            let mut endpoints = networks.into_iter().flat_map(BTreeMap::values);
+            endpoints.any(|endpoint| is(&endpoint.ipv4) || is(&endpoint.ipv6))
+        })
+    }
+
     /// What came of a name or an address from within it.
     pub(crate) fn tried(&self, from: &ContainerFact, host: &str) -> Option<&'f TriedFact> {
         let mut tried = self.facts.tried.iter();
@@ -195,6 +209,13 @@ impl<'f> World<'f> {
         let port = self.facts.ports.iter().find(|one| one.port == port)?;
         self.is_known(&FactRef::Port(port.port.clone()))
             .then_some(port)
+    }
+
+    /// The end of its log; `None` where nobody read it.
+    pub(crate) fn log(&self, container: &ContainerFact) -> Option<&'f LogFact> {
+        let log = self.facts.logs.get(&container.name)?;
+        self.is_known(&FactRef::Log(container.name.clone()))
+            .then_some(log)
     }
 
     /// What its log says, of any time that was read.

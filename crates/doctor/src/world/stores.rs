@@ -1,12 +1,13 @@
 //! Where servers keep their data, and what holds it.
 
 use bowline_model::carried::Carrier;
-use bowline_recipes::DataFolder;
+use bowline_recipes::{DataFolder, Says};
+use jiff::Timestamp;
 
 use crate::facts::{ContainerFact, Mount};
 use crate::finding::{Culprit, CulpritKind, Evidence, FactRef};
 
-use super::{World, culprit, shown, whole};
+use super::{World, culprit, shown, spoken, whole};
 
 /// A folder of data in a container.
 #[derive(Clone, Debug)]
@@ -107,17 +108,41 @@ impl<'f> World<'f> {
                 return Some(shown(fact(), text, proves));
             }
         }
+        self.volume_is_older(server, store, created, proves)
+            .or_else(|| self.was_not_initialised(server, proves))
+    }
+
+    /// That the volume was there before the container. Engines give it the date of its folder's last change, so a younger
+    /// one says nothing.
+    fn volume_is_older(
+        &self,
+        server: &'f ContainerFact,
+        store: &Store,
+        created: Timestamp,
+        proves: &str,
+    ) -> Option<Evidence> {
         let mount = self.mount_of(server, &store.folder)?;
         let volume = self.volume(&mount.source)?;
-        // The engine writes whole seconds, and makes a volume right before the first container with it.
-        if created.duration_since(volume.created?).as_secs() > 10 {
-            let text = format!(
-                "volume {} is of {}, container {} of {created}",
-                volume.name, volume.created?, server.name
-            );
-            return Some(shown(FactRef::Volume(volume.name.clone()), text, proves));
-        }
-        None
+        let made = volume.created?;
+        let text = format!(
+            "volume {} is of {made}, container {} of {created}",
+            volume.name, server.name
+        );
+        let fact = FactRef::Volume(volume.name.clone());
+        (created.duration_since(made).as_secs() > 10).then(|| shown(fact, text, proves))
+    }
+
+    /// That a server came up without initialising anything, as far back as its container goes.
+    fn was_not_initialised(&self, server: &'f ContainerFact, proves: &str) -> Option<Evidence> {
+        let log = self.log(server).filter(|log| !log.is_cut)?;
+        let first = log.lines.first()?.at;
+        let from_the_start = server.created.is_some_and(|created| first >= created);
+        let said = self.said(server);
+        let is_made = said.iter().any(|said| said.says == Says::Initialised);
+        let skipped = said
+            .iter()
+            .find(|said| said.says == Says::InitialisationSkipped)?;
+        (from_the_start && !is_made).then(|| spoken(server, skipped, proves))
     }
 
     /// That the data of a server was made by the container that has it now.
@@ -141,15 +166,9 @@ impl<'f> World<'f> {
             };
             return (made >= created).then(|| shown(fact, text, proves));
         }
-        let mount = self.mount_of(server, &store.folder)?;
-        let volume = self.volume(&mount.source)?;
-        let age = created.duration_since(volume.created?).as_secs();
-        let text = format!(
-            "volume {} is of {}, container {} of {created}",
-            volume.name, volume.created?, server.name
-        );
-        let fact = FactRef::Volume(volume.name.clone());
-        (age <= 2).then(|| shown(fact, text, proves))
+        let mut said = self.said(server).iter();
+        let made = said.find(|said| said.says == Says::Initialised)?;
+        Some(spoken(server, made, proves))
     }
 }
 

@@ -1,0 +1,389 @@
+//! What should be in a server and is not: a database, a table, a bucket; and the job that should have made it.
+
+use bowline_model::ContainerStatus;
+use bowline_recipes::Says;
+
+use crate::facts::ContainerFact;
+use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::logins::{Account, Login};
+use crate::world::{Said, Target, World, culprit, shown, spoken, whole};
+
+use super::names::{carrier, teller};
+use super::stray::stray_in;
+
+pub(crate) const NO_NAMESPACE: Rule = Rule {
+    code: Code("D020"),
+    title: "a namespace was never registered",
+    layer: Layer::DataService,
+    decisive: &["what is missing", "the job"],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| {
+        not_made(
+            world,
+            cases,
+            Says::NamespaceMissing,
+            "the namespace",
+            "name",
+        )
+    },
+};
+
+pub(crate) const NO_DATABASE: Rule = Rule {
+    code: Code("D019"),
+    title: "a client asks for a database that the server does not have",
+    layer: Layer::DataService,
+    decisive: &["the refusal", "the name", "the server's databases"],
+    look_alikes: &[Code("D003")],
+    yields: false,
+    endangers_data: false,
+    find: no_database,
+};
+
+pub(crate) const NO_BUCKET: Rule = Rule {
+    code: Code("D055"),
+    title: "a bucket was never made",
+    layer: Layer::Dependency,
+    decisive: &["what is missing", "the job"],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| not_made(world, cases, Says::BucketMissing, "the bucket", "bucket"),
+};
+
+pub(crate) const NO_SEARCH_ATTRIBUTE: Rule = Rule {
+    code: Code("D056"),
+    title: "a search attribute was never registered",
+    layer: Layer::Dependency,
+    decisive: &["what is missing", "the job"],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| {
+        not_made(
+            world,
+            cases,
+            Says::SearchAttributeMissing,
+            "the search attribute",
+            "name",
+        );
+    },
+};
+
+pub(crate) const NO_RELATION: Rule = Rule {
+    code: Code("D142"),
+    title: "the tables are not there: a migration was not run",
+    layer: Layer::DataService,
+    decisive: &["what is missing", "the job"],
+    look_alikes: &[Code("D019")],
+    yields: false,
+    endangers_data: false,
+    find: |world, cases| not_made(world, cases, Says::RelationMissing, "the table", "relation"),
+};
+
+fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
+    for login in world.logins() {
+        let client = login.client();
+        if world.seems_well(client) {
+            continue;
+        }
+        let Some((speaker, said, name)) = refused_database(world, &login) else {
+            continue;
+        };
+        let carried = login.database.or(login.user);
+        let Some(carried) = carried.filter(|it| !stray_in(client, &it.carrier)) else {
+            continue;
+        };
+        let accounts = world.accounts(login.server);
+        let databases: Vec<String> = databases(&accounts);
+        let is_told = databases.iter().any(|known| known == name);
+        let text = format!(
+            "{}: {} names database `{name}`",
+            client.name,
+            carrier(&carried.carrier).trim_end_matches(',')
+        );
+        let asked = shown(
+            FactRef::Told(client.name.clone()),
+            text,
+            "this is the database that it asks for",
+        );
+        let listed = format!(
+            "{}: is told to make {}",
+            login.server.name,
+            quoted(&databases)
+        );
+        let proves = if is_told {
+            "it was told to make it, and did not: the data was there before"
+        } else {
+            "another database than the one that is asked for"
+        };
+        let own = shown(FactRef::Told(login.server.name.clone()), listed, proves);
+        let refusal = spoken(
+            speaker,
+            said,
+            "the login was let in, and then there is no such database",
+        );
+        let (blamed, claim) = blamed(world, &login, &carried.carrier, name, &databases);
+        let case = Case::new(blamed, claim)
+            .seen_in(client.service.as_deref())
+            .between(Some(login.service), client.service.as_deref())
+            .mended_by(
+                format!(
+                    "write the database that `{}` has, or create `{name}` in it; then `bowline up`",
+                    login.service
+                ),
+                Safety::NeedsYou,
+            )
+            .decides("the refusal", Some(refusal.clone()))
+            .decides("the name", Some(asked))
+            .decides(
+                "the server's databases",
+                (!databases.is_empty()).then_some(own),
+            )
+            .rules_out(Code("D003"), Some(refusal));
+        cases.push(if said.is_proven {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        });
+    }
+}
+
+/// Who is to blame for a database that is not there: the data, where the server was told to make it; else who asks.
+fn blamed(
+    world: &World<'_>,
+    login: &Login<'_, '_>,
+    asked_in: &bowline_model::carried::Carrier,
+    name: &str,
+    databases: &[String],
+) -> (Culprit, String) {
+    let server = login.service;
+    let store = world.stores(login.server).into_iter().next();
+    if let Some(store) = store.filter(|_| databases.iter().any(|known| known == name)) {
+        let keeper = world.keeper(login.server, &store.folder);
+        let claim = format!(
+            "the data of `{server}` is older than its settings: the database `{name}` was never made in it"
+        );
+        return (keeper, claim);
+    }
+    let hint = if databases.is_empty() {
+        String::new()
+    } else {
+        format!("; it was told to make {}", quoted(databases))
+    };
+    let claim = format!("it asks `{server}` for the database `{name}`, which is not there{hint}");
+    (teller(login.client(), asked_in), claim)
+}
+
+/// What server or client says of the database that a login asks for.
+fn refused_database<'w, 'f>(
+    world: &'w World<'f>,
+    login: &Login<'_, 'f>,
+) -> Option<(&'f ContainerFact, &'w Said<'f>, &'w str)> {
+    let asked = login.database.or(login.user)?.text.as_str();
+    let kind = world.recipe(login.server)?.name.as_str();
+    [login.client(), login.server]
+        .into_iter()
+        .find_map(|speaker| {
+            world.said(speaker).iter().find_map(|said| {
+                let fits =
+                    said.says == Says::DatabaseMissing && said.is_fresh && said.recipe == kind;
+                let name = said.capture("database").filter(|_| fits)?;
+                (name == asked).then_some((speaker, said, name))
+            })
+        })
+}
+
+/// The databases that a server is told to make.
+fn databases(accounts: &[Account<'_>]) -> Vec<String> {
+    let databases = accounts.iter().filter_map(|account| account.database);
+    databases.map(str::to_owned).collect()
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" and ")
+}
+
+/// A job that should have made something, and why it did not.
+struct Job {
+    service: String,
+    why: &'static str,
+    evidence: Evidence,
+}
+
+/// Something that a client asks a server for and that nobody made.
+fn not_made(world: &World<'_>, cases: &mut Vec<Case>, word: Says, noun: &str, capture: &str) {
+    for client in world
+        .containers()
+        .filter(|client| !world.seems_well(client))
+    {
+        let Some(said) = world.says(client, word) else {
+            continue;
+        };
+        let Some(service) = client.service.as_deref() else {
+            continue;
+        };
+        let server = server_of(world, client, said);
+        let named = said
+            .capture(capture)
+            .map_or(String::new(), |name| format!(" `{name}`"));
+        let missing = spoken(
+            client,
+            said,
+            "the server was reached and let it in, and does not have it",
+        );
+        let job = server.and_then(|server| job_of(world, server, client));
+        let (blamed, claim) = match &job {
+            Some(job) => (
+                whole(CulpritKind::Service, &job.service),
+                format!(
+                    "{noun}{named} is not there: `{}`, which should make it, {}",
+                    job.service, job.why
+                ),
+            ),
+            None => (
+                culprit(client, None),
+                format!(
+                    "{noun}{named} that it needs is not there, and no job of the stack makes it"
+                ),
+            ),
+        };
+        let fix = match &job {
+            Some(job) => format!(
+                "run it: `bowline rerun {}`; and let it end with an error when it fails",
+                job.service
+            ),
+            None => {
+                "run what makes it (a migration, a set-up script), as a job that others wait for"
+                    .to_owned()
+            }
+        };
+        let maker = job.as_ref().map(|job| job.service.as_str());
+        let case = Case::new(blamed, claim)
+            .seen_in(maker.or(Some(service)))
+            .between(maker, Some(service))
+            .mended_by(fix, Safety::NeedsYou)
+            .decides("what is missing", Some(missing.clone()))
+            .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
+            .rules_out(Code("D019"), Some(missing));
+        cases.push(if said.is_proven {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        });
+    }
+}
+
+/// The server that a line of a client speaks of: the one of that kind, or the only one that it dials.
+fn server_of<'f>(world: &World<'f>, client: &ContainerFact, said: &Said<'_>) -> Option<&'f str> {
+    let dialled = || {
+        let edges = world
+            .edges()
+            .iter()
+            .filter(|edge| edge.client.name == client.name);
+        edges.filter_map(|edge| match &edge.target {
+            Target::Service {
+                name, containers, ..
+            } => Some((*name, containers)),
+            _ => None,
+        })
+    };
+    let of_kind = dialled().find(|(_, containers)| {
+        let mut recipes = containers.iter().filter_map(|it| world.recipe(it));
+        recipes.any(|recipe| recipe.name == said.recipe)
+    });
+    let any = || dialled().next();
+    of_kind.or_else(any).map(|(name, _)| name)
+}
+
+/// The job that works on a server and has not done what it is for: never ran, failed, or complained and ended well.
+fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job> {
+    let asker = client.service.as_deref();
+    let works_on = |service: &str| {
+        let mut edges = world.edges().iter();
+        let dials = edges.any(|edge| {
+            edge.client.service.as_deref() == Some(service)
+                && matches!(&edge.target, Target::Service { name, .. } if *name == server)
+        });
+        dials || world.needs(service).any(|needed| needed == server)
+    };
+    let mut services: Vec<&str> = world.declared_services().map(|(name, _)| name).collect();
+    services.extend(world.containers().filter_map(|it| it.service.as_deref()));
+    services.sort_unstable();
+    services.dedup();
+    let mut jobs = services
+        .into_iter()
+        .filter(|service| Some(*service) != asker && *service != server);
+    jobs.find_map(|service| {
+        let containers = world.of_service(service);
+        let Some(container) = containers.first() else {
+            return never_ran(world, service, server);
+        };
+        works_on(service)
+            .then(|| undone(world, service, container))
+            .flatten()
+    })
+}
+
+/// A job of the files that has no container, as one behind a profile has not.
+fn never_ran(world: &World<'_>, service: &str, server: &str) -> Option<Job> {
+    let declared = world.declared(service)?;
+    let is_job = matches!(declared.restart.as_str(), "" | "no");
+    let names_server =
+        |value: &Option<String>| value.as_deref().is_some_and(|value| value.contains(server));
+    let works_on =
+        declared.depends_on.contains_key(server) || declared.environment.values().any(names_server);
+    let text = format!("{service}: no container");
+    let fact = FactRef::Declared(service.to_owned());
+    (is_job && works_on).then(|| Job {
+        service: service.to_owned(),
+        why: if declared.is_enabled {
+            "never ran"
+        } else {
+            "is behind a profile that is not enabled"
+        },
+        evidence: shown(fact, text, "what it is for was not done"),
+    })
+}
+
+fn undone<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact) -> Option<Job> {
+    let state = world.state(container)?;
+    let is_job = matches!(state.restart_policy.as_str(), "" | "no")
+        || state.restart_policy.starts_with("on-failure");
+    let complained = world
+        .said(container)
+        .iter()
+        .find(|said| !said.says.is_benign());
+    let fact = FactRef::State(container.name.clone());
+    let (why, evidence) = match state.status {
+        ContainerStatus::Created => (
+            "was never started",
+            shown(
+                fact,
+                format!("{}: created, never started", container.name),
+                "what it is for was not done",
+            ),
+        ),
+        ContainerStatus::Exited | ContainerStatus::Restarting if state.exit_code != 0 => (
+            "failed",
+            shown(
+                fact,
+                format!("{}: ended with code {}", container.name, state.exit_code),
+                "it did not do all that it is for",
+            ),
+        ),
+        ContainerStatus::Exited => (
+            "ended as if all were well, after an error",
+            spoken(container, complained?, "it did not do all that it is for"),
+        ),
+        _ => return None,
+    };
+    is_job.then(|| Job {
+        service: service.to_owned(),
+        why,
+        evidence,
+    })
+}

@@ -1,0 +1,414 @@
+//! Connections: a server that has no more of them, a pool that is too small, and transactions that nobody ends.
+
+use std::collections::BTreeMap;
+
+use bowline_engine::TcpState;
+use bowline_recipes::Says;
+
+use crate::facts::{ContainerFact, SessionFact};
+use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{Said, Target, World, culprit, shown, spoken};
+
+pub(crate) const TOO_MANY_CLIENTS: Rule = Rule {
+    code: Code("D022"),
+    title: "a service holds so many connections that the server takes no more",
+    layer: Layer::DataService,
+    decisive: &["the refusal", "who holds the connections"],
+    look_alikes: &[Code("D023")],
+    yields: false,
+    endangers_data: false,
+    find: too_many_clients,
+};
+
+pub(crate) const POOL_TOO_SMALL: Rule = Rule {
+    code: Code("D023"),
+    title: "a service waits for connections of its own pool",
+    layer: Layer::Resource,
+    decisive: &["the complaint", "its connections"],
+    look_alikes: &[Code("D022")],
+    yields: false,
+    endangers_data: false,
+    find: pool_too_small,
+};
+
+pub(crate) const IDLE_IN_TRANSACTION: Rule = Rule {
+    code: Code("D024"),
+    title: "a service begins transactions and does not end them",
+    layer: Layer::DataService,
+    decisive: &["the complaint", "its sessions"],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: idle_in_transaction,
+};
+
+pub(crate) const BLOCKS_OTHERS: Rule = Rule {
+    code: Code("D057"),
+    title: "a transaction of one service holds what others wait for",
+    layer: Layer::DataService,
+    decisive: &["who waits", "who holds a transaction", "who is hurt"],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: blocks_others,
+};
+
+/// A server whose clients come from the stack.
+struct Busy<'f> {
+    service: &'f str,
+    server: &'f ContainerFact,
+    /// Connections by the service that holds them.
+    held: BTreeMap<&'f str, usize>,
+}
+
+/// The servers that clients of the stack dial, with who holds connections to them.
+fn busy<'f>(world: &World<'f>) -> Vec<Busy<'f>> {
+    let mut servers: BTreeMap<&str, (&'f str, &'f ContainerFact)> = BTreeMap::new();
+    for edge in world.edges() {
+        if let Target::Service {
+            name, containers, ..
+        } = &edge.target
+            && let Some(server) = containers.iter().find(|it| world.recipe(it).is_some())
+        {
+            servers.insert(&server.name, (name, server));
+        }
+    }
+    let servers = servers.into_values();
+    servers
+        .map(|(service, server)| Busy {
+            service,
+            server,
+            held: held(world, server),
+        })
+        .collect()
+}
+
+/// Established connections to the ports that a server is dialled at, by the service at the other end.
+fn held<'f>(world: &World<'f>, server: &'f ContainerFact) -> BTreeMap<&'f str, usize> {
+    let mut held = BTreeMap::new();
+    let Some(inside) = world.inside(server) else {
+        return held;
+    };
+    let peers = inside.peers.iter();
+    let taken =
+        peers.filter(|peer| peer.local_port.is_some() && peer.state == TcpState::Established);
+    for peer in taken {
+        let client = world
+            .at_address(peer.remote)
+            .filter(|client| client.name != server.name);
+        if let Some(service) = client.and_then(|client| client.service.as_deref()) {
+            *held.entry(service).or_default() += peer.count;
+        }
+    }
+    held
+}
+
+/// What a server or its clients say, of now.
+fn complaint<'w, 'f>(
+    world: &'w World<'f>,
+    busy: &Busy<'f>,
+    word: Says,
+) -> Option<(&'f ContainerFact, &'w Said<'f>)> {
+    let kind = world.recipe(busy.server)?.name.as_str();
+    let clients = world.edges().iter().filter(
+        |edge| matches!(&edge.target, Target::Service { name, .. } if *name == busy.service),
+    );
+    let speakers = std::iter::once(busy.server).chain(clients.map(|edge| edge.client));
+    speakers.into_iter().find_map(|speaker| {
+        let mut said = world.said(speaker).iter();
+        let said = said.find(|said| {
+            said.is_fresh && said.says == word && (said.recipe == kind || said.recipe == "any")
+        })?;
+        Some((speaker, said))
+    })
+}
+
+/// Who holds how much, as evidence.
+fn holding(busy: &Busy<'_>, proves: &str) -> Evidence {
+    let held: Vec<String> = busy
+        .held
+        .iter()
+        .map(|(service, count)| format!("{count} with {service}"))
+        .collect();
+    let text = format!("{}: connections {}", busy.server.name, held.join(", "));
+    shown(FactRef::Inside(busy.server.name.clone()), text, proves)
+}
+
+/// The service that holds most; and whether that is more than half.
+fn holder<'f>(busy: &Busy<'f>) -> Option<(&'f str, usize, bool)> {
+    let (service, count) = busy.held.iter().max_by_key(|(_, count)| **count)?;
+    let all: usize = busy.held.values().sum();
+    Some((service, *count, count * 2 > all))
+}
+
+/// How many connections a server takes, where its command says so.
+fn limit(server: &ContainerFact) -> Option<u32> {
+    let words = server.command.join(" ");
+    let names = ["max_connections=", "max-connections=", "maxclients "];
+    names.iter().find_map(|name| {
+        let (_, rest) = words.split_once(name)?;
+        let digits = rest.split(|it: char| !it.is_ascii_digit()).next()?;
+        digits.parse().ok()
+    })
+}
+
+/// The services that are refused or hurt besides the one that holds.
+fn victims<'f>(world: &World<'f>, busy: &Busy<'f>, holder: &str) -> Vec<&'f str> {
+    let mut victims: Vec<&str> = world
+        .edges()
+        .iter()
+        .filter(
+            |edge| matches!(&edge.target, Target::Service { name, .. } if *name == busy.service),
+        )
+        .filter(|edge| !world.seems_well(edge.client))
+        .filter_map(|edge| edge.client.service.as_deref())
+        .filter(|name| *name != holder)
+        .collect();
+    victims.sort_unstable();
+    victims.dedup();
+    victims
+}
+
+/// A case against a service that holds what others want of a server.
+fn against(world: &World<'_>, busy: &Busy<'_>, service: &str, claim: String) -> Option<Case> {
+    let container = world.of_service(service).into_iter().next()?;
+    let mut case = Case::new(culprit(container, None), claim)
+        .seen_in(Some(busy.service))
+        .between(Some(service), Some(busy.service));
+    for victim in victims(world, busy, service) {
+        case = case.between(Some(busy.service), Some(victim));
+    }
+    Some(case)
+}
+
+fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
+    for busy in busy(world) {
+        let Some((speaker, said)) = complaint(world, &busy, Says::TooManyClients) else {
+            continue;
+        };
+        // A client that is refused and holds nothing when looked at had all of them, where nobody else has any.
+        let alone = speaker
+            .service
+            .as_deref()
+            .filter(|_| speaker.name != busy.server.name);
+        let Some((service, count, is_most)) = holder(&busy).or(alone.map(|name| (name, 0, false)))
+        else {
+            continue;
+        };
+        if !ends_transactions(world, &busy, service) {
+            continue;
+        }
+        let of = limit(busy.server).map_or(String::new(), |limit| format!(" of the {limit}"));
+        let claim = if count == 0 {
+            format!("it asks for more connections than `{}` takes", busy.service)
+        } else {
+            format!(
+                "it holds {count}{of} connections of `{}`, so others get none",
+                busy.service
+            )
+        };
+        let Some(case) = against(world, &busy, service, claim) else {
+            continue;
+        };
+        let refusal = spoken(speaker, said, "the server itself has no more");
+        let holds = (count > 0).then(|| holding(&busy, "most of what there is goes to one"));
+        let case = case
+            .mended_by(
+                format!("let it keep fewer (a smaller pool, fewer replicas), or let `{}` take more, then `bowline up`", busy.service),
+                Safety::NeedsYou,
+            )
+            .decides("the refusal", Some(refusal.clone()))
+            .decides("who holds the connections", holds)
+            .rules_out(Code("D023"), Some(refusal));
+        let is_sure = is_most && said.is_proven;
+        cases.push(if is_sure {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        });
+    }
+}
+
+fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
+    for busy in busy(world) {
+        let Some((client, said)) = complaint(world, &busy, Says::PoolExhausted) else {
+            continue;
+        };
+        let Some(service) = client.service.as_deref() else {
+            continue;
+        };
+        let server_is_full = complaint(world, &busy, Says::TooManyClients).is_some();
+        if world.seems_well(client) || server_is_full || !ends_transactions(world, &busy, service) {
+            continue;
+        }
+        let own = busy.held.get(service).copied().unwrap_or_default();
+        let claim = format!(
+            "its pool is used up with {own} connections, while `{}` would take more",
+            busy.service
+        );
+        let refuses_none = world.log(busy.server).map(|_| {
+            let text = format!(
+                "{} log: refuses nobody for want of connections",
+                busy.server.name
+            );
+            shown(
+                FactRef::Log(busy.server.name.clone()),
+                text,
+                "the server has more to give",
+            )
+        });
+        let case = Case::new(culprit(client, None), claim)
+            .between(Some(busy.service), Some(service))
+            .mended_by(
+                "make its pool larger, or let it keep connections for a shorter time, then `bowline up`",
+                Safety::NeedsYou,
+            )
+            .decides("the complaint", Some(spoken(client, said, "it waits for a connection of its own")))
+            .decides("its connections", (own > 0).then(|| holding(&busy, "it has some, and they are taken")))
+            .rules_out(Code("D022"), refuses_none);
+        cases.push(if said.is_proven {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        });
+    }
+}
+
+/// Sessions of a service at a server.
+fn sessions<'f>(world: &World<'f>, server: &ContainerFact, service: &str) -> Vec<&'f SessionFact> {
+    let inside = world.inside(server);
+    let sessions = inside.into_iter().flat_map(|inside| &inside.sessions);
+    let is_its = |session: &&SessionFact| {
+        let client = session.remote.and_then(|remote| world.at_address(remote));
+        client.and_then(|client| client.service.as_deref()) == Some(service)
+    };
+    sessions.filter(is_its).collect()
+}
+
+/// Sessions that are in a transaction and do nothing, and all.
+fn idle(sessions: &[&SessionFact]) -> (usize, usize) {
+    let count = |is: fn(&SessionFact) -> bool| {
+        let some = sessions.iter().filter(|session| is(session));
+        some.map(|session| session.count).sum()
+    };
+    (count(SessionFact::is_idle_in_transaction), count(|_| true))
+}
+
+/// Whether the sessions of a service are not mostly left in a transaction; also where nobody can tell.
+fn ends_transactions(world: &World<'_>, busy: &Busy<'_>, service: &str) -> bool {
+    let (idle, all) = idle(&sessions(world, busy.server, service));
+    idle < 2 || idle * 2 < all
+}
+
+fn idle_in_transaction(world: &World<'_>, cases: &mut Vec<Case>) {
+    for busy in busy(world) {
+        let words = [Says::TooManyClients, Says::PoolExhausted];
+        let Some((speaker, said)) = words.iter().find_map(|word| complaint(world, &busy, *word))
+        else {
+            continue;
+        };
+        for service in busy.held.keys() {
+            if ends_transactions(world, &busy, service) {
+                continue;
+            }
+            let (idle, all) = idle(&sessions(world, busy.server, service));
+            let claim = format!(
+                "{idle} of its {all} connections to `{}` are in transactions that it does not end",
+                busy.service
+            );
+            let text = format!(
+                "{}: {idle} of {all} sessions of {service} are idle in transaction",
+                busy.server.name
+            );
+            let proves = "they hold connections and do nothing with them";
+            let left = shown(FactRef::Inside(busy.server.name.clone()), text, proves);
+            let Some(case) = against(world, &busy, service, claim) else {
+                continue;
+            };
+            let case = case
+                .mended_by(
+                    "end each transaction also when something fails, and set `idle_in_transaction_session_timeout` in the server as a guard",
+                    Safety::NeedsYou,
+                )
+                .decides("the complaint", Some(spoken(speaker, said, "connections are missing")))
+                .decides("its sessions", Some(left));
+            cases.push(if said.is_proven {
+                case
+            } else {
+                case.at_most(Confidence::Likely)
+            });
+        }
+    }
+}
+
+fn blocks_others(world: &World<'_>, cases: &mut Vec<Case>) {
+    for busy in busy(world) {
+        let Some(inside) = world.inside(busy.server) else {
+            continue;
+        };
+        let service_of = |session: &SessionFact| {
+            let client = world.at_address(session.remote?)?;
+            Some((client, client.service.as_deref()?))
+        };
+        let waiting = inside
+            .sessions
+            .iter()
+            .filter(|session| session.is_waiting());
+        let hurt = waiting
+            .filter_map(service_of)
+            .find(|(client, _)| !world.seems_well(client));
+        let Some((victim, _)) = hurt else {
+            continue;
+        };
+        let mut holders: Vec<&str> = inside
+            .sessions
+            .iter()
+            .filter(|session| session.is_idle_in_transaction())
+            .filter_map(|session| Some(service_of(session)?.1))
+            .collect();
+        holders.sort_unstable();
+        holders.dedup();
+        let [holder] = holders[..] else {
+            continue;
+        };
+        let claim = format!(
+            "a transaction that it does not end holds what others of `{}` wait for",
+            busy.service
+        );
+        let fact = FactRef::Inside(busy.server.name.clone());
+        let seen = |what: &str, proves: &str| {
+            shown(
+                fact.clone(),
+                format!("{}: {what}", busy.server.name),
+                proves,
+            )
+        };
+        let text = format!(
+            "{}: {}",
+            victim.name,
+            world
+                .ailment(victim)
+                .unwrap_or_else(|| "complains".to_owned())
+        );
+        let state = shown(
+            FactRef::State(victim.name.clone()),
+            text,
+            "waiting hurts it",
+        );
+        let Some(case) = against(world, &busy, holder, claim) else {
+            continue;
+        };
+        // Which lock it is nobody can see without logging in.
+        cases.push(
+            case.at_most(Confidence::Likely)
+                .mended_by(
+                    format!("end that transaction: `bowline restart {holder}`; and let the program end it also when something fails"),
+                    Safety::Restart,
+                )
+                .decides("who waits", Some(seen("sessions wait for a lock", "somebody holds it")))
+                .decides("who holds a transaction", Some(seen("one service is idle in transaction", "nobody else has one open and does nothing")))
+                .decides("who is hurt", Some(state)),
+        );
+    }
+}

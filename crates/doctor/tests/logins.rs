@@ -1,0 +1,387 @@
+//! Refused logins: whose copy of a password is the odd one, which account or database is not there, and what only
+//! looks like it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where its own recording cannot be read"
+)]
+
+mod common;
+
+use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
+use common::{Recording, certain, only, rests_on_its_evidence, silent};
+use serde_json::{Value, json};
+
+/// The first container of a service, on the network that all of them share.
+fn container(service: &str, changes: &Value) -> Value {
+    let mut container = common::container(service, changes);
+    container["endpoints"] = json!({"shop_default": {
+        "aliases": [service], "ipv4": null, "ipv6": null, "wanted_ipv4": null,
+    }});
+    container
+}
+
+/// What a service is told in one connection; `changes` are laid over it.
+fn told(form: &str, carrier: &Value, user: &str, password: &str, changes: &Value) -> Value {
+    let mut told = json!({
+        "form": form, "scheme": "postgresql", "user": {"text": user, "carrier": carrier},
+        "password": {"text": password, "carrier": carrier}, "hosts": [],
+        "database": {"text": "books", "carrier": carrier}, "usage": "dials",
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        told[key] = value.clone();
+    }
+    told
+}
+
+/// The address that `api` is told: a URL in a variable.
+fn address(user: &str, password: &str, changes: &Value) -> Value {
+    let carrier = json!({"variable": "DATABASE_URL"});
+    let mut told = told("url", &carrier, user, password, changes);
+    told["hosts"] = json!([{
+        "name": "db", "port": {"written": 5432}, "carrier": carrier, "port_carrier": carrier,
+    }]);
+    told
+}
+
+/// What `db` is told of its account.
+fn own(user: &str, password: &str) -> Value {
+    let variable = |name: &str| json!({"variable": name});
+    json!({
+        "form": "split", "scheme": "postgresql", "hosts": [], "usage": "dials",
+        "user": {"text": user, "carrier": variable("POSTGRES_USER")},
+        "password": {"text": password, "carrier": variable("POSTGRES_PASSWORD")},
+        "database": {"text": "books", "carrier": variable("POSTGRES_DB")},
+    })
+}
+
+/// A Postgres that runs well.
+fn db(changes: &Value) -> Value {
+    let mut db = container(
+        "db",
+        &json!({
+            "image": "postgres:15", "command": ["docker-entrypoint.sh", "postgres"], "exposed": ["5432/tcp"],
+            "environment": {"POSTGRES_USER": "keeper", "POSTGRES_PASSWORD": "#1", "POSTGRES_DB": "books"},
+            "mounts": [{"target": "/var/lib/postgresql/data", "kind": "volume", "source": "shop_data", "writable": true}],
+        }),
+    );
+    for (key, value) in changes.as_object().unwrap() {
+        db[key] = value.clone();
+    }
+    db
+}
+
+/// A client that ends again and again.
+fn failing(service: &str) -> Value {
+    container(
+        service,
+        &json!({
+            "status": "restarting", "exit_code": 1, "restarts": 5, "restart_policy": "always",
+            "started": "2026-11-21T10:04:58Z", "finished": "2026-11-21T10:04:59Z",
+        }),
+    )
+}
+
+/// A version file of the data, written then.
+fn version_file(modified: &str) -> Value {
+    json!({"container": "shop-db-1", "path": "/var/lib/postgresql/data/PG_VERSION", "there": {
+        "sort": "file", "mode": 384, "owner": [999, 999], "size_bytes": 3, "modified": modified,
+        "head": {"version": "15"},
+    }})
+}
+
+const WRONG: &str = r#"FATAL:  password authentication failed for user "keeper""#;
+const MATCHED: &str =
+    r#"DETAIL:  Connection matched pg_hba.conf line 128: "host all all all scram-sha-256""#;
+const OLD: &str = "2026-10-02T08:00:00Z";
+const NEW: &str = "2026-11-21T10:00:02Z";
+
+/// A stack of which `api` is refused.
+fn refused(brought: Value, held: Value, server: &[&str], data: &str) -> Recording {
+    let lines: Vec<(&str, &str)> = server.iter().map(|line| ("10:04:58", *line)).collect();
+    let client = server.first().map(|line| ("10:04:58", *line));
+    Recording::new()
+        .with(failing("api"))
+        .with(db(&json!({})))
+        .set("told", "shop-api-1", json!([brought]))
+        .set("told", "shop-db-1", json!([held]))
+        .said("shop-api-1", &client.into_iter().collect::<Vec<_>>())
+        .said("shop-db-1", &lines)
+        .add("files", version_file(data))
+}
+
+fn code_and_culprit(finding: &Finding) -> (&str, &str, Option<&str>) {
+    let culprit = &finding.culprit;
+    (finding.code.0, &culprit.name, culprit.field.as_deref())
+}
+
+fn volume_keeps_another() -> Facts {
+    refused(
+        address("keeper", "#1", &json!({})),
+        own("keeper", "#1"),
+        &[WRONG, MATCHED],
+        OLD,
+    )
+    .facts()
+}
+
+fn copies_differ() -> Facts {
+    refused(
+        address("keeper", "#2", &json!({})),
+        own("keeper", "#1"),
+        &[WRONG, MATCHED],
+        NEW,
+    )
+    .facts()
+}
+
+fn no_such_role() -> Facts {
+    let wrong = r#"FATAL:  password authentication failed for user "owner""#;
+    let missing = r#"DETAIL:  Role "owner" does not exist."#;
+    refused(
+        address("owner", "#1", &json!({})),
+        own("keeper", "#1"),
+        &[wrong, missing],
+        NEW,
+    )
+    .facts()
+}
+
+#[test]
+fn three_causes_of_one_refusal_are_told_apart_by_the_copies_and_by_the_servers_detail() {
+    for (facts, expected) in [
+        (volume_keeps_another(), ("D001", "shop_data", None)),
+        (
+            copies_differ(),
+            ("D002", "api", Some("environment.DATABASE_URL")),
+        ),
+        (
+            no_such_role(),
+            ("D003", "api", Some("environment.DATABASE_URL")),
+        ),
+    ] {
+        let finding = certain(&facts);
+        assert_eq!(code_and_culprit(&finding), expected);
+        assert!(
+            finding.chain.contains(&("db".to_owned(), "api".to_owned())),
+            "{finding:#?}"
+        );
+        assert_eq!(diagnose(&facts).unexplained, Vec::<String>::new());
+        rests_on_its_evidence(&facts);
+    }
+    let finding = certain(&volume_keeps_another());
+    assert_eq!(finding.culprit.kind, CulpritKind::Volume);
+    assert_eq!(finding.service.as_deref(), Some("db"));
+    let role = certain(&no_such_role());
+    assert!(
+        role.claim
+            .contains("`owner`, whom `db` does not know; it was told of `keeper`"),
+        "{}",
+        role.claim
+    );
+}
+
+#[test]
+fn a_volume_that_nobody_can_date_is_no_certainty() {
+    let mut facts = volume_keeps_another();
+    facts.files.clear();
+    let finding = only(&facts);
+    assert_eq!(finding.code.0, "D001");
+    assert_eq!(finding.confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_volume_of_other_accounts_is_not_the_clients_mistake() {
+    let missing = r#"DETAIL:  Role "keeper" does not exist."#;
+    let facts = refused(
+        address("keeper", "#1", &json!({})),
+        own("keeper", "#1"),
+        &[WRONG, missing],
+        OLD,
+    )
+    .facts();
+    assert_eq!(
+        code_and_culprit(&certain(&facts)),
+        ("D001", "shop_data", None)
+    );
+}
+
+#[test]
+fn where_the_data_is_older_than_the_server_a_differing_copy_may_not_be_the_only_mistake() {
+    let facts = refused(
+        address("keeper", "#2", &json!({})),
+        own("keeper", "#1"),
+        &[WRONG, MATCHED],
+        OLD,
+    )
+    .facts();
+    let finding = only(&facts);
+    assert_eq!(finding.code.0, "D002");
+    assert_eq!(finding.confidence, Confidence::Likely);
+    let open: Vec<_> = finding.not_ruled_out.iter().map(|code| code.0).collect();
+    assert_eq!(open, ["D001"]);
+}
+
+#[test]
+fn the_server_is_the_odd_one_where_its_clients_agree_with_each_other() {
+    let facts = refused(
+        address("keeper", "#2", &json!({})),
+        own("keeper", "#1"),
+        &[WRONG, MATCHED],
+        NEW,
+    )
+    .with(failing("worker"))
+    .set(
+        "told",
+        "shop-worker-1",
+        json!([address("keeper", "#2", &json!({}))]),
+    )
+    .said("shop-worker-1", &[("10:04:58", WRONG)])
+    .facts();
+    let finding = certain(&facts);
+    assert_eq!(
+        code_and_culprit(&finding),
+        ("D002", "db", Some("environment.POSTGRES_PASSWORD"))
+    );
+}
+
+#[test]
+fn a_copy_is_compared_with_that_of_a_client_that_gets_in_where_the_server_is_told_none() {
+    let wrong = r#"FATAL:  password authentication failed for user "clerk""#;
+    let facts = refused(
+        address("clerk", "#2", &json!({})),
+        own("keeper", "#1"),
+        &[wrong, MATCHED],
+        NEW,
+    )
+    .with(container("worker", &json!({})))
+    .set(
+        "told",
+        "shop-worker-1",
+        json!([address("clerk", "#3", &json!({}))]),
+    )
+    .facts();
+    let finding = certain(&facts);
+    assert_eq!(
+        code_and_culprit(&finding),
+        ("D002", "api", Some("environment.DATABASE_URL"))
+    );
+    assert!(
+        finding.claim.contains("`worker`, which gets in"),
+        "{}",
+        finding.claim
+    );
+}
+
+#[test]
+fn a_file_that_was_made_of_the_former_password_is_stale() {
+    let file = |path: &str| json!({"file": {"path": path, "line": 1}});
+    let mut brought = told("url", &file("/run/secrets/dsn"), "keeper", "#2", &json!({}));
+    brought["hosts"] = json!([{
+        "name": "db", "port": {"written": 5432}, "carrier": file("/run/secrets/dsn"), "port_carrier": null,
+    }]);
+    let mut held = own("keeper", "#1");
+    held["password"]["carrier"] = file("/run/secrets/password");
+    let written = |container: &str, path: &str, modified: &str| {
+        json!({"container": container, "path": path, "there": {
+            "sort": "file", "mode": 420, "owner": null, "size_bytes": 20, "modified": modified,
+        }})
+    };
+    let recording = |dsn: &str, password: &str| {
+        let mut recording = refused(brought.clone(), held.clone(), &[WRONG, MATCHED], NEW)
+            .add("files", written("shop-api-1", "/run/secrets/dsn", dsn))
+            .add(
+                "files",
+                written("shop-db-1", "/run/secrets/password", password),
+            );
+        recording = recording.with(container("other", &json!({})));
+        let mut facts = recording.facts();
+        let db = facts
+            .containers
+            .iter_mut()
+            .find(|it| it.name == "shop-db-1")
+            .unwrap();
+        db.environment = [
+            ("POSTGRES_USER".to_owned(), Some("keeper".to_owned())),
+            (
+                "POSTGRES_PASSWORD_FILE".to_owned(),
+                Some("/run/secrets/password".to_owned()),
+            ),
+        ]
+        .into();
+        facts
+    };
+    let facts = recording(OLD, "2026-11-21T09:00:00Z");
+    let finding = certain(&facts);
+    assert_eq!(
+        code_and_culprit(&finding),
+        ("D005", "/run/secrets/dsn", None)
+    );
+    rests_on_its_evidence(&facts);
+    let finding = only(&recording("2026-11-21T09:00:00Z", OLD));
+    assert_eq!(finding.code.0, "D002");
+}
+
+#[test]
+fn who_gets_in_and_who_got_over_it_is_left_alone() {
+    let well = |brought: Value, held: Value| {
+        Recording::new()
+            .with(container("api", &json!({})))
+            .with(db(&json!({})))
+            .set("told", "shop-api-1", json!([brought]))
+            .set("told", "shop-db-1", json!([held]))
+            .add("files", version_file(OLD))
+    };
+    // The volume keeps what the client brings, whatever the server is told by now.
+    silent(&well(address("keeper", "#2", &json!({})), own("keeper", "#1")).facts());
+    // Refused at first, and well for minutes.
+    silent(
+        &well(address("keeper", "#1", &json!({})), own("keeper", "#1"))
+            .said("shop-api-1", &[("10:00:05", WRONG)])
+            .said("shop-db-1", &[("10:00:05", WRONG), ("10:00:05", MATCHED)])
+            .facts(),
+    );
+}
+
+/// A MongoDB-like server is not among the images of this test; a cache that reads its password at each start is.
+#[test]
+fn a_cache_that_reads_its_password_at_each_start_has_no_former_one() {
+    let wrong = "WRONGPASS invalid username-password pair or user is disabled.";
+    let argument = json!({"argument": 2});
+    let held = json!({
+        "form": "split", "scheme": "redis", "user": null, "password": {"text": "#1", "carrier": argument},
+        "hosts": [], "database": null, "usage": "dials",
+    });
+    let carrier = json!({"variable": "REDIS_URL"});
+    let brought = |password: &Value| {
+        json!({
+            "form": "url", "scheme": "redis", "user": null, "password": password,
+            "hosts": [{"name": "cache", "port": {"default": 6379}, "carrier": carrier, "port_carrier": null}],
+            "database": null, "usage": "dials",
+        })
+    };
+    let recording = |password: &Value, line: &str| {
+        Recording::new()
+            .with(failing("api"))
+            .with(container("cache", &json!({
+                "image": "redis:7", "command": ["redis-server", "--requirepass", "••••"], "exposed": ["6379/tcp"],
+            })))
+            .set("told", "shop-api-1", json!([brought(password)]))
+            .set("told", "shop-cache-1", json!([held]))
+            .said("shop-api-1", &[("10:04:58", line)])
+            .facts()
+    };
+    let other = json!({"text": "#2", "carrier": carrier});
+    let facts = recording(&other, wrong);
+    let finding = only(&facts);
+    assert_eq!(
+        code_and_culprit(&finding),
+        ("D002", "api", Some("environment.REDIS_URL"))
+    );
+    let none = only(&recording(&Value::Null, "NOAUTH Authentication required."));
+    assert_eq!(
+        code_and_culprit(&none),
+        ("D002", "api", Some("environment.REDIS_URL"))
+    );
+    assert!(none.claim.contains("brings no password"), "{}", none.claim);
+}
