@@ -315,7 +315,7 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
     };
     let begun = Instant::now();
     let cases = Case::find(&faults, &settings.ids)?;
-    let (outcomes, invalid) = run_all(&runner, cases, settings.jobs)?;
+    let (outcomes, invalid) = run_all(&runner, cases, settings.jobs);
     let scores = score::sum(&outcomes);
     println!(
         "\n{}",
@@ -328,18 +328,14 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
 }
 
 /// Runs the cases, some at a time, and returns them in order.
-fn run_all(
-    runner: &Runner<'_>,
-    cases: Vec<Case>,
-    jobs: usize,
-) -> Result<(Vec<Outcome>, Vec<Invalid>)> {
+fn run_all(runner: &Runner<'_>, cases: Vec<Case>, jobs: usize) -> (Vec<Outcome>, Vec<Invalid>) {
     let left = Mutex::new(cases.into_iter());
     let ended = Mutex::new((Vec::new(), Vec::new()));
-    let work = || -> Result<()> {
+    let work = || {
         loop {
             let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(case) = next else { return Ok(()) };
-            let result = run_one(runner, &case)?;
+            let Some(case) = next else { return };
+            let result = run_one(runner, &case);
             let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
             match result {
                 Ok(outcome) => ended.0.push(outcome),
@@ -348,31 +344,32 @@ fn run_all(
         }
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|_| Err(anyhow::anyhow!("a case broke this program")))
-        })
-    })?;
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
     let (mut outcomes, mut invalid): (Vec<Outcome>, Vec<Invalid>) =
         ended.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by(|a, b| a.id.cmp(&b.id));
     invalid.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok((outcomes, invalid))
+    (outcomes, invalid)
 }
 
-fn run_one(runner: &Runner<'_>, case: &Case) -> Result<Result<Outcome, Invalid>> {
+fn run_one(runner: &Runner<'_>, case: &Case) -> Result<Outcome, Invalid> {
     let begun = Instant::now();
-    let ended = runner
-        .run(case)
-        .with_context(|| format!("case `{}`", case.id))?;
+    // What goes wrong with one case is no reason to lose the others.
+    let ended = runner.run(case).unwrap_or_else(|error| {
+        Err(Invalid {
+            id: case.id.clone(),
+            why: format!("it could not be run: {error:#}"),
+        })
+    });
     let took = begun.elapsed().as_secs_f64();
     match &ended {
         Ok(_) => println!("{:<8} injected in {took:.1} s", case.id),
         Err(invalid) => println!("{:<8} INVALID in {took:.1} s: {}", case.id, invalid.why),
     }
-    Ok(ended)
+    ended
 }
 
 /// Writes down what was asked for.
