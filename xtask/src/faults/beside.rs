@@ -141,12 +141,12 @@ pub(crate) fn on_volume(look: &Look<'_>, volume: &str, command: &[String]) -> Re
     }
 }
 
-/// Builds an image from the folder `context`, with the engine's own builder.
-pub(crate) fn image(look: &Look<'_>, context: &Path, work: &Path, tag: &str) -> Result<()> {
+/// Builds an image from what is in `folder`, with the engine's own builder.
+pub(crate) fn image(look: &Look<'_>, folder: &Path, work: &Path, tag: &str) -> Result<()> {
     let archive = work.join(".context.tar");
     program("tar")
         .args(["--create", "--directory"])
-        .args([context, Path::new(".")])
+        .args([folder, Path::new(".")])
         .run_to(&archive)?;
     let unread = || format!("cannot read `{}`", archive.display());
     let mut content = File::open(&archive).with_context(unread)?;

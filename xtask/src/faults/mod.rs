@@ -61,16 +61,36 @@ usage: cargo xtask faults [--seed N] [--only ID]… [--quick] [--jobs N] [--bowl
 It ends with 1 when a fault could not be injected. A wrong diagnosis lowers the score and is no failure.
 ";
 
+/// What is either wanted or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Flag {
+    Quick,
+    List,
+    KeepEngine,
+    Heal,
+    NoteFirst,
+    RecordPage,
+}
+
+impl Flag {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "--quick" => Self::Quick,
+            "--list" => Self::List,
+            "--keep-engine" => Self::KeepEngine,
+            "--heal" => Self::Heal,
+            "--note-first" => Self::NoteFirst,
+            "--record-page" => Self::RecordPage,
+            _ => return None,
+        })
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     seed: Option<u64>,
     only: Vec<String>,
-    quick: bool,
-    list: bool,
-    keep_engine: bool,
-    heal: bool,
-    note_first: bool,
-    record_page: bool,
+    flags: BTreeSet<Flag>,
     jobs: usize,
     bowline: Option<PathBuf>,
     kind: Kind,
@@ -83,12 +103,7 @@ impl Options {
         let mut options = Self {
             seed: None,
             only: Vec::new(),
-            quick: false,
-            list: false,
-            keep_engine: false,
-            heal: false,
-            note_first: false,
-            record_page: false,
+            flags: BTreeSet::new(),
             jobs: 2,
             bowline: None,
             kind: Kind::Distribution,
@@ -97,6 +112,10 @@ impl Options {
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
+            if let Some(flag) = Flag::parse(word) {
+                options.flags.insert(flag);
+                continue;
+            }
             let mut value = || {
                 words
                     .next()
@@ -106,12 +125,6 @@ impl Options {
                 "--seed" => options.seed = Some(number(value()?, "seed")?),
                 "--jobs" => options.jobs = number(value()?, "number of cases")?,
                 "--only" => options.only.push(value()?.clone()),
-                "--quick" => options.quick = true,
-                "--list" => options.list = true,
-                "--keep-engine" => options.keep_engine = true,
-                "--heal" => options.heal = true,
-                "--note-first" => options.note_first = true,
-                "--record-page" => options.record_page = true,
                 "--engine" => options.engine.clone_from(value()?),
                 "--bowline" => options.bowline = Some(value()?.into()),
                 "--kind" => options.kind = Kind::parse(value()?)?,
@@ -122,10 +135,15 @@ impl Options {
         if options.jobs == 0 {
             bail!("`--jobs` has to be 1 at least");
         }
-        if options.record_page && (options.quick || !options.only.is_empty()) {
+        let some = options.has(Flag::Quick) || !options.only.is_empty();
+        if options.has(Flag::RecordPage) && some {
             bail!("the page is of every case; leave `--only` and `--quick` out");
         }
         Ok(options)
+    }
+
+    fn has(&self, flag: Flag) -> bool {
+        self.flags.contains(&flag)
     }
 }
 
@@ -150,9 +168,7 @@ struct Settings {
     images: Vec<String>,
     seed: u64,
     jobs: usize,
-    heal: bool,
-    note_first: bool,
-    record_page: bool,
+    flags: BTreeSet<Flag>,
 }
 
 /// Carries out `cargo xtask faults …`, and says whether every fault could be injected.
@@ -172,13 +188,13 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     let mut cases = Case::find(&faults, &options.only)?;
     let seed = options.seed.unwrap_or_else(seed_of_now);
     let mut injections = injections(&cases, seed)?;
-    if options.list {
+    if options.has(Flag::List) {
         for (case, injection) in cases.iter().zip(&injections) {
             println!("{:<8} {:<8} {}", case.id, injection.stack, injection.about);
         }
         return Ok(true);
     }
-    if options.quick {
+    if options.has(Flag::Quick) {
         let mut quick = injections.iter().map(|injection| injection.quick);
         cases.retain(|_| quick.next().unwrap_or_default());
         injections.retain(|injection| injection.quick);
@@ -206,7 +222,7 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     std::fs::copy(&built, &bowline)
         .with_context(|| format!("cannot copy `{}`", built.display()))?;
     // From here on there is something to remove.
-    let goes = own.as_ref().filter(|_| !options.keep_engine);
+    let goes = own.as_ref().filter(|_| !options.has(Flag::KeepEngine));
     let keeper = Keeper::start(&endpoint, &prefix, &folder, goes)?;
     let settings = Settings {
         host: endpoint.as_host(),
@@ -217,9 +233,7 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
         images: images_of(&faults, &injections)?,
         seed,
         jobs: options.jobs,
-        heal: options.heal,
-        note_first: options.note_first,
-        record_page: options.record_page,
+        flags: options.flags.clone(),
     };
     let good = furnish_and_measure(root, &settings, own.as_ref(), &endpoint);
     let removed = keeper.finish();
@@ -297,11 +311,11 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         folder: &settings.folder,
         prefix: &settings.prefix,
         seed: settings.seed,
-        heal: settings.heal,
+        heal: settings.flags.contains(&Flag::Heal),
     };
     let begun = Instant::now();
     let cases = Case::find(&faults, &settings.ids)?;
-    let (outcomes, invalid) = run_all(&runner, cases, settings.jobs)?;
+    let (outcomes, invalid) = run_all(&runner, cases, settings.jobs);
     let scores = score::sum(&outcomes);
     println!(
         "\n{}",
@@ -314,18 +328,14 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
 }
 
 /// Runs the cases, some at a time, and returns them in order.
-fn run_all(
-    runner: &Runner<'_>,
-    cases: Vec<Case>,
-    jobs: usize,
-) -> Result<(Vec<Outcome>, Vec<Invalid>)> {
+fn run_all(runner: &Runner<'_>, cases: Vec<Case>, jobs: usize) -> (Vec<Outcome>, Vec<Invalid>) {
     let left = Mutex::new(cases.into_iter());
     let ended = Mutex::new((Vec::new(), Vec::new()));
-    let work = || -> Result<()> {
+    let work = || {
         loop {
             let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(case) = next else { return Ok(()) };
-            let result = run_one(runner, &case)?;
+            let Some(case) = next else { return };
+            let result = run_one(runner, &case);
             let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
             match result {
                 Ok(outcome) => ended.0.push(outcome),
@@ -334,31 +344,32 @@ fn run_all(
         }
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|_| Err(anyhow::anyhow!("a case broke this program")))
-        })
-    })?;
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
     let (mut outcomes, mut invalid): (Vec<Outcome>, Vec<Invalid>) =
         ended.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by(|a, b| a.id.cmp(&b.id));
     invalid.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok((outcomes, invalid))
+    (outcomes, invalid)
 }
 
-fn run_one(runner: &Runner<'_>, case: &Case) -> Result<Result<Outcome, Invalid>> {
+fn run_one(runner: &Runner<'_>, case: &Case) -> Result<Outcome, Invalid> {
     let begun = Instant::now();
-    let ended = runner
-        .run(case)
-        .with_context(|| format!("case `{}`", case.id))?;
+    // What goes wrong with one case is no reason to lose the others.
+    let ended = runner.run(case).unwrap_or_else(|error| {
+        Err(Invalid {
+            id: case.id.clone(),
+            why: format!("it could not be run: {error:#}"),
+        })
+    });
     let took = begun.elapsed().as_secs_f64();
     match &ended {
         Ok(_) => println!("{:<8} injected in {took:.1} s", case.id),
         Err(invalid) => println!("{:<8} INVALID in {took:.1} s: {}", case.id, invalid.why),
     }
-    Ok(ended)
+    ended
 }
 
 /// Writes down what was asked for.
@@ -371,11 +382,11 @@ fn record(
 ) -> Result<()> {
     let file = root.join("faults/first-run.toml");
     let mut first = page::first(&file)?;
-    if settings.note_first {
+    if settings.flags.contains(&Flag::NoteFirst) {
         page::note(&mut first, outcomes);
         page::write_first(&file, &first)?;
     }
-    if settings.record_page {
+    if settings.flags.contains(&Flag::RecordPage) {
         let run = page::Run {
             seed: settings.seed,
             jobs: settings.jobs,
@@ -400,7 +411,7 @@ mod tests {
     #[test]
     fn without_options_every_case_runs_on_an_engine_of_its_own() {
         let options = parse(&[]).unwrap();
-        assert!(options.only.is_empty() && !options.quick && options.seed.is_none());
+        assert!(options.only.is_empty() && options.flags.is_empty() && options.seed.is_none());
         assert_eq!((options.host, options.kind), (None, Kind::Distribution));
     }
 

@@ -98,10 +98,11 @@ impl Names {
             given: BTreeMap::new(),
             taken: BTreeSet::new(),
         };
-        // Projects of one run have to differ: the number is that of one in thousands.
+        // Of the projects of one run none may be called as another one is, or begins: hence the number, always
+        // as long.
         let bytes = names.draw("number", 0);
         let number = u16::from_be_bytes([bytes[0], bytes[1]]);
-        names.project = format!("{prefix}{}-{number}", names.two_words("project", "-", 0));
+        names.project = format!("{prefix}{}-{number:05}", names.two_words("project", "-", 0));
         names
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::actions::{self, Rendered, Stack};
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, CAUSES};
 use super::baselines::{Baseline, Guess, Seen};
 use super::beside::Aftermath;
 use super::case::{Action, Case, Expectation, Injection};
@@ -90,7 +90,7 @@ impl Runner<'_> {
         let mut verified = Vec::new();
         for command in &commands {
             verified.push(Verified {
-                broken: ask_again(stack, command.as_deref())?,
+                broken: ask_again(stack, command.as_deref())? == Some(CAUSES),
                 healed: None,
             });
         }
@@ -98,7 +98,7 @@ impl Runner<'_> {
         if heals && (self.heal || commands.iter().any(Option::is_some)) {
             heal(injection, stack, look, aftermath).context("it was not well again")?;
             for (command, verified) in commands.iter().zip(&mut verified) {
-                verified.healed = Some(ask_again(stack, command.as_deref())?);
+                verified.healed = Some(ask_again(stack, command.as_deref())? == Some(0));
             }
         }
         Ok((answer, guesses, verified))

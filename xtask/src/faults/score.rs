@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, CAUSES, Named};
+use super::answer::{Answer, Named};
 use super::baselines::{Baseline, Guess};
 use super::case::{Cause, Expectation};
 
@@ -30,18 +30,18 @@ pub(crate) struct Outcome {
     pub(crate) verified: Vec<Verified>,
 }
 
-/// With what the printed verify command ended; nothing where none was printed.
+/// Whether the printed verify command told the truth; one that was not printed told none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verified {
-    /// While the fault was there.
-    pub(crate) broken: Option<i32>,
-    /// After the case was healed, where it was.
-    pub(crate) healed: Option<Option<i32>>,
+    /// That the cause is there, while it was.
+    pub(crate) broken: bool,
+    /// That it is gone, after the case was healed; nothing where it was not.
+    pub(crate) healed: Option<bool>,
 }
 
 impl Verified {
     fn is_right(self) -> bool {
-        self.broken == Some(CAUSES) && self.healed.is_none_or(|code| code == Some(0))
+        self.broken && self.healed != Some(false)
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum Verdict {
     /// Every cause was named, and the first one that was named is one of them.
     #[serde(rename = "hit")]
     Hit,
-    /// Causes were named, and not those.
+    /// Causes were named that are not there, or some of those that are were left out.
     #[serde(rename = "wrong")]
     Wrong,
     /// The doctor said that it does not know.
@@ -180,13 +180,15 @@ impl Outcome {
     /// What the answer amounts to.
     pub(crate) fn verdict(&self) -> Verdict {
         let control = self.expectation.control;
+        let is_false = |named: &Named| self.expected(named).is_none();
         match &self.answer.diagnosis {
             Err(_) => Verdict::Miss,
             Ok(diagnosis) if control && diagnosis.causes.is_empty() => Verdict::Silent,
             Ok(_) if control => Verdict::FalseAlarm,
+            Ok(_) if self.worth().top_1 && self.has_all() => Verdict::Hit,
+            Ok(diagnosis) if diagnosis.causes.iter().any(is_false) => Verdict::Wrong,
             Ok(diagnosis) if diagnosis.undetermined => Verdict::Undetermined,
             Ok(diagnosis) if diagnosis.causes.is_empty() => Verdict::Miss,
-            Ok(_) if self.worth().top_1 && self.has_all() => Verdict::Hit,
             Ok(_) => Verdict::Wrong,
         }
     }
