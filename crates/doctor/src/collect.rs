@@ -3,6 +3,7 @@
 mod declared;
 mod files;
 mod insides;
+pub(crate) mod networks;
 mod ports;
 mod text;
 mod told;
@@ -16,10 +17,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_engine::{Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, Selector};
+use bowline_engine::{
+    Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, Selector, host_routes,
+};
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
-    ObservedImage, ObservedNetwork, ObservedVolume, Project, RestartSpec, Secret, label,
+    ObservedImage, ObservedVolume, Project, RestartSpec, Secret, label,
 };
 use futures_util::future::{join, join_all, join3};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -28,13 +31,14 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::facts::{
-    EmptyVariable, Event, Facts, FileFact, ImageFact, InsideFact, LogFact, LogLine, Look,
+    EmptyVariable, Event, Facts, FileFact, ImageFact, InsideFact, LogFact, LogLine, Look, NotDone,
     TriedFact, Unseen, WhyUnseen,
 };
 use crate::questions::{self, Question};
 use crate::tokens::{Mask, Tokens};
+use networks::Networks;
 use told::Reader;
-use translate::{container_fact, image_fact, network_fact, volume_fact};
+use translate::{container_fact, image_fact, volume_fact};
 
 /// What is looked at, and what is known of it beforehand.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +53,8 @@ pub struct Subject {
     pub secrets: Vec<Secret>,
     /// Events that were recorded while they happened. The engine's own are added to them.
     pub recorded: Vec<EngineEvent>,
+    /// What the last operation could not do.
+    pub not_done: Vec<NotDone>,
 }
 
 /// How far looking may go.
@@ -118,7 +124,7 @@ pub async fn collect(
     containers.sort_by(|one, other| one.name.cmp(&other.name));
     let events = looking.seen(Look::Events { before: at }, events);
     let (networks, volumes, images) = join3(
-        within(bounds, networks(engine, &containers)),
+        within(bounds, networks::look(engine, &containers)),
         within(bounds, volumes(engine, &containers)),
         within(bounds, images(engine, subject, &containers)),
     )
@@ -151,7 +157,7 @@ type RawLog = (Vec<(Timestamp, Vec<u8>)>, bool);
 struct Seen {
     containers: Vec<ObservedContainer>,
     events: Vec<EngineEvent>,
-    networks: Vec<ObservedNetwork>,
+    networks: Networks,
     volumes: Vec<ObservedVolume>,
     images: BTreeMap<String, Option<ObservedImage>>,
     closer: BTreeMap<String, Closer>,
@@ -308,10 +314,8 @@ impl Looking<'_> {
             .map(|reader| (reader.container.name.clone(), reader.told(&mut tokens)))
             .collect();
         let events = self.events(&seen.containers, std::mem::take(&mut seen.events));
+        let missing = declared::missing_networks(project, &seen.networks.all);
         let mut facts = Facts {
-            at: self.at,
-            took_millis: 0,
-            project: self.subject.name.clone(),
             needs: declared::needs(project, &seen.containers),
             services: declared::services(project, &mut tokens, &mask),
             empty_variables: self.subject.empty_variables.clone(),
@@ -320,18 +324,21 @@ impl Looking<'_> {
                 .iter()
                 .map(|container| container_fact(container, &mut tokens, &mask))
                 .collect(),
-            networks: seen.networks.iter().map(network_fact).collect(),
+            taken_subnets: if missing.is_empty() {
+                Vec::new()
+            } else {
+                networks::taken(&seen.networks.all)
+            },
+            missing_networks: missing,
+            routes: networks::routes(&seen.networks.own, host_routes()),
+            networks: std::mem::take(&mut seen.networks.own),
             volumes: seen.volumes.iter().map(volume_fact).collect(),
             images: image_facts(&seen.images),
             host_memory_bytes: self.engine.about().memory_bytes,
             events,
             told,
-            logs: BTreeMap::new(),
-            insides: BTreeMap::new(),
-            tried: Vec::new(),
-            files: Vec::new(),
-            ports: Vec::new(),
-            unseen: Vec::new(),
+            not_done: self.not_done(&mask),
+            ..Facts::none(&self.subject.name, self.at)
         };
         for (name, closer) in closer {
             if let Some(log) = closer.log {
@@ -447,6 +454,15 @@ impl Looking<'_> {
         let id = from.id.clone();
         self.on_thread(move || tries::attempt(&id, pid, &wanted))
             .await
+    }
+
+    fn not_done(&self, mask: &Mask) -> Vec<NotDone> {
+        let steps = self.subject.not_done.iter().cloned();
+        let masked = steps.map(|step| NotDone {
+            error: mask.apply(&step.error),
+            ..step
+        });
+        masked.collect()
     }
 
     fn log_fact(&self, (lines, is_cut): RawLog, mask: &Mask) -> LogFact {
@@ -606,20 +622,6 @@ async fn containers(
     engine.inspect_containers(&ids).await
 }
 
-/// The networks that containers are on.
-async fn networks(
-    engine: &dyn Engine,
-    containers: &[ObservedContainer],
-) -> Result<Vec<ObservedNetwork>, EngineError> {
-    let on: BTreeSet<&String> = containers
-        .iter()
-        .flat_map(|container| container.endpoints.keys())
-        .collect();
-    let mut networks = engine.networks(&Selector::all()).await?;
-    networks.retain(|network| on.contains(&network.spec.name));
-    Ok(networks)
-}
-
 /// The volumes that containers mount.
 async fn volumes(
     engine: &dyn Engine,
@@ -670,12 +672,13 @@ async fn images(
 
 /// What the engine still remembers of containers.
 async fn events(engine: &dyn Engine, until: Timestamp) -> Result<Vec<EngineEvent>, EngineError> {
+    let health = EventAction::Health(String::new());
     let filter = EventFilter {
         since: Some(Timestamp::UNIX_EPOCH),
         until: Some(until),
         labels: Vec::new(),
         kinds: vec![ObjectKind::Container],
-        actions: LIFE_ACTIONS.to_vec(),
+        actions: LIFE_ACTIONS.iter().cloned().chain([health]).collect(),
     };
     engine.events(&filter).await?.try_collect().await
 }

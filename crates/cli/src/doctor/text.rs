@@ -190,6 +190,7 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::Inside(container) => format!("processes and sockets of {container}"),
         Look::File { container, path } => format!("`{path}` in {container}"),
         Look::Tries => "names and addresses from within containers".to_owned(),
+        Look::Changes => "what `bowline up` would change".to_owned(),
     };
     let why = match &unseen.cause {
         WhyUnseen::TooSlow => "it took too long".to_owned(),

@@ -1,0 +1,154 @@
+//! Recordings that are written by hand, and what every finding from them has to hold.
+
+#![allow(
+    dead_code,
+    reason = "each of the tests takes what it needs, and is built with all of it"
+)]
+
+use std::collections::BTreeSet;
+
+use bowline_doctor::{Confidence, Facts, Finding, RULES, diagnose, diagnose_without, replay};
+use serde_json::{Value, json};
+
+/// A recording of the project `shop`, looked at at 10:05, in which nothing was seen yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording(Value);
+
+impl Recording {
+    pub(crate) fn new() -> Self {
+        Self(json!({
+            "at": "2026-11-21T10:05:00Z", "project": "shop", "needs": {}, "containers": [], "networks": [],
+            "volumes": [], "events": [], "logs": {}, "unseen": [],
+        }))
+    }
+
+    /// Adds a container (see [`container`]).
+    pub(crate) fn with(mut self, container: Value) -> Self {
+        self.0["containers"].as_array_mut().unwrap().push(container);
+        self
+    }
+
+    /// Adds events (see [`event_of`]).
+    pub(crate) fn heard(mut self, events: impl IntoIterator<Item = Value>) -> Self {
+        self.0["events"].as_array_mut().unwrap().extend(events);
+        self
+    }
+
+    /// Adds the lines of a container's log, each with its time of the day.
+    pub(crate) fn said(mut self, container: &str, lines: &[(&str, &str)]) -> Self {
+        let lines = lines
+            .iter()
+            .map(|(at, text)| json!({"at": format!("2026-11-21T{at}Z"), "text": text}));
+        self.0["logs"][container] = json!({"lines": lines.collect::<Vec<_>>(), "is_cut": false});
+        self
+    }
+
+    /// Adds what the files say of a service (an empty one is enabled, with one replica), and whom it needs.
+    pub(crate) fn declared(mut self, service: &str, changes: &Value) -> Self {
+        let declared = laid_over(json!({"is_enabled": true, "replicas": 1}), changes);
+        if let Some(needed) = declared["depends_on"].as_object() {
+            self.0["needs"][service] = needed.keys().cloned().collect();
+        }
+        self.0["services"][service] = declared;
+        self
+    }
+
+    /// Sets one of the facts as a whole; for a map an entry of it: `set("insides", "shop-api-1", …)`.
+    pub(crate) fn set(mut self, fact: &str, key: &str, value: Value) -> Self {
+        self.0[fact][key] = value;
+        self
+    }
+
+    /// Adds an element to one of the facts that are lists.
+    pub(crate) fn add(mut self, fact: &str, value: Value) -> Self {
+        if self.0[fact].is_null() {
+            self.0[fact] = json!([]);
+        }
+        self.0[fact].as_array_mut().unwrap().push(value);
+        self
+    }
+
+    /// The facts that it holds.
+    pub(crate) fn facts(&self) -> Facts {
+        let recording = json!({"bowline_facts": 1, "facts": self.0});
+        replay(&recording.to_string()).unwrap()
+    }
+}
+
+/// The first container of a service, which runs well since ten o'clock; `changes` are laid over it.
+pub(crate) fn container(service: &str, changes: &Value) -> Value {
+    let plain = json!({
+        "name": format!("shop-{service}-1"), "id": format!("{service}1"), "service": service, "is_one_off": false,
+        "image": "busy:1", "image_id": "sha256:1", "created": "2026-11-21T10:00:00Z", "status": "running",
+        "exit_code": 0, "oom_killed": false, "error": null, "started": "2026-11-21T10:00:01Z", "finished": null,
+        "restarts": 0, "restart_policy": "no", "health": null, "command": ["serve"], "user": null,
+        "environment": {}, "endpoints": {}, "network_mode": null, "published": [], "mounts": [],
+        "limits": {"memory_bytes": null, "nano_cpus": null, "pids": null},
+        "log_driver": null, "stop_timeout_secs": null, "stop_signal": null,
+    });
+    laid_over(plain, changes)
+}
+
+fn laid_over(mut plain: Value, changes: &Value) -> Value {
+    for (key, value) in changes.as_object().unwrap() {
+        plain[key] = value.clone();
+    }
+    plain
+}
+
+/// Something that the engine reported of a container `second`s after ten o'clock.
+pub(crate) fn event_of(container: &str, action: &Value, second: u32, more: &Value) -> Value {
+    json!({
+        "at": format!("2026-11-21T10:{:02}:{:02}Z", second / 60, second % 60), "container": container,
+        "action": action, "exit_code": more.get("code"), "signal": more.get("signal"),
+    })
+}
+
+/// The one finding.
+pub(crate) fn only(facts: &Facts) -> Finding {
+    let found = diagnose(facts).causes;
+    let [finding] = &*found else {
+        panic!("one finding is expected: {found:#?}");
+    };
+    finding.clone()
+}
+
+/// The one finding, which is certain.
+pub(crate) fn certain(facts: &Facts) -> Finding {
+    let finding = only(facts);
+    assert_eq!(finding.confidence, Confidence::Certain, "{finding:#?}");
+    finding
+}
+
+/// Takes away each fact that the claim rests on, one after the other: it must not stay certain, and nothing else may
+/// be certain in its place, but for what only says that something is down.
+pub(crate) fn rests_on_its_evidence(facts: &Facts) {
+    let finding = certain(facts);
+    let by = finding.ruled_out.iter().map(|out| &out.by);
+    let refs: BTreeSet<_> = finding
+        .evidence
+        .iter()
+        .chain(by)
+        .map(|evidence| evidence.fact.clone())
+        .collect();
+    for fact in refs {
+        let yields = |code| RULES.iter().any(|rule| rule.code == code && rule.yields);
+        for left in diagnose_without(facts, [fact.clone()].into()).causes {
+            if yields(left.code) && left.code != finding.code {
+                continue;
+            }
+            assert_ne!(
+                left.confidence,
+                Confidence::Certain,
+                "without {fact:?}: {left:#?}"
+            );
+        }
+    }
+}
+
+/// Nothing is found, and nothing is missed.
+pub(crate) fn silent(facts: &Facts) {
+    let diagnosis = diagnose(facts);
+    assert_eq!(diagnosis.causes, [], "{facts:#?}");
+    assert_eq!(diagnosis.unexplained, <[String; 0]>::default());
+}
