@@ -173,8 +173,6 @@ fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
 
 /// A secret or config whose file is younger than the process that reads it, where that is in trouble.
 fn newer_secret(world: &World<'_>, container: &ContainerFact) -> Option<Case> {
-    let mut all = world.containers();
-    let container = all.find(|one| one.name == container.name)?;
     let started = world.state(container)?.started?;
     if world.seems_well(container) {
         return None;

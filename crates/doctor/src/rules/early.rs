@@ -70,8 +70,6 @@ const NEAR: SignedDuration = SignedDuration::from_secs(1);
 
 /// Whether a container ended with an error and stays so.
 fn gave_up(world: &World<'_>, container: &ContainerFact) -> Option<Timestamp> {
-    let mut all = world.containers();
-    let container = all.find(|one| one.name == container.name)?;
     let state = world.state(container)?;
     let ended = state.status == ContainerStatus::Exited && state.exit_code != 0;
     (ended && !world.was_stopped(container)).then_some(state.finished)?
@@ -79,8 +77,6 @@ fn gave_up(world: &World<'_>, container: &ContainerFact) -> Option<Timestamp> {
 
 /// When a server was ready in the run that goes on: by the engine's verdict, by its own words, or by its start.
 fn ready_at(world: &World<'_>, server: &ContainerFact) -> Option<(Timestamp, Evidence)> {
-    let mut all = world.containers();
-    let server = all.find(|one| one.name == server.name)?;
     let verdicts = world.verdicts(server);
     if let Some((event, _)) = verdicts.iter().find(|(_, word)| *word == "healthy") {
         return Some((event.at, reported(event, "it was ready from here on")));

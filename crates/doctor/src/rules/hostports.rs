@@ -5,7 +5,7 @@ use bowline_recipes::Says;
 use crate::facts::{ContainerFact, PortFact};
 use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Target, World, culprit, listening, shown, spoken, whole};
+use crate::world::{World, culprit, listening, shown, spoken, whole};
 
 use super::names::{address, complaint};
 use super::reach::NOT_TAKEN;

@@ -1,5 +1,7 @@
 //! Engines, brokers and hosts that are not where they are looked for.
 
+use std::net::IpAddr;
+
 use bowline_recipes::Says;
 
 use crate::facts::{ContainerFact, NameAnswer, WhyNoEngine};
@@ -343,12 +345,10 @@ fn is_connected(
     port: u16,
 ) -> Option<bool> {
     let inside = world.inside(client)?;
-    let mut addresses: Vec<std::net::IpAddr> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
     for server in servers {
-        let mut all = world.containers();
-        let server = all.find(|one| one.name == server.name)?;
         let endpoints = world.networks(server)?.values();
-        addresses.extend(endpoints.filter_map(|one| one.ipv4.as_deref()?.parse().ok()));
+        addresses.extend(endpoints.filter_map(|one| one.ipv4.as_deref()?.parse::<IpAddr>().ok()));
     }
     let has = inside
         .peers

@@ -66,8 +66,6 @@ const UPSTREAM: &[Says] = &[
 
 /// What is wrong with one replica: it does not run, is frozen, unhealthy, or listens nowhere.
 fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
-    let mut all = world.containers();
-    let replica = all.find(|one| one.name == replica.name)?;
     let state = world.state(replica)?;
     let is_job =
         state.exit_code == 0 && state.restart_policy == "no" && !world.was_stopped(replica);
@@ -236,8 +234,6 @@ fn stale_address(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidence) -> Option<Case> {
-    let mut all = world.containers();
-    let client = all.find(|one| one.name == client.name)?;
     let own = world.networks(client)?;
     // An address of its own networks, which somebody there had.
     let shared = own.keys().filter_map(|name| world.network(name));
@@ -328,9 +324,7 @@ fn is_taken(world: &World<'_>, edge: &Edge<'_>) -> bool {
 
 /// The addresses that a container has now.
 fn addresses(world: &World<'_>, container: &ContainerFact) -> Vec<IpAddr> {
-    let mut all = world.containers();
-    let container = all.find(|one| one.name == container.name);
-    let endpoints = container.and_then(|container| world.networks(container));
+    let endpoints = world.networks(container);
     let endpoints = endpoints.into_iter().flat_map(|networks| networks.values());
     endpoints
         .flat_map(|endpoint| [&endpoint.ipv4, &endpoint.ipv6])
