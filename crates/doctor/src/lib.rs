@@ -28,8 +28,9 @@ pub use facts::{
     Changed, Circle, ContainerFact, DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event,
     Facts, FileFact, FileHead, FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits,
     ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NetworkFact, NoEngine,
-    NotDone, PeerFact, PortFact, Probe, Published, Room, RouteFact, ServiceFact, Stranger,
-    TakenSubnet, Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact, WhyNoEngine, WhyUnseen,
+    NotDone, Overriding, PeerFact, PortFact, Probe, Published, Room, RouteFact, ServiceFact,
+    Stranger, TakenSubnet, Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact, WhyNoEngine,
+    WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

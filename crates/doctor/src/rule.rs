@@ -94,6 +94,7 @@ pub const RULES: &[Rule] = &[
     rules::networks::UPSTREAM_DNS,
     rules::networks::NO_WAY_OUT,
     rules::reach::OWN_LOOPBACK,
+    rules::drift::SHELL_WINS,
     rules::early::NO_ORDER,
     rules::early::CIRCLE,
     rules::early::NO_HEALTHCHECK,

@@ -394,3 +394,23 @@ fn a_broker_that_is_down_is_named_though_those_who_need_it_went_on() {
     is(&finding, "D026", "queue", None);
     assert_eq!(finding.fix.unwrap().safety, Safety::Safe);
 }
+
+#[test]
+fn a_variable_of_the_shell_matters_only_where_its_service_is_in_trouble() {
+    let stack = |says: &str| {
+        Recording::new()
+            .with(container("api", &json!({})))
+            .declared("api", &json!({}))
+            .add(
+                "overriding",
+                json!({"variable": "MODE", "fields": ["services.api.environment.MODE"]}),
+            )
+            .said("shop-api-1", &[("10:04:55", says)])
+            .facts()
+    };
+    let finding = only(&stack("connect: connection refused"));
+    is(&finding, "D093", "MODE", None);
+    assert_eq!(finding.culprit.kind, CulpritKind::Variable);
+    assert_eq!(finding.confidence, Confidence::Likely);
+    silent(&stack("all is well"));
+}

@@ -188,6 +188,9 @@ async fn look(
         Ok(changed) => facts.changed = changed,
         Err(unseen) => facts.unseen.push(unseen),
     }
+    if named.project.is_some() {
+        facts.overriding = noted::overriding(surroundings, &request.stack);
+    }
     if facts.containers.is_empty() {
         facts.elsewhere = noted::elsewhere(surroundings, &named.name).await;
     }

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bowline_compose::{LoadError, Mistake};
+use bowline_compose::{LoadError, Mistake, Request, load, load_model};
 use bowline_core::{Journal, JournalError};
 use bowline_doctor::{
-    Changed, Circle, Elsewhere, Facts, Look, NoEngine, NotDone, Unseen, WhyNoEngine, WhyUnseen,
+    Changed, Circle, Elsewhere, Facts, Look, NoEngine, NotDone, Overriding, Unseen, WhyNoEngine,
+    WhyUnseen,
 };
 use bowline_engine::{
     ConnectError, DEFAULT_SOCKET, Endpoint, EndpointOrigin, EngineError, Selector, Unreachable,
 };
-use bowline_model::{Action, Cause, Outcome, StepOutcome, label};
+use bowline_model::{Action, Cause, Outcome, Project, StepOutcome, label};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
@@ -24,6 +25,8 @@ use crate::{Answer, Failure};
 
 /// How long planning may take.
 const PLAN: Duration = Duration::from_secs(3);
+/// Variables that are looked at: each takes another reading of the files.
+const MOST_VARIABLES: usize = 16;
 /// How long another engine may take to say what it has.
 const ELSEWHERE: Duration = Duration::from_millis(700);
 
@@ -103,6 +106,52 @@ pub(crate) async fn changed(
         fields.dedup();
     }
     Ok(changed)
+}
+
+/// Variables of this process that stand before another value in a file of variables, with the fields that would be
+/// others without them. Nothing where the files cannot be loaded.
+pub(crate) fn overriding(surroundings: &Surroundings, stack: &StackOptions) -> Vec<Overriding> {
+    let request = Request {
+        no_env_resolution: true,
+        ..stack.load_request(surroundings, &[])
+    };
+    let unread = Request {
+        no_interpolate: true,
+        ..request.clone()
+    };
+    let (Ok(model), Ok(with)) = (load_model(&unread), load(&request)) else {
+        return Vec::new();
+    };
+    let set = |name: &String| surroundings.environment.contains_key(name);
+    let names = model.variables().into_keys().filter(set);
+    let overriding = names.take(MOST_VARIABLES).filter_map(|variable| {
+        let mut request = request.clone();
+        request.environment.remove(&variable);
+        let without = load(&request).ok()?;
+        let other = without.project.environment.get(&variable)?;
+        let differs = Some(other) != surroundings.environment.get(&variable);
+        let fields = fields_that_differ(&with.project, &without.project);
+        (differs && !fields.is_empty()).then_some(Overriding { variable, fields })
+    });
+    overriding.collect()
+}
+
+/// The fields of services in which two readings of the same files differ.
+fn fields_that_differ(one: &Project, other: &Project) -> Vec<String> {
+    let mut fields = Vec::new();
+    for (name, service) in &one.services {
+        let Some(same) = other.services.get(name).filter(|same| *same != service) else {
+            continue;
+        };
+        let keys = service.environment.0.iter();
+        let keys = keys.filter(|(key, value)| same.environment.0.get(*key) != Some(*value));
+        let before = fields.len();
+        fields.extend(keys.map(|(key, _)| format!("services.{name}.environment.{key}")));
+        if fields.len() == before {
+            fields.push(format!("services.{name}"));
+        }
+    }
+    fields
 }
 
 /// Another engine of this host that has containers of a project.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use host::{FileFact, FileHead, FileSort, FileThere, PortFact, Room};
 pub use inside::{DialAnswer, Dialled, InsideFact, ListenerFact, NameAnswer, PeerFact, TriedFact};
 pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
-pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, WhyNoEngine};
+pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
 pub use service::{EmptyVariable, ServiceFact};
 pub use told::{Told, ToldHost, ToldText};
 
@@ -87,6 +87,9 @@ pub struct Facts {
     /// Fields in which running containers are not as the files want them, by the service.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changed: BTreeMap<String, Vec<Changed>>,
+    /// Variables of this shell that stand before what a file of variables says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overriding: Vec<Overriding>,
     /// Dependencies that go in a circle, for which the files cannot be loaded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub circles: Vec<Circle>,
@@ -127,6 +130,7 @@ impl Facts {
             ports: Vec::new(),
             not_done: Vec::new(),
             changed: BTreeMap::new(),
+            overriding: Vec::new(),
             circles: Vec::new(),
             no_engine: None,
             elsewhere: None,

@@ -75,3 +75,12 @@ pub struct Circle {
     /// Services, each of which depends on the next one; the first stands at the end again.
     pub services: Vec<String>,
 }
+
+/// A variable that this shell sets, while the file of variables says something else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overriding {
+    /// Its name.
+    pub variable: String,
+    /// The fields that would be others without it: `services.web.environment.TITLE`, or `services.web`.
+    pub fields: Vec<String>,
+}

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use bowline_model::EventAction;
 
 use crate::facts::{Changed, ContainerFact, FileFact};
-use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Target, World, culprit, reported, shown};
+use crate::world::{Target, World, culprit, reported, shown, spoken, whole};
 
 use super::names::address;
 
@@ -46,6 +46,17 @@ pub(crate) const ORPHAN: Rule = Rule {
     yields: false,
     endangers_data: false,
     find: orphan,
+};
+
+pub(crate) const SHELL_WINS: Rule = Rule {
+    code: Code("D093"),
+    title: "a variable of the shell stands before the one in the file of variables",
+    layer: Layer::Config,
+    decisive: &["the variable", "the trouble"],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: shell_wins,
 };
 
 /// What differs between a service's files and its container, in fields.
@@ -421,4 +432,69 @@ fn harm<'f>(world: &World<'f>, orphan: &'f ContainerFact) -> Option<(Option<&'f 
             shown(FactRef::Made(twin.name.clone()), text, proves),
         )
     })
+}
+
+fn shell_wins(world: &World<'_>, cases: &mut Vec<Case>) {
+    for one in world.overriding() {
+        for field in &one.fields {
+            let Some(rest) = field.strip_prefix("services.") else {
+                continue;
+            };
+            let containers = world.containers().filter(|container| {
+                let service = container.service.as_deref();
+                service.is_some_and(|service| {
+                    rest == service
+                        || rest
+                            .strip_prefix(service)
+                            .is_some_and(|it| it.starts_with('.'))
+                })
+            });
+            // A value that does no harm may well be meant.
+            let mut unwell =
+                containers.filter_map(|container| Some((container, trouble(world, container)?)));
+            let Some((container, trouble)) = unwell.next() else {
+                continue;
+            };
+            let claim = format!(
+                "`{}` is set in this shell, which stands before the other value in the file of variables: `{field}` comes from the shell",
+                one.variable
+            );
+            let variable = shown(
+                FactRef::Variable(one.variable.clone()),
+                format!(
+                    "`{}`: set in the shell and, otherwise, in the file of variables",
+                    one.variable
+                ),
+                "the shell wins",
+            );
+            cases.push(
+                Case::new(whole(CulpritKind::Variable, &one.variable), claim)
+                    .seen_in(container.service.as_deref())
+                    .mended_by(
+                        format!(
+                            "if the file is right: `unset {}`, then `bowline up`",
+                            one.variable
+                        ),
+                        Safety::NeedsYou,
+                    )
+                    .at_most(Confidence::Likely)
+                    .decides("the variable", Some(variable))
+                    .decides("the trouble", Some(trouble)),
+            );
+        }
+    }
+}
+
+/// What shows that a container is not well: its state, or what it says.
+fn trouble(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
+    let proves = "it does not work with that value";
+    if let Some(ailment) = world.ailment(container) {
+        let text = format!("{}: {ailment}", container.name);
+        return Some(shown(FactRef::State(container.name.clone()), text, proves));
+    }
+    let mut said = world.said(container).iter();
+    let said = said.find(|said| said.is_fresh && !said.says.is_benign())?;
+    world
+        .complains(container)
+        .then(|| spoken(container, said, proves))
 }

@@ -21,7 +21,8 @@ use jiff::Timestamp;
 use crate::facts::{
     Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
     HealthFact, ImageFact, InsideFact, Limits, Look, MissingNetwork, Mount, NetworkFact, NoEngine,
-    NotDone, PortFact, RouteFact, ServiceFact, TakenSubnet, Told, TriedFact, VolumeFact,
+    NotDone, Overriding, PortFact, RouteFact, ServiceFact, TakenSubnet, Told, TriedFact,
+    VolumeFact,
 };
 use crate::finding::{Evidence, FactRef};
 
@@ -246,6 +247,12 @@ impl<'f> World<'f> {
             Some(changed) if self.is_known(&FactRef::Changed(service.to_owned())) => changed,
             _ => &[],
         }
+    }
+
+    /// Variables of this shell that stand before what a file of variables says.
+    pub(crate) fn overriding(&self) -> impl Iterator<Item = &'f Overriding> {
+        let overriding = self.facts.overriding.iter();
+        overriding.filter(|one| self.is_known(&FactRef::Variable(one.variable.clone())))
     }
 
     /// Dependencies that go in a circle.
