@@ -3,6 +3,7 @@
 mod declared;
 mod files;
 mod insides;
+pub(crate) mod networks;
 mod ports;
 mod text;
 mod told;
@@ -17,11 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_engine::{
-    Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, MemoryKill, Selector, memory_kills,
+    Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, MemoryKill, Selector, host_routes,
+    memory_kills,
 };
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
-    ObservedImage, ObservedNetwork, ObservedVolume, Project, RestartSpec, Secret, label,
+    ObservedImage, ObservedVolume, Project, RestartSpec, Secret, label,
 };
 use futures_util::future::{join, join_all, join3};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -30,13 +32,14 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::facts::{
-    EmptyVariable, Event, Facts, FileFact, ImageFact, InsideFact, LogFact, LogLine, Look,
+    EmptyVariable, Event, Facts, FileFact, ImageFact, InsideFact, LogFact, LogLine, Look, NotDone,
     TriedFact, Unseen, WhyUnseen,
 };
 use crate::questions::{self, Question};
 use crate::tokens::{Mask, Tokens};
+use networks::Networks;
 use told::Reader;
-use translate::{container_fact, image_fact, network_fact, volume_fact};
+use translate::{container_fact, image_fact, volume_fact};
 
 /// What is looked at, and what is known of it beforehand.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +54,8 @@ pub struct Subject {
     pub secrets: Vec<Secret>,
     /// Events that were recorded while they happened. The engine's own are added to them.
     pub recorded: Vec<EngineEvent>,
+    /// What the last operation could not do.
+    pub not_done: Vec<NotDone>,
 }
 
 /// How far looking may go.
@@ -124,7 +129,7 @@ pub async fn collect(
     let kills = kills.await;
     let kills = looking.seen(Look::KernelLog, kills);
     let (networks, volumes, images) = join3(
-        within(bounds, networks(engine, &containers)),
+        within(bounds, networks::look(engine, &containers)),
         within(bounds, volumes(engine, &containers)),
         within(bounds, images(engine, subject, &containers)),
     )
@@ -159,7 +164,7 @@ struct Seen {
     containers: Vec<ObservedContainer>,
     events: Vec<EngineEvent>,
     kills: Vec<MemoryKill>,
-    networks: Vec<ObservedNetwork>,
+    networks: Networks,
     volumes: Vec<ObservedVolume>,
     images: BTreeMap<String, Option<ObservedImage>>,
     closer: BTreeMap<String, Closer>,
@@ -317,10 +322,8 @@ impl Looking<'_> {
             .collect();
         let mut events = self.events(&seen.containers, std::mem::take(&mut seen.events));
         add_kills(&mut events, &seen.kills, &seen.containers);
+        let missing = declared::missing_networks(project, &seen.networks.all);
         let mut facts = Facts {
-            at: self.at,
-            took_millis: 0,
-            project: self.subject.name.clone(),
             needs: declared::needs(project, &seen.containers),
             services: declared::services(project, &mut tokens, &mask),
             empty_variables: self.subject.empty_variables.clone(),
@@ -329,18 +332,21 @@ impl Looking<'_> {
                 .iter()
                 .map(|container| container_fact(container, &mut tokens, &mask))
                 .collect(),
-            networks: seen.networks.iter().map(network_fact).collect(),
+            taken_subnets: if missing.is_empty() {
+                Vec::new()
+            } else {
+                networks::taken(&seen.networks.all)
+            },
+            missing_networks: missing,
+            routes: networks::routes(&seen.networks.own, host_routes()),
+            networks: std::mem::take(&mut seen.networks.own),
             volumes: seen.volumes.iter().map(volume_fact).collect(),
             images: image_facts(&seen.images),
             host_memory_bytes: self.engine.about().memory_bytes,
             events,
             told,
-            logs: BTreeMap::new(),
-            insides: BTreeMap::new(),
-            tried: Vec::new(),
-            files: Vec::new(),
-            ports: Vec::new(),
-            unseen: Vec::new(),
+            not_done: self.not_done(&mask),
+            ..Facts::none(&self.subject.name, self.at)
         };
         for (name, closer) in closer {
             if let Some(log) = closer.log {
@@ -456,6 +462,15 @@ impl Looking<'_> {
         let id = from.id.clone();
         self.on_thread(move || tries::attempt(&id, pid, &wanted))
             .await
+    }
+
+    fn not_done(&self, mask: &Mask) -> Vec<NotDone> {
+        let steps = self.subject.not_done.iter().cloned();
+        let masked = steps.map(|step| NotDone {
+            error: mask.apply(&step.error),
+            ..step
+        });
+        masked.collect()
     }
 
     fn log_fact(&self, (lines, is_cut): RawLog, mask: &Mask) -> LogFact {
@@ -655,20 +670,6 @@ async fn containers(
     engine.inspect_containers(&ids).await
 }
 
-/// The networks that containers are on.
-async fn networks(
-    engine: &dyn Engine,
-    containers: &[ObservedContainer],
-) -> Result<Vec<ObservedNetwork>, EngineError> {
-    let on: BTreeSet<&String> = containers
-        .iter()
-        .flat_map(|container| container.endpoints.keys())
-        .collect();
-    let mut networks = engine.networks(&Selector::all()).await?;
-    networks.retain(|network| on.contains(&network.spec.name));
-    Ok(networks)
-}
-
 /// The volumes that containers mount.
 async fn volumes(
     engine: &dyn Engine,
@@ -719,12 +720,13 @@ async fn images(
 
 /// What the engine still remembers of containers.
 async fn events(engine: &dyn Engine, until: Timestamp) -> Result<Vec<EngineEvent>, EngineError> {
+    let health = EventAction::Health(String::new());
     let filter = EventFilter {
         since: Some(Timestamp::UNIX_EPOCH),
         until: Some(until),
         labels: Vec::new(),
         kinds: vec![ObjectKind::Container],
-        actions: LIFE_ACTIONS.to_vec(),
+        actions: LIFE_ACTIONS.iter().cloned().chain([health]).collect(),
     };
     engine.events(&filter).await?.try_collect().await
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::ContainerStatus;
 use serde::Serialize;
 
 use crate::facts::{Facts, Unseen};
@@ -161,7 +160,7 @@ fn wait(world: &World<'_>, graph: &Graph, failing: &mut BTreeMap<String, String>
     loop {
         let waiting = graph.services.iter().find(|service| {
             !failing.contains_key(*service)
-                && is_not_started(world, service)
+                && world.is_not_started(service)
                 && world
                     .needs(service)
                     .any(|needed| failing.contains_key(needed) || graph.broken.contains(needed))
@@ -171,21 +170,6 @@ fn wait(world: &World<'_>, graph: &Graph, failing: &mut BTreeMap<String, String>
         };
         failing.insert(waiting.clone(), "was not started".to_owned());
     }
-}
-
-/// Whether a service that should run has never been started.
-fn is_not_started(world: &World<'_>, service: &str) -> bool {
-    let containers = world.of_service(service);
-    if containers.is_empty() {
-        return world
-            .declared(service)
-            .is_some_and(|declared| declared.is_enabled && declared.replicas > 0);
-    }
-    containers.iter().all(|container| {
-        world
-            .state(container)
-            .is_some_and(|state| state.status == ContainerStatus::Created)
-    })
 }
 
 /// Who depends on whom: what the files say, and whom services were told to dial.

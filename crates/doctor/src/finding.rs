@@ -77,8 +77,20 @@ pub enum FactRef {
     Volume(String),
     /// A network.
     Network(String),
+    /// The subnets of all networks of the engine.
+    Subnets,
+    /// The routes of this host.
+    Routes,
     /// Who holds a port of the host.
     Port(String),
+    /// In what a service's containers are not as the files want them.
+    Changed(String),
+    /// A circle of dependencies, by its first service.
+    Circle(String),
+    /// The engine that was asked, and where else there is one.
+    Engine,
+    /// What the last operation could not do, by the step.
+    NotDone(String),
     /// Something that the engine reported.
     Event {
         /// The container.

@@ -25,10 +25,12 @@ pub use collect::{Bounds, Subject, collect};
 pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use explain::{Explanation, codes, explanation};
 pub use facts::{
-    ContainerFact, DialAnswer, Dialled, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
-    FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits, ListenerFact, LogFact, LogLine,
-    Look, Mount, NameAnswer, NetworkFact, PeerFact, PortFact, Probe, Published, Room, ServiceFact,
-    SessionFact, Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact, WhyUnseen,
+    Changed, Circle, ContainerFact, DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event,
+    Facts, FileFact, FileHead, FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits,
+    ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NetworkFact, NoEngine,
+    NotDone, Overriding, PeerFact, PortFact, Probe, Published, Room, RouteFact, ServiceFact,
+    SessionFact, Stranger, TakenSubnet, Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact,
+    WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

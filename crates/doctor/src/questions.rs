@@ -3,11 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use bowline_engine::TcpState;
 use bowline_model::carried::Carrier;
 use bowline_recipes::Says;
 
 use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
+use crate::rules::drift::is_secret;
+use crate::rules::hostports::own_ports;
+use crate::rules::pools::is_shared;
+use crate::world::edges::Trouble;
 use crate::world::{Target, World};
 
 /// A further look.
@@ -55,12 +60,13 @@ fn ports(world: &World<'_>, container: &ContainerFact, questions: &mut BTreeSet<
         }
     }
     // In the host's network a server takes its ports without asking for them.
-    for said in world.said(container) {
-        let port = said.capture("port").filter(|_| said.is_fresh);
-        if said.says == Says::AddressInUse
-            && let Some(port) = port
-        {
-            questions.insert(Question::Port(format!("{port}/tcp")));
+    let said = world.said(container).iter();
+    for said in said.filter(|said| said.is_fresh && said.says == Says::AddressInUse) {
+        match said.capture("port") {
+            Some(port) => {
+                questions.insert(Question::Port(format!("{port}/tcp")));
+            }
+            None => questions.extend(own_ports(world, container).into_iter().map(Question::Port)),
         }
     }
 }
@@ -115,6 +121,12 @@ fn files(world: &World<'_>, container: &ContainerFact, questions: &mut BTreeSet<
             ) {
                 ask(&mount.target);
             }
+        }
+    }
+    // A secret that is younger than the process may not be the one that it uses.
+    for mount in world.mounts(container).unwrap_or_default() {
+        if is_secret(&mount.target) && world.runs(container) && !world.seems_well(container) {
+            ask(&mount.target);
         }
     }
     let has_ended = world.ailment(container).is_some() && !world.runs(container);
@@ -186,13 +198,38 @@ fn tries(world: &World<'_>) -> Vec<Try> {
     let mut ports: BTreeMap<(&str, &str), BTreeSet<u16>> = BTreeMap::new();
     for edge in world.edges() {
         let is_worth = world.runs(edge.client)
-            && (!world.seems_well(edge.client) || !target_seems_well(world, &edge.target));
+            && (!world.seems_well(edge.client)
+                || is_calling(world, edge.client)
+                || is_shared(world, edge)
+                || !target_seems_well(world, &edge.target));
         let is_dialled = !matches!(edge.target, Target::Itself);
         if is_worth && is_dialled && !edge.host.name.starts_with('#') {
             ports
                 .entry((&edge.client.name, &edge.host.name))
                 .or_default()
                 .extend(edge.port);
+        }
+        if !is_worth {
+            continue;
+        }
+        // A name of the stack shows whether the resolver answers at all.
+        if let (Target::Elsewhere, Some(service)) = (&edge.target, &edge.client.service) {
+            ports.entry((&edge.client.name, service)).or_default();
+        }
+        // One that takes calls from itself is not too busy to take those of others.
+        let is_cut_off = matches!(
+            world.trouble(edge),
+            Some(Trouble::Unanswered | Trouble::Rejected)
+        );
+        if let Target::Service { containers, .. } = &edge.target
+            && is_cut_off
+        {
+            for target in containers.iter().filter(|target| world.runs(target)) {
+                ports
+                    .entry((&target.name, &target.name))
+                    .or_default()
+                    .extend(edge.port);
+            }
         }
     }
     for client in world.containers().filter(|client| world.runs(client)) {
@@ -213,6 +250,13 @@ fn tries(world: &World<'_>) -> Vec<Try> {
             known: known.clone(),
         })
         .collect()
+}
+
+/// Whether it calls somebody who has not answered yet.
+fn is_calling(world: &World<'_>, client: &ContainerFact) -> bool {
+    let inside = world.inside(client);
+    let mut peers = inside.iter().flat_map(|inside| &inside.peers);
+    peers.any(|peer| peer.state == TcpState::SynSent)
 }
 
 fn target_seems_well(world: &World<'_>, target: &Target<'_>) -> bool {

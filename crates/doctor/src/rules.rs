@@ -2,11 +2,18 @@
 
 pub(crate) mod absent;
 pub(crate) mod crowds;
+pub(crate) mod drift;
+pub(crate) mod early;
 pub(crate) mod ends;
+pub(crate) mod filters;
 pub(crate) mod health;
+pub(crate) mod hostports;
 pub(crate) mod image;
 pub(crate) mod logins;
 pub(crate) mod memory;
 pub(crate) mod names;
+pub(crate) mod networks;
+pub(crate) mod outside;
+pub(crate) mod pools;
 pub(crate) mod reach;
 pub(crate) mod stray;

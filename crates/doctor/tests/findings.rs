@@ -5,43 +5,28 @@
     reason = "a test ends where its own recording cannot be read"
 )]
 
-use std::collections::BTreeSet;
+mod common;
 
-use bowline_doctor::{Confidence, Facts, Finding, diagnose, diagnose_without, replay};
+use bowline_doctor::{Confidence, Facts, diagnose, replay};
+use common::{Recording, certain, container, event_of, rests_on_its_evidence};
 use serde_json::{Value, json};
 
 /// The facts of one container, `shop-api-1`, that nothing is wrong with; `changes` are laid over it.
 fn facts(changes: &Value, events: &[Value]) -> Facts {
-    let mut container = json!({
-        "name": "shop-api-1", "id": "a1", "service": "api", "is_one_off": false, "image": "busy:1",
-        "image_id": "sha256:1", "created": "2026-11-21T10:00:00Z", "status": "running", "exit_code": 0,
-        "oom_killed": false, "error": null, "started": "2026-11-21T10:00:01Z", "finished": null, "restarts": 0,
-        "restart_policy": "no", "health": null, "command": ["serve"], "user": null, "environment": {},
-        "endpoints": {}, "network_mode": null, "published": [], "mounts": [],
-        "limits": {"memory_bytes": null, "nano_cpus": null, "pids": null},
-        "log_driver": null, "stop_timeout_secs": null, "stop_signal": null,
-    });
-    for (key, value) in changes.as_object().unwrap() {
-        container[key] = value.clone();
-    }
     let begin = [
         event("create", 0, &json!({})),
         event("start", 1, &json!({})),
     ];
-    let events = [&begin, events].concat();
-    let recording = json!({"bowline_facts": 1, "facts": {
-        "at": "2026-11-21T10:05:00Z", "project": "shop", "needs": {}, "containers": [container], "networks": [],
-        "volumes": [], "events": events, "logs": {}, "unseen": [],
-    }});
-    replay(&recording.to_string()).unwrap()
+    Recording::new()
+        .with(container("api", changes))
+        .heard(begin)
+        .heard(events.to_vec())
+        .facts()
 }
 
-/// Something that the engine reported `second`s after ten o'clock.
+/// Something that the engine reported of it `second`s after ten o'clock.
 fn event(action: &str, second: u32, more: &Value) -> Value {
-    json!({
-        "at": format!("2026-11-21T10:00:{second:02}Z"), "container": "shop-api-1", "action": action,
-        "exit_code": more.get("code"), "signal": more.get("signal"),
-    })
+    event_of("shop-api-1", &json!(action), second, more)
 }
 
 fn kill(signal: &str, second: u32) -> Value {
@@ -58,38 +43,6 @@ fn oom(second: u32) -> Value {
 
 fn exited(code: i64) -> Value {
     json!({"status": "exited", "exit_code": code, "finished": "2026-11-21T10:00:20Z"})
-}
-
-/// The one finding, which is certain.
-fn certain(facts: &Facts) -> Finding {
-    let found = diagnose(facts).causes;
-    let [finding] = &*found else {
-        panic!("one finding is expected: {found:#?}");
-    };
-    assert_eq!(finding.confidence, Confidence::Certain, "{finding:#?}");
-    finding.clone()
-}
-
-/// Takes away each fact that the claim rests on, one after the other: it must not stay certain, and nothing else may
-/// be certain in its place.
-fn rests_on_its_evidence(facts: &Facts) {
-    let finding = certain(facts);
-    let by = finding.ruled_out.iter().map(|out| &out.by);
-    let refs: BTreeSet<_> = finding
-        .evidence
-        .iter()
-        .chain(by)
-        .map(|evidence| evidence.fact.clone())
-        .collect();
-    for fact in refs {
-        for left in diagnose_without(facts, [fact.clone()].into()).causes {
-            assert_ne!(
-                left.confidence,
-                Confidence::Certain,
-                "without {fact:?}: {left:#?}"
-            );
-        }
-    }
 }
 
 fn with_limit(mut changes: Value) -> Value {

@@ -24,6 +24,7 @@ mod network_namespace;
 mod port_holder;
 mod reply;
 mod request;
+mod routes;
 mod sockets;
 mod tap;
 
@@ -49,6 +50,7 @@ pub use request::{
     BuildContext, BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec,
     LIFE_ACTIONS, LogOptions, RegistryLogin, RemoveContainer, Selector, TarStream, WaitFor, tar_of,
 };
+pub use routes::host_routes;
 pub use sockets::{Connection, Listener, TcpState};
 pub use tap::{Call, CallEffect, Fault, Tap};
 

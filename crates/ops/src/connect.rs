@@ -37,7 +37,8 @@ pub(crate) async fn connect(surroundings: &Surroundings) -> Result<Arc<dyn Engin
     }
 }
 
-fn endpoint(surroundings: &Surroundings) -> Result<Endpoint, EndpointError> {
+/// The engine that the environment names.
+pub(crate) fn endpoint(surroundings: &Surroundings) -> Result<Endpoint, EndpointError> {
     let config = match (
         surroundings.variable("DOCKER_CONFIG"),
         surroundings.variable("HOME"),

@@ -1,18 +1,21 @@
 //! `doctor`: why a stack is not well.
 
-use bowline_core::{FileContent, Journal};
+use std::collections::BTreeMap;
+
+use bowline_core::{Clock as _, FileContent, Journal, SystemClock};
 use bowline_doctor::{
     Bounds, Culprit, CulpritKind, Diagnosis, EmptyVariable, Facts, ReplayError, Risk, Subject,
-    codes, collect, diagnose, lint, record, replay,
+    WhyUnseen, codes, collect, diagnose, lint, record, replay,
 };
 use bowline_model::{EngineEvent, Place, Project, Secret};
+use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
 use crate::connect::connect;
 use crate::inputs;
 use crate::session::open;
 use crate::stack::{Named, StackOptions, Surroundings};
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, noted};
 
 /// Operations of the journal whose events are looked at, the last ones.
 const OPERATIONS: u32 = 20;
@@ -53,7 +56,7 @@ pub struct DoctorAnswer {
 ///
 /// # Errors
 ///
-/// The loader's mistakes; the engine cannot be reached; the recording cannot be read; `only` names no code.
+/// The loader's mistakes, but for circles of dependencies; the engine does not answer; the recording cannot be read; `only` names no code.
 pub async fn doctor(
     surroundings: &Surroundings,
     request: &DoctorRequest,
@@ -62,9 +65,7 @@ pub async fn doctor(
     let (facts, named) = if let Some(text) = &request.recording {
         (replay(text).map_err(|error| unreadable(&error))?, None)
     } else {
-        let named = request.stack.named(surroundings)?;
-        let facts = look(surroundings, request, &named).await?;
-        (facts, Some(named))
+        seen(surroundings, request).await?
     };
     let mut diagnosis = diagnose(&facts);
     if let Some(only) = &request.only {
@@ -90,6 +91,32 @@ pub async fn doctor(
     };
     let warnings = named.map(|named| named.warnings).unwrap_or_default();
     Ok(Answer { value, warnings })
+}
+
+/// What can be seen of a stack, with its files. Files with a circle of dependencies and an engine that is not there are
+/// facts too.
+async fn seen(
+    surroundings: &Surroundings,
+    request: &DoctorRequest,
+) -> Result<(Facts, Option<Named>), Failure> {
+    let named = match request.stack.named(surroundings) {
+        Err(Failure::Load(error)) if !noted::circles(&error).is_empty() => {
+            let name = request.stack.project_name.as_deref().unwrap_or_default();
+            let mut facts = Facts::none(name, SystemClock.now());
+            facts.circles = noted::circles(&error);
+            return Ok((facts, None));
+        }
+        named => named?,
+    };
+    let looked = look(surroundings, request, &named).await;
+    let facts = looked.or_else(|failure| {
+        let no_engine = noted::no_engine(surroundings, &failure).ok_or(failure)?;
+        let cause = WhyUnseen::Engine(no_engine.text.clone());
+        let mut facts = Facts::none(&named.name, SystemClock.now());
+        facts.no_engine = Some(no_engine);
+        Ok::<_, Failure>(noted::unseen(facts, cause))
+    })?;
+    Ok((facts, Some(named)))
 }
 
 /// Whether there is a rule of this code.
@@ -121,9 +148,12 @@ async fn look(
     let engine = connect(surroundings).await?;
     let session = open(surroundings, engine.clone(), named.name.clone())?;
     // Without the journal there is less to know, and no reason to say nothing.
-    let recorded = match session.stack.look().await {
-        Ok(Some(journal)) => recorded(&journal).await.unwrap_or_default(),
-        _ => Vec::new(),
+    let (recorded, not_done) = match session.stack.look().await {
+        Ok(Some(journal)) => (
+            recorded(&journal).await.unwrap_or_default(),
+            noted::not_done(&journal).await.unwrap_or_default(),
+        ),
+        _ => Default::default(),
     };
     let empty_variables = named
         .empty_variables
@@ -138,13 +168,33 @@ async fn look(
         empty_variables: empty_variables.collect(),
         secrets: named.project.as_ref().map(secrets).unwrap_or_default(),
         recorded,
+        not_done,
     };
     let mut bounds = Bounds::default();
     if request.no_logs {
         bounds.log_lines = 0;
     }
     bounds.tries = !request.no_exec;
-    Ok(collect(&*engine, &subject, bounds).await?)
+    // Without its files nothing can be said of what they would change.
+    let changes = async {
+        match &named.project {
+            Some(_) => noted::changed(surroundings, &request.stack).await,
+            None => Ok(BTreeMap::new()),
+        }
+    };
+    let (facts, changed) = join(collect(&*engine, &subject, bounds), changes).await;
+    let mut facts = facts?;
+    match changed {
+        Ok(changed) => facts.changed = changed,
+        Err(unseen) => facts.unseen.push(unseen),
+    }
+    if named.project.is_some() {
+        facts.overriding = noted::overriding(surroundings, &request.stack);
+    }
+    if facts.containers.is_empty() {
+        facts.elsewhere = noted::elsewhere(surroundings, &named.name).await;
+    }
+    Ok(facts)
 }
 
 /// What the engine reported during the last operations.

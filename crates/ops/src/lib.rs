@@ -15,6 +15,7 @@ mod failure;
 mod inputs;
 mod logs;
 mod ls;
+mod noted;
 mod operate;
 mod outside;
 mod plan_view;

@@ -191,6 +191,7 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::File { container, path } => format!("`{path}` in {container}"),
         Look::KernelLog => "the kernel's log".to_owned(),
         Look::Tries => "names and addresses from within containers".to_owned(),
+        Look::Changes => "what `bowline up` would change".to_owned(),
     };
     let why = match &unseen.cause {
         WhyUnseen::TooSlow => "it took too long".to_owned(),

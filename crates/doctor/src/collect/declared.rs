@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::carried::{Oddity, oddities};
-use bowline_model::{ObservedContainer, Port, Project, Secret, Service, is_secret_key, label};
+use bowline_model::{
+    ObservedContainer, ObservedNetwork, Port, Project, Secret, Service, is_secret_key, label,
+};
 
-use crate::facts::{Mount, ServiceFact};
+use crate::facts::{MissingNetwork, Mount, ServiceFact};
 use crate::tokens::{Mask, Tokens};
 
 use super::translate::shown;
@@ -150,6 +152,14 @@ fn service_fact(
         is_built: service.build.is_some(),
         has_log_settings: service.logging.is_some(),
         odd: odd(service),
+        expose: service
+            .expose
+            .iter()
+            .map(|port| match port.split_once('/') {
+                Some(_) => port.clone(),
+                None => format!("{port}/tcp"),
+            })
+            .collect(),
     }
 }
 
@@ -177,4 +187,27 @@ fn odd(service: &Service) -> BTreeMap<String, BTreeSet<Oddity>> {
         .filter(|(key, _)| is_secret_key(key));
     let odd = secret.map(|(key, value)| (key.to_owned(), oddities(value)));
     odd.filter(|(_, odd)| !odd.is_empty()).collect()
+}
+
+/// The networks that the files want and the engine does not have.
+pub(super) fn missing_networks(
+    project: Option<&Project>,
+    networks: &[ObservedNetwork],
+) -> Vec<MissingNetwork> {
+    let wanted = project.iter().flat_map(|project| project.networks.values());
+    let is_missing = |name: &str| !networks.iter().any(|network| network.spec.name == name);
+    let missing = wanted.filter(|network| is_missing(&network.name));
+    let missing = missing.map(|network| MissingNetwork {
+        name: network.name.clone(),
+        subnets: network
+            .ipam
+            .0
+            .config
+            .iter()
+            .map(|pool| pool.subnet.clone())
+            .filter(|subnet| !subnet.is_empty())
+            .collect(),
+        is_external: network.external,
+    });
+    missing.collect()
 }

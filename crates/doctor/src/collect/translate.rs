@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bowline_model::{
-    EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedImage, ObservedNetwork,
-    ObservedVolume, PortSpec, RestartSpec, Secret, carried, is_secret_key, label, mask_command,
+    EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedImage, ObservedVolume,
+    PortSpec, RestartSpec, Secret, carried, is_secret_key, label, mask_command,
 };
 
 use crate::facts::{
-    ContainerFact, Endpoint, HealthFact, ImageFact, Limits, Mount, NetworkFact, Probe, Published,
-    VolumeFact,
+    ContainerFact, Endpoint, HealthFact, ImageFact, Limits, Mount, Probe, Published, VolumeFact,
 };
 use crate::tokens::{Mask, Tokens};
 
@@ -76,6 +75,7 @@ pub(super) fn container_fact(
         is_read_only: spec.security.read_only,
         tmpfs: spec.tmpfs.keys().cloned().collect(),
         has_init: spec.init == Some(true),
+        dns: spec.network.dns.clone(),
         log_options: spec
             .logging
             .as_ref()
@@ -223,17 +223,6 @@ fn published(container: &ObservedContainer) -> Vec<Published> {
         is_open: false,
     });
     open.chain(closed).collect()
-}
-
-pub(super) fn network_fact(network: &ObservedNetwork) -> NetworkFact {
-    let pools = network.spec.ipam.iter().flat_map(|ipam| &ipam.pools);
-    NetworkFact {
-        name: network.spec.name.clone(),
-        id: network.id.0.clone(),
-        driver: network.spec.driver.clone(),
-        internal: network.spec.internal,
-        subnets: pools.filter_map(|pool| pool.subnet.clone()).collect(),
-    }
 }
 
 /// What the engine has under a reference; nothing where it has no such image.

@@ -5,6 +5,8 @@
 
 mod host;
 mod inside;
+mod networks;
+mod operation;
 mod service;
 mod told;
 
@@ -18,6 +20,8 @@ pub use host::{FileFact, FileHead, FileSort, FileThere, PortFact, Room};
 pub use inside::{
     DialAnswer, Dialled, InsideFact, ListenerFact, NameAnswer, PeerFact, SessionFact, TriedFact,
 };
+pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
+pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
 pub use service::{EmptyVariable, ServiceFact};
 pub use told::{Told, ToldHost, ToldText};
 
@@ -37,6 +41,15 @@ pub struct Facts {
     pub containers: Vec<ContainerFact>,
     /// Networks of the project, and those that its containers are on.
     pub networks: Vec<NetworkFact>,
+    /// Networks that the files want and the engine does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_networks: Vec<MissingNetwork>,
+    /// The subnets of all networks of the engine, where one that is wanted is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_subnets: Vec<TakenSubnet>,
+    /// Routes of this host that may lead to containers, where it has the devices of the stack's networks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteFact>,
     /// Volumes of the project, and those that its containers mount.
     pub volumes: Vec<VolumeFact>,
     /// What the engine reported of the project's containers, the oldest first.
@@ -70,8 +83,62 @@ pub struct Facts {
     /// Who holds the ports of the host that containers did not get.
     #[serde(default)]
     pub ports: Vec<PortFact>,
+    /// What the last operation could not do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_done: Vec<NotDone>,
+    /// Fields in which running containers are not as the files want them, by the service.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changed: BTreeMap<String, Vec<Changed>>,
+    /// Variables of this shell that stand before what a file of variables says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overriding: Vec<Overriding>,
+    /// Dependencies that go in a circle, for which the files cannot be loaded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circles: Vec<Circle>,
+    /// The engine, where it could not be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_engine: Option<NoEngine>,
+    /// Another engine that has the project, where the one that was asked has nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Elsewhere>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
+}
+
+impl Facts {
+    /// The facts of a project of which nothing could be looked at.
+    pub fn none(project: &str, at: Timestamp) -> Self {
+        Self {
+            at,
+            took_millis: 0,
+            host_memory_bytes: 0,
+            project: project.to_owned(),
+            needs: BTreeMap::new(),
+            containers: Vec::new(),
+            networks: Vec::new(),
+            missing_networks: Vec::new(),
+            taken_subnets: Vec::new(),
+            routes: Vec::new(),
+            volumes: Vec::new(),
+            events: Vec::new(),
+            logs: BTreeMap::new(),
+            services: BTreeMap::new(),
+            empty_variables: Vec::new(),
+            told: BTreeMap::new(),
+            images: BTreeMap::new(),
+            insides: BTreeMap::new(),
+            tried: Vec::new(),
+            files: Vec::new(),
+            ports: Vec::new(),
+            not_done: Vec::new(),
+            changed: BTreeMap::new(),
+            overriding: Vec::new(),
+            circles: Vec::new(),
+            no_engine: None,
+            elsewhere: None,
+            unseen: Vec::new(),
+        }
+    }
 }
 
 /// A container.
@@ -146,6 +213,9 @@ pub struct ContainerFact {
     /// Whether a small init process reaps what its main process leaves.
     #[serde(default)]
     pub has_init: bool,
+    /// Name servers that it was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dns: Vec<String>,
     /// Options of its log's driver.
     #[serde(default)]
     pub log_options: BTreeMap<String, String>,
@@ -231,21 +301,6 @@ pub struct Limits {
     pub nano_cpus: Option<i64>,
     /// Processes and threads.
     pub pids: Option<i64>,
-}
-
-/// A network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NetworkFact {
-    /// Name.
-    pub name: String,
-    /// Id.
-    pub id: String,
-    /// Driver.
-    pub driver: Option<String>,
-    /// No way out of it.
-    pub internal: bool,
-    /// Its subnets.
-    pub subnets: Vec<String>,
 }
 
 /// An image, by the reference under which somebody wants it.
@@ -364,6 +419,8 @@ pub enum Look {
     Tries,
     /// What the kernel's log says of processes that it killed.
     KernelLog,
+    /// What an `up` would change.
+    Changes,
 }
 
 /// Why something could not be looked at.

@@ -45,6 +45,9 @@ pub struct ServiceFact {
     pub has_log_settings: bool,
     /// What is odd about secret values in its environment, by their keys.
     pub odd: BTreeMap<String, BTreeSet<Oddity>>,
+    /// Ports that it names for others on its networks: `8080/tcp`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expose: Vec<String>,
 }
 
 /// A variable that the files use, that is not set, and that became empty.

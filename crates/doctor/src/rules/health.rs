@@ -1,5 +1,10 @@
 //! Healthchecks that are wrong themselves.
 
+pub(crate) mod address;
+mod asked;
+pub(crate) mod budget;
+pub(crate) mod hollow;
+
 use crate::facts::Probe;
 use crate::finding::{Code, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};

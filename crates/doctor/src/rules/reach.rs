@@ -2,11 +2,10 @@
 
 use bowline_recipes::Says;
 
-use crate::facts::ContainerFact;
 use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Edge, Target, World, shown, whole};
+use crate::world::{Edge, Target, World, listening, shown, whole};
 
 use super::names::{address, complaint, teller, tried};
 
@@ -66,7 +65,7 @@ pub(crate) const PAUSED: Rule = Rule {
 };
 
 /// What clients say of a call that nobody took.
-const NOT_TAKEN: &[Says] = &[
+pub(super) const NOT_TAKEN: &[Says] = &[
     Says::ConnectionRefused,
     Says::UpstreamFailed,
     Says::ConnectionTimeout,
@@ -76,22 +75,6 @@ const NOT_TAKEN: &[Says] = &[
 fn attempt(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
     complaint(world, edge, NOT_TAKEN)
         .or_else(|| tried(world, edge, "from within the client it is the same"))
-}
-
-/// What a container listens on, as evidence.
-fn listening(container: &ContainerFact, world: &World<'_>, proves: &str) -> Option<Evidence> {
-    let inside = world.inside(container)?;
-    let sockets: Vec<String> = inside
-        .listeners
-        .iter()
-        .map(|listener| std::net::SocketAddr::new(listener.address, listener.port).to_string())
-        .collect();
-    let text = if sockets.is_empty() {
-        format!("{}: listens nowhere", container.name)
-    } else {
-        format!("{}: listens on {}", container.name, sockets.join(", "))
-    };
-    Some(shown(FactRef::Inside(container.name.clone()), text, proves))
 }
 
 fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -79,6 +79,8 @@ pub(crate) enum Trouble<'f> {
     Unanswered,
     /// The target listens there, and who dials it is refused.
     Rejected,
+    /// Another service has the same name, and only one of them listens there.
+    SharedName,
 }
 
 /// Every address that containers were told to dial.
@@ -138,7 +140,8 @@ fn target<'f>(world: &World<'f>, client: &'f ContainerFact, name: &'f str) -> Ta
         .containers()
         .filter(|container| answers_to(container, name))
         .collect();
-    if let Some(first) = found.first() {
+    let is_called_so = |container: &&&ContainerFact| container.service.as_deref() == Some(name);
+    if let Some(first) = found.iter().find(is_called_so).or(found.first()) {
         let service = first.service.as_deref().unwrap_or(&first.name);
         let is_near = found
             .iter()
@@ -267,6 +270,12 @@ impl<'f> World<'f> {
             return Some(Trouble::Paused);
         }
         let port = edge.port?;
+        if up
+            .iter()
+            .any(|container| container.service != up[0].service)
+        {
+            return self.differ(&up, port).then_some(Trouble::SharedName);
+        }
         // Replicas are alike: the first that can be looked into speaks for all.
         let inside = up.iter().find_map(|container| self.inside(container))?;
         let tcp: Vec<&ListenerFact> = inside
@@ -299,6 +308,20 @@ impl<'f> World<'f> {
             .iter()
             .all(|container| self.is_young_and_unproven(container));
         (!is_new).then_some(Trouble::NeverListens)
+    }
+
+    /// Whether some of those who have a name listen on a port, and some do not.
+    fn differ(&self, containers: &[&'f ContainerFact], port: u16) -> bool {
+        let listens = containers.iter().filter_map(|container| {
+            let listeners = &self.inside(container)?.listeners;
+            Some(
+                listeners
+                    .iter()
+                    .any(|one| one.port == port && !is_hidden(one)),
+            )
+        });
+        let listens: BTreeSet<bool> = listens.collect();
+        listens.len() > 1
     }
 
     /// Whether it began a moment ago, and nobody has called it healthy since.

@@ -1,9 +1,11 @@
 //! Facts as evidence, and whom they speak of.
 
-use crate::facts::{ContainerFact, Event};
+use bowline_model::EventAction;
+
+use crate::facts::{ContainerFact, Event, NotDone};
 use crate::finding::{Culprit, CulpritKind, Evidence, FactRef};
 
-use super::{Said, event_ref};
+use super::{Said, World, event_ref};
 
 /// Who is to blame where a container is: its service, and the field of it that says so.
 pub(crate) fn culprit(container: &ContainerFact, field: Option<&str>) -> Culprit {
@@ -37,6 +39,9 @@ pub(crate) fn whole(kind: CulpritKind, name: &str) -> Culprit {
 pub(crate) fn reported(event: &Event, proves: &str) -> Evidence {
     let source = if event.by_kernel { "kernel log, " } else { "" };
     let mut text = format!("{source}{}: {}", event.container, event.action.word());
+    if let EventAction::Health(verdict) = &event.action {
+        text = format!("{text} {verdict}");
+    }
     if let Some(signal) = &event.signal {
         text = format!("{text}, signal {signal}");
     }
@@ -74,4 +79,34 @@ pub(crate) fn spoken(container: &ContainerFact, said: &Said<'_>, proves: &str) -
         text: format!("{} log{times}: {}", container.name, said.text),
         proves: proves.to_owned(),
     }
+}
+
+/// What the last operation could not do as evidence.
+pub(crate) fn noted(step: &NotDone, proves: &str) -> Evidence {
+    Evidence {
+        fact: FactRef::NotDone(step.step.clone()),
+        at: step.at,
+        text: format!("the last operation: {}: {}", step.step, step.error),
+        proves: proves.to_owned(),
+    }
+}
+
+/// What a container listens on, as evidence.
+pub(crate) fn listening(
+    container: &ContainerFact,
+    world: &World<'_>,
+    proves: &str,
+) -> Option<Evidence> {
+    let inside = world.inside(container)?;
+    let sockets: Vec<String> = inside
+        .listeners
+        .iter()
+        .map(|listener| std::net::SocketAddr::new(listener.address, listener.port).to_string())
+        .collect();
+    let text = if sockets.is_empty() {
+        format!("{}: listens nowhere", container.name)
+    } else {
+        format!("{}: listens on {}", container.name, sockets.join(", "))
+    };
+    Some(shown(FactRef::Inside(container.name.clone()), text, proves))
 }

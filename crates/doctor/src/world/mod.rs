@@ -5,10 +5,11 @@ mod evidence;
 pub(crate) mod logins;
 pub(crate) mod said;
 pub(crate) mod stores;
+pub(crate) mod subnet;
 pub(crate) mod wellness;
 
 pub(crate) use edges::{Edge, Target};
-pub(crate) use evidence::{culprit, reported, shown, spoken, whole};
+pub(crate) use evidence::{culprit, listening, noted, reported, shown, spoken, whole};
 pub(crate) use said::Said;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,11 +20,12 @@ use bowline_recipes::{Recipe, Recipes, Says, Server};
 use jiff::Timestamp;
 
 use crate::facts::{
-    ContainerFact, EmptyVariable, Endpoint, Event, Facts, FileFact, HealthFact, ImageFact,
-    InsideFact, Limits, LogFact, Look, Mount, NetworkFact, PortFact, ServiceFact, Told, TriedFact,
+    Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
+    HealthFact, ImageFact, InsideFact, Limits, LogFact, Look, MissingNetwork, Mount, NetworkFact,
+    NoEngine, NotDone, Overriding, PortFact, RouteFact, ServiceFact, TakenSubnet, Told, TriedFact,
     VolumeFact,
 };
-use crate::finding::FactRef;
+use crate::finding::{Evidence, FactRef};
 
 /// Facts, some of them hidden. Rules have no other way to facts, so hiding one is as if nobody had looked there.
 pub(crate) struct World<'f> {
@@ -204,6 +206,41 @@ impl<'f> World<'f> {
             .then_some(network)
     }
 
+    /// Networks that the files want and the engine does not have.
+    pub(crate) fn missing_networks(&self) -> impl Iterator<Item = &'f MissingNetwork> {
+        let missing = self.facts.missing_networks.iter();
+        missing.filter(|network| self.is_known(&FactRef::Network(network.name.clone())))
+    }
+
+    /// The subnets of all networks of the engine, where one that is wanted is missing.
+    pub(crate) fn taken_subnets(&self) -> &'f [TakenSubnet] {
+        if self.is_known(&FactRef::Subnets) {
+            &self.facts.taken_subnets
+        } else {
+            &[]
+        }
+    }
+
+    /// The routes of this host.
+    pub(crate) fn routes(&self) -> &'f [RouteFact] {
+        if self.is_known(&FactRef::Routes) {
+            &self.facts.routes
+        } else {
+            &[]
+        }
+    }
+
+    /// Every network of the stack.
+    pub(crate) fn all_networks(&self) -> impl Iterator<Item = &'f NetworkFact> {
+        let networks = self.facts.networks.iter();
+        networks.filter(|network| self.is_known(&FactRef::Network(network.name.clone())))
+    }
+
+    /// The project's name.
+    pub(crate) fn project(&self) -> &'f str {
+        &self.facts.project
+    }
+
     /// Who holds a port of the host; `None` where nobody looked.
     pub(crate) fn port(&self, port: &str) -> Option<&'f PortFact> {
         let port = self.facts.ports.iter().find(|one| one.port == port)?;
@@ -216,6 +253,96 @@ impl<'f> World<'f> {
         let log = self.facts.logs.get(&container.name)?;
         self.is_known(&FactRef::Log(container.name.clone()))
             .then_some(log)
+    }
+
+    /// What the last operation could not do.
+    pub(crate) fn not_done(&self) -> impl Iterator<Item = &'f NotDone> {
+        let steps = self.facts.not_done.iter();
+        steps.filter(|step| self.is_known(&FactRef::NotDone(step.step.clone())))
+    }
+
+    /// In what the running containers of a service are not as the files want them.
+    pub(crate) fn changed(&self, service: &str) -> &'f [Changed] {
+        let changed = self.facts.changed.get(service);
+        match changed {
+            Some(changed) if self.is_known(&FactRef::Changed(service.to_owned())) => changed,
+            _ => &[],
+        }
+    }
+
+    /// Variables of this shell that stand before what a file of variables says.
+    pub(crate) fn overriding(&self) -> impl Iterator<Item = &'f Overriding> {
+        let overriding = self.facts.overriding.iter();
+        overriding.filter(|one| self.is_known(&FactRef::Variable(one.variable.clone())))
+    }
+
+    /// Dependencies that go in a circle.
+    pub(crate) fn circles(&self) -> impl Iterator<Item = &'f Circle> {
+        let circles = self.facts.circles.iter();
+        circles.filter(|circle| {
+            let first = circle.services.first().cloned().unwrap_or_default();
+            self.is_known(&FactRef::Circle(first))
+        })
+    }
+
+    /// The engine, where it could not be reached.
+    pub(crate) fn no_engine(&self) -> Option<&'f NoEngine> {
+        let engine = self.facts.no_engine.as_ref();
+        engine.filter(|_| self.is_known(&FactRef::Engine))
+    }
+
+    /// Another engine that has the project.
+    pub(crate) fn elsewhere(&self) -> Option<&'f Elsewhere> {
+        let elsewhere = self.facts.elsewhere.as_ref();
+        elsewhere.filter(|_| self.is_known(&FactRef::Engine))
+    }
+
+    /// Whether the files have a service of this name, on or off.
+    pub(crate) fn has_service(&self, name: &str) -> bool {
+        self.facts.services.contains_key(name)
+    }
+
+    /// The ports of the host that were asked about.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &'f PortFact> {
+        let ports = self.facts.ports.iter();
+        ports.filter(|port| self.is_known(&FactRef::Port(port.port.clone())))
+    }
+
+    /// That a container has no healthcheck, its own or its image's.
+    pub(crate) fn has_no_healthcheck(&self, container: &ContainerFact) -> Option<Evidence> {
+        let fact = FactRef::Health(container.name.clone());
+        let is_so = container.health.is_none() && self.is_known(&fact);
+        let text = format!("{}: no healthcheck", container.name);
+        is_so.then(|| shown(fact, text, "neither its service nor its image has one"))
+    }
+
+    /// The last time that the engine reported something of a container in the run that goes on.
+    pub(crate) fn last_event(
+        &self,
+        container: &ContainerFact,
+        action: &EventAction,
+    ) -> Option<&'f Event> {
+        let created = container.created;
+        let mut events = self.facts.events.iter().rev();
+        events.find(|event| {
+            event.container == container.name
+                && event.action == *action
+                && created.is_none_or(|created| event.at >= created)
+                && self.is_known(&event_ref(event))
+        })
+    }
+
+    /// Verdicts of the engine on its health in this run, the oldest first.
+    pub(crate) fn verdicts(&self, container: &ContainerFact) -> Vec<(&'f Event, &'f str)> {
+        let of_it = self.facts.events.iter().filter(|event| {
+            let is_of_this_run = container.started.is_none_or(|started| event.at >= started);
+            event.container == container.name && is_of_this_run && self.is_known(&event_ref(event))
+        });
+        let verdicts = of_it.filter_map(|event| match &event.action {
+            EventAction::Health(word) => Some((event, word.as_str())),
+            _ => None,
+        });
+        verdicts.collect()
     }
 
     /// What its log says, of any time that was read.

@@ -4,8 +4,9 @@ use bowline_model::{ContainerStatus, HealthStatus};
 use jiff::SignedDuration;
 
 use crate::facts::ContainerFact;
+use crate::finding::{Evidence, FactRef};
 
-use super::World;
+use super::{World, shown};
 
 /// How long one that was started again has to run to be believed.
 const YOUNG: SignedDuration = SignedDuration::from_secs(30);
@@ -85,5 +86,46 @@ impl<'f> World<'f> {
     pub(crate) fn runs(&self, container: &'f ContainerFact) -> bool {
         self.state(container)
             .is_some_and(|state| state.status == ContainerStatus::Running)
+    }
+
+    /// Whether a service that should run has never been started.
+    pub(crate) fn is_not_started(&self, service: &str) -> bool {
+        let containers = self.of_service(service);
+        if containers.is_empty() {
+            return self
+                .declared(service)
+                .is_some_and(|declared| declared.is_enabled && declared.replicas > 0);
+        }
+        containers.iter().all(|container| {
+            self.state(container)
+                .is_some_and(|state| state.status == ContainerStatus::Created)
+        })
+    }
+
+    /// The services that were not started and wait until a service is healthy, by the files; each with what shows it.
+    pub(crate) fn waits_for_health(&self, service: &str) -> Vec<(&'f str, Evidence)> {
+        let mut waiting = Vec::new();
+        for (name, declared) in self.declared_services() {
+            let condition = declared.depends_on.get(service);
+            let waits = condition.is_some_and(|condition| condition == "service_healthy");
+            if !waits || !self.is_not_started(name) {
+                continue;
+            }
+            let proves = "it waits for that verdict";
+            let evidence = match self.of_service(name).first() {
+                Some(container) => shown(
+                    FactRef::State(container.name.clone()),
+                    format!("{}: created and never started", container.name),
+                    proves,
+                ),
+                None => shown(
+                    FactRef::Declared(name.to_owned()),
+                    format!("{name}: no container; depends on `{service}` being healthy"),
+                    proves,
+                ),
+            };
+            waiting.push((name, evidence));
+        }
+        waiting
     }
 }

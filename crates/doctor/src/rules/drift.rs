@@ -1,0 +1,500 @@
+//! Containers that are not what the files say: changed and not made again, or of a service that is no more.
+
+use std::collections::BTreeSet;
+
+use bowline_model::EventAction;
+
+use crate::facts::{Changed, ContainerFact, FileFact};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{Target, World, culprit, reported, shown, spoken, whole};
+
+use super::names::address;
+
+pub(crate) const ONLY_RESTARTED: Rule = Rule {
+    code: Code("D006"),
+    title: "its settings were changed, and it was only restarted",
+    layer: Layer::Config,
+    decisive: &["what differs", "that it was only restarted"],
+    look_alikes: &[Code("D126")],
+    yields: false,
+    endangers_data: false,
+    find: only_restarted,
+};
+
+pub(crate) const DRIFTED: Rule = Rule {
+    code: Code("D126"),
+    title: "what runs is not what the files say",
+    layer: Layer::Config,
+    decisive: &["what differs", "that it runs"],
+    look_alikes: &[Code("D006")],
+    yields: true,
+    endangers_data: false,
+    find: drifted,
+};
+
+pub(crate) const ORPHAN: Rule = Rule {
+    code: Code("D127"),
+    title: "a container of a service that is no longer in the files still runs",
+    layer: Layer::Config,
+    decisive: &[
+        "that it runs",
+        "that no service has its name",
+        "what it stands in the way of",
+    ],
+    look_alikes: &[Code("D048")],
+    yields: false,
+    endangers_data: false,
+    find: orphan,
+};
+
+pub(crate) const SHELL_WINS: Rule = Rule {
+    code: Code("D093"),
+    title: "a variable of the shell stands before the one in the file of variables",
+    layer: Layer::Config,
+    decisive: &["the variable", "the trouble"],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: shell_wins,
+};
+
+/// What differs between a service's files and its container, in fields.
+fn differences(world: &World<'_>, container: &ContainerFact) -> Vec<Changed> {
+    let Some(service) = container.service.as_deref() else {
+        return Vec::new();
+    };
+    let planned = world.changed(service).to_vec();
+    if !planned.is_empty() {
+        return planned;
+    }
+    // Without a plan the environment can still be compared; what comes from other files is not in the files' own.
+    let Some(declared) = world.declared(service) else {
+        return Vec::new();
+    };
+    let differs = |(key, value): &(&String, &Option<String>)| {
+        value.is_some()
+            && container
+                .environment
+                .get(*key)
+                .is_none_or(|now| now != *value)
+    };
+    let keys = declared.environment.iter().filter(differs);
+    keys.map(|(key, _)| Changed {
+        field: format!("environment.{key}"),
+        by_files: true,
+    })
+    .collect()
+}
+
+/// Whether a field is a setting that people change and then restart.
+fn is_setting(field: &str) -> bool {
+    [
+        "environment.",
+        "content of ",
+        "secrets",
+        "configs",
+        "env_file",
+        "command",
+    ]
+    .iter()
+    .any(|beginning| field.starts_with(beginning))
+}
+
+/// The field as it is written in the files.
+fn written(field: &str) -> &str {
+    match field.strip_prefix("content of ") {
+        Some(what) if what.starts_with("config") => "configs",
+        Some(_) => "secrets",
+        None => field,
+    }
+}
+
+/// That a container was started again after it was made, and not made again.
+fn restart(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
+    if let Some(event) = world.last_event(container, &EventAction::Restart) {
+        return Some(reported(event, "it was started again as it was"));
+    }
+    let (created, started) = (world.made(container)?.created?, container.started?);
+    let (restarts, _) = world.restarts(container)?;
+    let by_hand = started.duration_since(created).as_secs() > 20 && restarts == 0;
+    by_hand.then(|| {
+        let text = format!(
+            "{}: made at {}, started at {}",
+            container.name,
+            created.strftime("%H:%M:%S"),
+            started.strftime("%H:%M:%S")
+        );
+        shown(
+            FactRef::Made(container.name.clone()),
+            text,
+            "it was started again as it was",
+        )
+    })
+}
+
+fn what_differs(container: &ContainerFact, changes: &[&Changed]) -> Option<Evidence> {
+    let service = container.service.clone()?;
+    let fields: Vec<String> = changes
+        .iter()
+        .map(|change| format!("`{}`", change.field))
+        .collect();
+    let text = format!(
+        "{}: differs from the files in {}",
+        container.name,
+        fields.join(", ")
+    );
+    Some(shown(
+        FactRef::Changed(service),
+        text,
+        "what it was made with is not what the files say now",
+    ))
+}
+
+fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let changes = differences(world, container);
+        let settings: Vec<&Changed> = changes
+            .iter()
+            .filter(|one| one.by_files && is_setting(&one.field))
+            .collect();
+        let service = container.service.as_deref().unwrap_or_default();
+        if let (Some(first), Some(restart)) = (settings.first(), restart(world, container)) {
+            let field = written(&first.field);
+            let claim = format!(
+                "`{field}` was changed in the files, and `{service}` was only restarted: a restart keeps what it was made with"
+            );
+            let differs = what_differs(container, &settings);
+            cases.push(
+                Case::new(culprit(container, Some(field)), claim)
+                    .mended_by(
+                        format!("make it again: `bowline up {service}`"),
+                        Safety::Restart,
+                    )
+                    .by_command(["bowline", "up", service])
+                    .decides("what differs", differs)
+                    .decides("that it was only restarted", Some(restart.clone()))
+                    .rules_out(Code("D126"), Some(restart)),
+            );
+            continue;
+        }
+        cases.extend(newer_secret(world, container));
+    }
+}
+
+/// A secret or config whose file is younger than the process that reads it, where that is in trouble.
+fn newer_secret(world: &World<'_>, container: &ContainerFact) -> Option<Case> {
+    let started = world.state(container)?.started?;
+    if world.seems_well(container) {
+        return None;
+    }
+    let mounts = world.mounts(container)?;
+    let is_newer = |file: &&FileFact| {
+        let modified = file.there.as_ref().and_then(|there| there.modified);
+        modified.is_some_and(|modified| modified > started)
+    };
+    let settings = mounts.iter().filter(|mount| is_secret(&mount.target));
+    let file = settings
+        .filter_map(|mount| world.file(container, &mount.target))
+        .find(is_newer)?;
+    let modified = file.there.as_ref()?.modified?;
+    let service = container.service.as_deref().unwrap_or_default();
+    let claim = format!(
+        "`{}` was changed after `{service}` was started: it may still use what was in it before",
+        file.path
+    );
+    let fact = FactRef::File {
+        container: file.container.clone(),
+        path: file.path.clone(),
+    };
+    let text = format!(
+        "`{}`: changed at {}",
+        file.path,
+        modified.strftime("%H:%M:%S")
+    );
+    let text_of_start = format!(
+        "{}: started at {}",
+        container.name,
+        started.strftime("%H:%M:%S")
+    );
+    let start = shown(
+        FactRef::State(container.name.clone()),
+        text_of_start,
+        "it read the file before that, if it reads it once",
+    );
+    Some(
+        Case::new(culprit(container, Some("secrets")), claim)
+            .mended_by(
+                format!("make it again: `bowline up --force-recreate {service}`"),
+                Safety::Restart,
+            )
+            .by_command(["bowline", "up", "--force-recreate", service])
+            .at_most(Confidence::Likely)
+            .decides(
+                "what differs",
+                Some(shown(fact, text, "it is younger than the process")),
+            )
+            .decides("that it was only restarted", Some(start)),
+    )
+}
+
+/// Whether engines and people put secrets there.
+pub(crate) fn is_secret(path: &str) -> bool {
+    path.starts_with("/run/secrets/")
+}
+
+fn drifted(world: &World<'_>, cases: &mut Vec<Case>) {
+    // What an operation did not get to is not what somebody forgot.
+    if world.not_done().next().is_some() {
+        return;
+    }
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let changes = differences(world, container);
+        let all: Vec<&Changed> = changes.iter().collect();
+        let by_setting = changes
+            .iter()
+            .any(|one| one.by_files && is_setting(&one.field));
+        let restarted = restart(world, container);
+        let (Some(first), false) = (changes.first(), by_setting && restarted.is_some()) else {
+            continue;
+        };
+        let service = container.service.as_deref().unwrap_or_default();
+        let fields: BTreeSet<&str> = changes
+            .iter()
+            .map(|change| written(&change.field))
+            .collect();
+        let fields: Vec<&str> = fields.into_iter().take(4).collect();
+        let claim = if first.by_files {
+            format!(
+                "the files were changed ({}) and `{service}` was not made again: it runs as it was before",
+                fields.join(", ")
+            )
+        } else {
+            format!(
+                "`{service}` is not as it was made ({}): somebody changed the container",
+                fields.join(", ")
+            )
+        };
+        let text = format!("{}: running since it was made", container.name);
+        let runs = world.state(container).map(|_| {
+            shown(
+                FactRef::State(container.name.clone()),
+                text,
+                "it is what others see",
+            )
+        });
+        cases.push(
+            Case::new(culprit(container, Some(written(&first.field))), claim)
+                .mended_by(
+                    format!(
+                        "look at what would be done (`bowline plan`), then `bowline up {service}`"
+                    ),
+                    Safety::Restart,
+                )
+                .by_command(["bowline", "up", service])
+                .decides("what differs", what_differs(container, &all))
+                .decides("that it runs", runs.clone())
+                .rules_out(Code("D006"), runs),
+        );
+    }
+}
+
+/// Whether a container of the project belongs to no service of its files, and runs.
+pub(crate) fn is_orphan(world: &World<'_>, name: &str) -> bool {
+    world
+        .containers()
+        .any(|container| container.name == name && orphaned(world, container).is_some())
+}
+
+/// The service that a container says it is of, where the files have none of that name.
+fn orphaned<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f str> {
+    let service = world.made(container)?.service.as_deref()?;
+    let has_files = world.declared_services().next().is_some();
+    (has_files && !world.has_service(service)).then_some(service)
+}
+
+fn orphan(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let Some(service) = orphaned(world, container) else {
+            continue;
+        };
+        if !world
+            .state(container)
+            .is_some_and(|state| state.status.is_up())
+        {
+            continue;
+        }
+        let Some((hurt, harm)) = harm(world, container) else {
+            continue;
+        };
+        let claim = format!(
+            "`{}` still runs, and the files have no service `{service}` any more: {}",
+            container.name, harm.proves
+        );
+        let runs = format!("{}: running", container.name);
+        let label = format!(
+            "{}: made for the service `{service}`, which the files do not have",
+            container.name
+        );
+        let by_port = matches!(harm.fact, FactRef::Port(_));
+        let out = by_port.then(|| harm.clone()).or_else(|| {
+            Some(shown(
+                FactRef::Made(container.name.clone()),
+                label.clone(),
+                "it is of this very project",
+            ))
+        });
+        cases.push(
+            Case::new(culprit(container, None), claim)
+                .seen_in(hurt)
+                .between(Some(service), hurt)
+                .mended_by(
+                    "remove it: `bowline up --remove-orphans`; its volumes stay",
+                    Safety::NeedsYou,
+                )
+                .by_command(["bowline", "up", "--remove-orphans"])
+                .decides(
+                    "that it runs",
+                    Some(shown(
+                        FactRef::State(container.name.clone()),
+                        runs,
+                        "it is not merely left over",
+                    )),
+                )
+                .decides(
+                    "that no service has its name",
+                    Some(shown(
+                        FactRef::Made(container.name.clone()),
+                        label,
+                        "nobody starts or stops it any more",
+                    )),
+                )
+                .decides("what it stands in the way of", Some(harm))
+                .rules_out(Code("D048"), out),
+        );
+    }
+}
+
+/// What an orphan stands in the way of: a port, a name, or a service that does the same; with who is hurt.
+fn harm<'f>(world: &World<'f>, orphan: &'f ContainerFact) -> Option<(Option<&'f str>, Evidence)> {
+    for port in world
+        .ports()
+        .filter(|port| port.container.as_deref() == Some(orphan.name.as_str()))
+    {
+        let number = port.port.split('/').next()?;
+        let wants = world.containers().find(|one| {
+            let mut published = one.published.iter();
+            published.any(|it| !it.is_open && it.host_port == number)
+        });
+        if let Some(wants) = wants {
+            let text = format!("port {}: `{}` has it", port.port, orphan.name);
+            let proves = "it holds a port that another service wants";
+            return Some((
+                wants.service.as_deref(),
+                shown(FactRef::Port(port.port.clone()), text, proves),
+            ));
+        }
+    }
+    for edge in world.edges() {
+        let Target::Service { containers, .. } = &edge.target else {
+            continue;
+        };
+        let has_it = containers.iter().any(|one| one.name == orphan.name);
+        let is_other = containers.iter().any(|one| one.name != orphan.name);
+        if has_it && is_other && edge.client.name != orphan.name {
+            let proves = "it answers to a name that a service has now";
+            return Some((edge.client.service.as_deref(), address(edge, proves)));
+        }
+    }
+    let twin = world.containers().find(|one| {
+        one.name != orphan.name
+            && one.image_id == orphan.image_id
+            && one.command == orphan.command
+            && world.runs(one)
+            && orphaned(world, one).is_none()
+    })?;
+    // Of one image and with one command there may be many; only one that works on the same does the same work twice.
+    let same_work = twin.mounts == orphan.mounts
+        && !twin.environment.is_empty()
+        && world
+            .told(twin)
+            .iter()
+            .map(|told| &told.hosts)
+            .eq(world.told(orphan).iter().map(|told| &told.hosts));
+    same_work.then(|| {
+        let text = format!(
+            "{} and {}: one image, one command, the same servers",
+            orphan.name, twin.name
+        );
+        let proves = "it does the same work as a service that took its place";
+        (
+            twin.service.as_deref(),
+            shown(FactRef::Made(twin.name.clone()), text, proves),
+        )
+    })
+}
+
+fn shell_wins(world: &World<'_>, cases: &mut Vec<Case>) {
+    for one in world.overriding() {
+        for field in &one.fields {
+            let Some(rest) = field.strip_prefix("services.") else {
+                continue;
+            };
+            let containers = world.containers().filter(|container| {
+                let service = container.service.as_deref();
+                service.is_some_and(|service| {
+                    rest == service
+                        || rest
+                            .strip_prefix(service)
+                            .is_some_and(|it| it.starts_with('.'))
+                })
+            });
+            // A value that does no harm may well be meant.
+            let mut unwell =
+                containers.filter_map(|container| Some((container, trouble(world, container)?)));
+            let Some((container, trouble)) = unwell.next() else {
+                continue;
+            };
+            let claim = format!(
+                "`{}` is set in this shell, which stands before the other value in the file of variables: `{field}` comes from the shell",
+                one.variable
+            );
+            let variable = shown(
+                FactRef::Variable(one.variable.clone()),
+                format!(
+                    "`{}`: set in the shell and, otherwise, in the file of variables",
+                    one.variable
+                ),
+                "the shell wins",
+            );
+            cases.push(
+                Case::new(whole(CulpritKind::Variable, &one.variable), claim)
+                    .seen_in(container.service.as_deref())
+                    .mended_by(
+                        format!(
+                            "if the file is right: `unset {}`, then `bowline up`",
+                            one.variable
+                        ),
+                        Safety::NeedsYou,
+                    )
+                    .at_most(Confidence::Likely)
+                    .decides("the variable", Some(variable))
+                    .decides("the trouble", Some(trouble)),
+            );
+        }
+    }
+}
+
+/// What shows that a container is not well: its state, or what it says.
+fn trouble(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
+    let proves = "it does not work with that value";
+    if let Some(ailment) = world.ailment(container) {
+        let text = format!("{}: {ailment}", container.name);
+        return Some(shown(FactRef::State(container.name.clone()), text, proves));
+    }
+    let mut said = world.said(container).iter();
+    let said = said.find(|said| said.is_fresh && !said.says.is_benign())?;
+    world
+        .complains(container)
+        .then(|| spoken(container, said, proves))
+}

@@ -1,0 +1,182 @@
+//! Healthchecks that look for their service where it does not listen.
+
+use std::net::IpAddr;
+
+use bowline_model::{HealthStatus, Protocol};
+
+use crate::facts::{ContainerFact, HealthFact, ListenerFact};
+use crate::finding::{Code, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{World, culprit, listening, shown};
+
+use super::asked::{Asked, asked};
+use super::did_not_run;
+
+pub(crate) const ASKS_LOOPBACK: Rule = Rule {
+    code: Code("D011"),
+    title: "the healthcheck asks on the loopback, and the service listens on another address only",
+    layer: Layer::Startup,
+    decisive: &["the probe", "what it listens on"],
+    look_alikes: &[Code("D010"), Code("D017"), Code("D089")],
+    yields: false,
+    endangers_data: false,
+    find: asks_loopback,
+};
+
+pub(crate) const ASKS_V6: Rule = Rule {
+    code: Code("D089"),
+    title: "the healthcheck takes `localhost` for an IPv6 address, and the service listens on IPv4 only",
+    layer: Layer::Startup,
+    decisive: &["the probe", "what it listens on"],
+    look_alikes: &[Code("D010"), Code("D011"), Code("D017")],
+    yields: false,
+    endangers_data: false,
+    find: asks_v6,
+};
+
+/// A healthcheck that ran and failed, with where it looked and who listens there.
+pub(super) struct Failed<'f> {
+    pub(super) container: &'f ContainerFact,
+    pub(super) health: &'f HealthFact,
+    pub(super) asked: Asked,
+    /// What listens on that port, on whatever address; on any port where the test names none.
+    pub(super) there: Vec<ListenerFact>,
+}
+
+/// Every healthcheck that looks on the loopback and fails, of containers that can be looked into.
+pub(super) fn failed<'f>(world: &World<'f>) -> Vec<Failed<'f>> {
+    let mut found = Vec::new();
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let (Some(health), Some(inside)) = (world.health(container), world.inside(container))
+        else {
+            continue;
+        };
+        let fails = health.verdict == Some(HealthStatus::Unhealthy) || health.failing_streak > 0;
+        let ran = health
+            .probes
+            .last()
+            .is_some_and(|probe| probe.exit_code != 0 && !did_not_run(probe));
+        let Some(asked) = asked(&health.test).filter(|_| fails && ran) else {
+            continue;
+        };
+        let is_there = |listener: &&ListenerFact| {
+            listener.protocol == Protocol::Tcp
+                && asked.port.is_none_or(|port| port == listener.port)
+        };
+        found.push(Failed {
+            container,
+            health,
+            there: inside.listeners.iter().filter(is_there).copied().collect(),
+            asked,
+        });
+    }
+    found
+}
+
+/// The last probe as evidence.
+pub(super) fn last_probe(
+    container: &ContainerFact,
+    health: &HealthFact,
+    proves: &str,
+) -> Option<Evidence> {
+    let last = health.probes.last()?;
+    let output = last.output.trim();
+    let output = output.lines().last().unwrap_or(output);
+    let mut evidence = shown(
+        FactRef::Health(container.name.clone()),
+        format!(
+            "{}: `{}`: exit code {}, {output}",
+            container.name,
+            health.test[1..].join(" "),
+            last.exit_code
+        ),
+        proves,
+    );
+    evidence.at = last.at;
+    Some(evidence)
+}
+
+/// Addresses with their ports, for people.
+fn places(listeners: &[ListenerFact]) -> String {
+    let places = listeners
+        .iter()
+        .map(|one| std::net::SocketAddr::new(one.address, one.port).to_string());
+    places.collect::<Vec<_>>().join(", ")
+}
+
+fn asks_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
+    for failed in failed(world) {
+        let is_elsewhere = |listener: &ListenerFact| {
+            !listener.address.is_unspecified() && !listener.address.is_loopback()
+        };
+        if failed.there.is_empty() || !failed.there.iter().all(is_elsewhere) {
+            continue;
+        }
+        let claim = format!(
+            "its healthcheck asks at `{}`, and it listens on {} only: nobody answers there, however well it is",
+            failed.asked.host,
+            places(&failed.there)
+        );
+        let listens = listening(
+            failed.container,
+            world,
+            "it is there, and not on the loopback",
+        );
+        let probe = last_probe(
+            failed.container,
+            failed.health,
+            "the probe ran and reached nobody",
+        );
+        cases.push(
+            Case::new(culprit(failed.container, Some("healthcheck")), claim)
+                .mended_by(
+                    "let the healthcheck ask at the address on which it listens (`$(hostname -i)` in a shell's test), or let it listen on 0.0.0.0, then `bowline up`",
+                    Safety::Restart,
+                )
+                .decides("the probe", probe.clone())
+                .decides("what it listens on", listens.clone())
+                .rules_out(Code("D010"), listens.clone())
+                .rules_out(Code("D017"), probe)
+                .rules_out(Code("D089"), listens),
+        );
+    }
+}
+
+fn asks_v6(world: &World<'_>, cases: &mut Vec<Case>) {
+    for failed in failed(world) {
+        let last = failed.health.probes.last();
+        let dials_v6 =
+            failed.asked.host == "::1" || last.is_some_and(|probe| probe.output.contains("::1"));
+        let is_v4 = |listener: &ListenerFact| match listener.address {
+            IpAddr::V4(address) => address.is_unspecified() || address.is_loopback(),
+            IpAddr::V6(_) => false,
+        };
+        let is_only_v4 = !failed.there.is_empty() && failed.there.iter().all(is_v4);
+        if !failed.asked.may_be_v6() || !dials_v6 || !is_only_v4 {
+            continue;
+        }
+        let claim = format!(
+            "its healthcheck takes `{}` for ::1, and it listens on IPv4 only ({}): nobody answers there, however well it is",
+            failed.asked.host,
+            places(&failed.there)
+        );
+        let listens = listening(failed.container, world, "it is there, on IPv4 only");
+        let probe = last_probe(
+            failed.container,
+            failed.health,
+            "the probe dialled an IPv6 address",
+        );
+        cases.push(
+            Case::new(culprit(failed.container, Some("healthcheck")), claim)
+                .mended_by(
+                    "write `127.0.0.1` in the healthcheck instead, then `bowline up`",
+                    Safety::Restart,
+                )
+                .decides("the probe", probe.clone())
+                .decides("what it listens on", listens.clone())
+                .rules_out(Code("D010"), listens.clone())
+                .rules_out(Code("D011"), listens)
+                .rules_out(Code("D017"), probe),
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Where a healthcheck looks for its service.
+
+use std::net::IpAddr;
+
+/// Programs that look on the loopback where nobody tells them otherwise, with their ports.
+const ON_LOOPBACK: &[(&str, u16)] = &[
+    ("etcdctl", 2379),
+    ("mongo", 27017),
+    ("mongosh", 27017),
+    ("redis-cli", 6379),
+    ("valkey-cli", 6379),
+];
+
+/// An address of the container itself that a healthcheck dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// As it is written: `localhost`, `127.0.0.1`, `::1`.
+    pub(super) host: String,
+    /// Its port, where that can be read.
+    pub(super) port: Option<u16>,
+}
+
+impl Asked {
+    /// Whether it may lead to an IPv6 address.
+    pub(super) fn may_be_v6(&self) -> bool {
+        self.host == "localhost" || self.host == "::1"
+    }
+}
+
+/// The first address on the loopback that a test dials; `test` begins with `CMD` or `CMD-SHELL`.
+pub(super) fn asked(test: &[String]) -> Option<Asked> {
+    let text = test.get(1..)?.join(" ");
+    let is_break =
+        |character: char| character.is_whitespace() || "'\"`;|&()<>,=".contains(character);
+    let words: Vec<&str> = text
+        .split(is_break)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let spoken = words.iter().enumerate().find_map(|(index, word)| {
+        let (host, port) = address(word)?;
+        Some(Asked {
+            port: port.or_else(|| port_in(&words, index)),
+            host,
+        })
+    });
+    let names_a_host = words.iter().any(|word| *word == "-h" || *word == "--host");
+    spoken.or_else(|| {
+        let default = words.iter().find_map(|word| {
+            let name = word.rsplit('/').next()?;
+            ON_LOOPBACK.iter().find(|(known, _)| *known == name)
+        })?;
+        (!names_a_host).then(|| Asked {
+            host: "127.0.0.1".to_owned(),
+            port: port_in(&words, 0).or(Some(default.1)),
+        })
+    })
+}
+
+/// An address on the loopback, and its port where it is written there or its scheme says it.
+fn address(word: &str) -> Option<(String, Option<u16>)> {
+    if let Some(rest) = word.strip_prefix("/dev/tcp/") {
+        let (host, port) = rest.split_once('/')?;
+        return is_loopback(host).then(|| (host.to_owned(), port.parse().ok()));
+    }
+    let (scheme, rest) = match word.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, word),
+    };
+    let authority = rest.split(['/', '?']).next()?;
+    let authority = authority.rsplit('@').next()?;
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
+            (host, rest.strip_prefix(':'))
+        }
+        None => match authority.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') => (host, Some(port)),
+            _ => (authority, None),
+        },
+    };
+    let default = match scheme {
+        Some("http" | "ws") => Some(80),
+        Some("https" | "wss") => Some(443),
+        _ => None,
+    };
+    let port = port.and_then(|port| port.parse().ok()).or(default);
+    is_loopback(host).then(|| (host.to_owned(), port))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let is_address = |address: IpAddr| address.is_loopback();
+    host == "localhost" || host.parse().is_ok_and(is_address)
+}
+
+/// A port that is a word of its own: behind an option for it, or right behind the host as for `nc`.
+fn port_in(words: &[&str], host: usize) -> Option<u16> {
+    let behind_option = words.windows(2).find_map(|pair| {
+        matches!(pair[0], "-p" | "-P" | "--port").then(|| pair[1].parse().ok())?
+    });
+    behind_option.or_else(|| words.get(host + 1)?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_however_a_test_writes_it() {
+        for (test, host, port) in [
+            ("curl -fsS http://localhost/health", "localhost", Some(80)),
+            (
+                "wget -q --spider https://127.0.0.1:8443/",
+                "127.0.0.1",
+                Some(8443),
+            ),
+            ("curl -f localhost:3000/ || exit 1", "localhost", Some(3000)),
+            ("nc -z localhost 5432", "localhost", Some(5432)),
+            (
+                "pg_isready -h localhost -p 5433 -U app",
+                "localhost",
+                Some(5433),
+            ),
+            ("pg_isready --host=127.0.0.1", "127.0.0.1", None),
+            (
+                "bash -c '</dev/tcp/127.0.0.1/9000'",
+                "127.0.0.1",
+                Some(9000),
+            ),
+            ("curl http://[::1]:8080/", "::1", Some(8080)),
+            ("curl http://user:#1@localhost:81/", "localhost", Some(81)),
+            ("redis-cli ping", "127.0.0.1", Some(6379)),
+            ("redis-cli -p 6380 ping", "127.0.0.1", Some(6380)),
+        ] {
+            let found = asked(&["CMD-SHELL".to_owned(), test.to_owned()]);
+            let wanted = Asked {
+                host: host.to_owned(),
+                port,
+            };
+            assert_eq!(found, Some(wanted), "{test}");
+        }
+        for test in [
+            "pg_isready -U app",
+            "curl http://api:8080/",
+            "redis-cli -h cache ping",
+            "test -e /tmp/ready",
+        ] {
+            let found = asked(&["CMD-SHELL".to_owned(), test.to_owned()]);
+            assert_eq!(found, None, "{test}");
+        }
+    }
+}

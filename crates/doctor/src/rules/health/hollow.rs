@@ -1,0 +1,405 @@
+//! Healthchecks that say nothing: they succeed whatever the service does, or fail for somebody else.
+
+use bowline_model::HealthStatus;
+
+use crate::facts::{ContainerFact, HealthFact};
+use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::edges::Trouble;
+use crate::world::{Target, World, culprit, listening, shown, spoken};
+
+use super::address::last_probe;
+use super::asked::asked;
+
+pub(crate) const CONSTANT: Rule = Rule {
+    code: Code("D074"),
+    title: "the healthcheck always succeeds, whatever the service does",
+    layer: Layer::Config,
+    decisive: &["the test", "that it does not work"],
+    look_alikes: &[Code("D099")],
+    yields: false,
+    endangers_data: false,
+    find: constant,
+};
+
+pub(crate) const TOO_SHALLOW: Rule = Rule {
+    code: Code("D099"),
+    title: "the healthcheck succeeds although the answer says that the service is not ready",
+    layer: Layer::Startup,
+    decisive: &["the probe", "that it does not work"],
+    look_alikes: &[Code("D074")],
+    yields: false,
+    endangers_data: false,
+    find: too_shallow,
+};
+
+pub(crate) const ASKS_TOO_MUCH: Rule = Rule {
+    code: Code("D088"),
+    title: "unhealthy because its health answer includes something that it can do without",
+    layer: Layer::Dependency,
+    decisive: &[
+        "the probe",
+        "that it works otherwise",
+        "that it is no dependency",
+    ],
+    look_alikes: &[Code("D010"), Code("D011")],
+    yields: false,
+    endangers_data: false,
+    find: asks_too_much,
+};
+
+/// Programs that succeed whatever they are told.
+const SUCCEED: &[&str] = &["true", ":", "echo", "printf"];
+
+/// Whether a test succeeds whatever the service does: nothing in it can fail, or its end is ignored.
+fn is_constant(test: &[String]) -> bool {
+    let Some((kind, words)) = test.split_first() else {
+        return false;
+    };
+    if kind == "CMD" {
+        let is_shell = matches!(words, [shell, option, ..] if shell.ends_with("sh") && option.starts_with('-') && option.ends_with('c'));
+        return match words {
+            [_, _, line] if is_shell => is_constant_line(line),
+            [program, ..] => succeeds(program),
+            [] => false,
+        };
+    }
+    words.first().is_some_and(|line| is_constant_line(line))
+}
+
+fn is_constant_line(line: &str) -> bool {
+    let last = line
+        .rsplit([';', '\n'])
+        .find(|part| !part.trim().is_empty());
+    let Some(last) = last else {
+        return false;
+    };
+    // Of `a || b || c` only the last can fail the test; of `a && b` each.
+    let parts: Vec<&str> = last.rsplit("||").collect();
+    let last = parts[0].trim();
+    let mut steps = last.split("&&").map(str::trim);
+    steps.all(|step| {
+        // The end of a pipe is that of its last program.
+        let step = step.rsplit('|').next().unwrap_or(step);
+        let mut words = step.split_whitespace();
+        match (words.next(), words.next()) {
+            (Some("exit"), code) => code.is_none_or(|code| code == "0"),
+            (Some(program), _) => succeeds(program),
+            (None, _) => false,
+        }
+    })
+}
+
+fn succeeds(program: &str) -> bool {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    SUCCEED.contains(&name)
+}
+
+/// What shows that a service does not work although it runs: nobody can reach it, or it complains itself.
+fn does_not_work(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
+    let service = container.service.as_deref()?;
+    let is_stuck = world.edges().iter().any(|edge| {
+        let is_it = matches!(&edge.target, Target::Service { name, .. } if *name == service);
+        let stuck = || {
+            matches!(
+                world.trouble(edge),
+                Some(Trouble::NeverListens | Trouble::Unanswered)
+            )
+        };
+        is_it && !world.seems_well(edge.client) && stuck()
+    });
+    let promises = || {
+        let ports = container.published.iter().map(|port| &port.container);
+        ports
+            .chain(&container.exposed)
+            .any(|port| port.ends_with("/tcp"))
+    };
+    let is_deaf = world.inside(container).is_some_and(|inside| {
+        let is_old = container
+            .started
+            .is_none_or(|started| world.now().duration_since(started).as_secs() > 10);
+        inside.listeners.is_empty() && is_old && promises() && container.network_mode.is_none()
+    });
+    if is_stuck || is_deaf {
+        return listening(container, world, "nobody can be served there");
+    }
+    let mut said = world.said(container).iter();
+    let complaint = said.find(|said| said.is_fresh && !said.says.is_benign())?;
+    world
+        .complains(container)
+        .then(|| spoken(container, complaint, "it does not do its work"))
+}
+
+fn constant(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let Some(health) = healthy(world, container).filter(|health| is_constant(&health.test))
+        else {
+            continue;
+        };
+        let Some(trouble) = does_not_work(world, container) else {
+            continue;
+        };
+        let by_log = matches!(trouble.fact, FactRef::Log(_));
+        let written = health.test[1..].join(" ");
+        let text = format!("{}: healthy by `{written}`", container.name);
+        let test = shown(
+            FactRef::Health(container.name.clone()),
+            text,
+            "this test cannot fail",
+        );
+        let claim = format!(
+            "it counts as healthy because `{written}` succeeds whatever it does, and it does not work"
+        );
+        let mut case = Case::new(culprit(container, Some("healthcheck")), claim)
+            .mended_by(
+                "let the healthcheck ask the service for something that only a working one can answer, then `bowline up`",
+                Safety::Restart,
+            )
+            .decides("the test", Some(test.clone()))
+            .decides("that it does not work", Some(trouble))
+            .rules_out(Code("D099"), Some(test));
+        if by_log {
+            case = case.at_most(Confidence::Likely);
+        }
+        cases.push(case);
+    }
+}
+
+fn healthy<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f HealthFact> {
+    let health = world.health(container);
+    health.filter(|health| health.verdict == Some(HealthStatus::Healthy))
+}
+
+/// Words in the answer to a health question that say that not all is well.
+const NOT_READY: &[&str] = &[
+    "not ready",
+    "not_ready",
+    "notready",
+    "unavailable",
+    "unhealthy",
+    "not healthy",
+    "degraded",
+    "initializing",
+    "starting up",
+    "out_of_service",
+];
+/// What a field of JSON that says how something is doing says then.
+const DOWN: &[&str] = &[
+    "down", "error", "fail", "failed", "failing", "false", "starting",
+];
+/// Names of such fields.
+const STATES: &[&str] = &["status", "state", "health", "healthy", "ready", "ok"];
+
+/// Whether what a probe printed says that the service is not ready.
+fn says_not_ready(output: &str) -> bool {
+    let output = output.to_lowercase();
+    if NOT_READY.iter().any(|words| output.contains(words)) {
+        return true;
+    }
+    let flat: String = output
+        .chars()
+        .filter(|it| !it.is_whitespace() && *it != '"')
+        .collect();
+    STATES.iter().any(|field| {
+        let key = format!("{field}:");
+        let mut values = flat.split(&key).skip(1);
+        values.any(|value| {
+            let value = value.split([',', '}', ']']).next().unwrap_or_default();
+            DOWN.contains(&value)
+        })
+    })
+}
+
+fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let Some(health) = healthy(world, container).filter(|health| !is_constant(&health.test))
+        else {
+            continue;
+        };
+        let last = health.probes.last().filter(|probe| probe.exit_code == 0);
+        if !last.is_some_and(|probe| says_not_ready(&probe.output)) {
+            continue;
+        }
+        let service = container.service.as_deref();
+        let suffers = |client: &ContainerFact| {
+            let dials = world.edges().iter().any(|edge| {
+                let is_it =
+                    matches!(&edge.target, Target::Service { name, .. } if Some(*name) == service);
+                is_it && edge.client.name == client.name
+            });
+            dials && world.complains(client)
+        };
+        let client = world.containers().find(|client| suffers(client));
+        let trouble = does_not_work(world, container).or_else(|| {
+            let client = client?;
+            let mut said = world.said(client).iter();
+            let said = said.find(|said| said.is_fresh && !said.says.is_benign())?;
+            Some(spoken(
+                client,
+                said,
+                "who asks it does not get what it wants",
+            ))
+        });
+        let Some(trouble) = trouble else {
+            continue;
+        };
+        let probe = last_probe(
+            container,
+            health,
+            "the test asks, and takes this answer for a good one",
+        );
+        let claim = "its healthcheck looks at nothing but whether there is an answer; the answer says that it is not ready";
+        cases.push(
+            Case::new(culprit(container, Some("healthcheck")), claim.to_owned())
+                .between(service, client.and_then(|client| client.service.as_deref()))
+                .mended_by(
+                    "let the healthcheck look at what the answer says (`… | grep -q ready`), then `bowline up`",
+                    Safety::Restart,
+                )
+                .at_most(Confidence::Likely)
+                .decides("the probe", probe.clone())
+                .decides("that it does not work", Some(trouble))
+                .rules_out(Code("D074"), probe),
+        );
+    }
+}
+
+/// Services of the stack that a health answer speaks of as failing, while something else in it is well.
+fn blamed<'f>(world: &World<'f>, output: &str) -> Vec<&'f str> {
+    let output = output.to_lowercase();
+    let flat: String = output
+        .chars()
+        .filter(|it| !it.is_whitespace() && *it != '"')
+        .collect();
+    let has_good = ["ok", "up", "true", "healthy", "pass"]
+        .iter()
+        .any(|word| flat.contains(&format!(":{word}")));
+    let is_blamed = |name: &str| {
+        let key = format!("{}:", name.to_lowercase());
+        let mut parts = flat.split(&key).skip(1);
+        parts.any(|rest| {
+            let value = rest.trim_start_matches('{').trim_start_matches("status:");
+            let value = value.split([',', '}', ']']).next().unwrap_or_default();
+            DOWN.contains(&value) || NOT_READY.contains(&value)
+        })
+    };
+    let services = world.declared_services().map(|(name, _)| name);
+    services
+        .filter(|name| has_good && is_blamed(name))
+        .collect()
+}
+
+fn asks_too_much(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let Some(health) = world.health(container) else {
+            continue;
+        };
+        let is_unhealthy = health.verdict == Some(HealthStatus::Unhealthy);
+        let last = health
+            .probes
+            .last()
+            .filter(|probe| is_unhealthy && probe.exit_code != 0);
+        let (Some(last), Some(service)) = (last, container.service.as_deref()) else {
+            continue;
+        };
+        let port = asked(&health.test).and_then(|asked| asked.port);
+        let listens = |port: u16| {
+            let inside = world.inside(container)?;
+            inside.listeners.iter().find(|one| one.port == port)
+        };
+        let works = port
+            .and_then(listens)
+            .and_then(|_| listening(container, world, "it takes calls"));
+        for needless in blamed(world, &last.output) {
+            let declared = world.declared(service);
+            let is_needed =
+                declared.is_none_or(|declared| declared.depends_on.contains_key(needless));
+            if is_needed || needless == service {
+                continue;
+            }
+            let claim = format!(
+                "it is unhealthy because its health answer includes `{needless}`, which it does not depend on by its files"
+            );
+            let text = format!("{service}: no `{needless}` under `depends_on`");
+            let probe = last_probe(
+                container,
+                health,
+                "it answers, and only this part is not well",
+            );
+            cases.push(
+                Case::new(culprit(container, Some("healthcheck")), claim)
+                    .between(Some(needless), Some(service))
+                    .mended_by(
+                        format!("ask for what `{service}` itself can do in its healthcheck; or start `{needless}` and write it under `depends_on`, then `bowline up`"),
+                        Safety::NeedsYou,
+                    )
+                    .at_most(Confidence::Likely)
+                    .decides("the probe", probe.clone())
+                    .decides("that it works otherwise", works.clone())
+                    .decides("that it is no dependency", Some(shown(FactRef::Declared(service.to_owned()), text, "it was started without it")))
+                    .rules_out(Code("D010"), works.clone())
+                    .rules_out(Code("D011"), works.clone()),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_cannot_fail_is_told_from_one_that_can() {
+        let words = |words: &[&str]| {
+            words
+                .iter()
+                .map(|&word| word.to_owned())
+                .collect::<Vec<_>>()
+        };
+        for test in [
+            &["CMD", "true"][..],
+            &["CMD", "/bin/true"],
+            &["CMD", "sh", "-c", "exit 0"],
+            &["CMD-SHELL", "true"],
+            &["CMD-SHELL", "exit 0"],
+            &["CMD-SHELL", "echo ok"],
+            &["CMD-SHELL", "curl -f http://localhost/ || true"],
+            &["CMD-SHELL", "curl -f http://localhost/; exit 0"],
+            &["CMD-SHELL", ":"],
+        ] {
+            assert!(is_constant(&words(test)), "{test:?}");
+        }
+        for test in [
+            &["CMD", "curl", "-f", "http://localhost/"][..],
+            &["CMD", "sh", "-c", "pg_isready && exit 0"],
+            &["CMD-SHELL", "curl -f http://localhost/ || exit 1"],
+            &["CMD-SHELL", "exit 1"],
+            &["CMD-SHELL", "true && nc -z localhost 80"],
+            &["CMD-SHELL", "echo ping | nc localhost 80"],
+            &["CMD-SHELL", ""],
+        ] {
+            assert!(!is_constant(&words(test)), "{test:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_not_ready_is_told_from_a_good_one() {
+        for answer in [
+            "Ingester not ready: waiting",
+            r#"{"status":"DOWN"}"#,
+            r#"{"ready": false}"#,
+            "503 Service Unavailable",
+        ] {
+            assert!(says_not_ready(answer), "{answer}");
+        }
+        for answer in [
+            "ok",
+            "ready",
+            r#"{"status":"UP"}"#,
+            r#"{"errors": 0, "status": "ok"}"#,
+            "",
+        ] {
+            assert!(!says_not_ready(answer), "{answer}");
+        }
+    }
+}

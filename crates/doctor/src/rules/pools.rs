@@ -1,0 +1,464 @@
+//! Several containers behind one name, and addresses that outlived theirs.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use bowline_engine::TcpState;
+use bowline_model::{ContainerStatus, HealthStatus};
+use bowline_recipes::Says;
+
+use crate::facts::{ContainerFact, DialAnswer, TriedFact};
+use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::subnet::contains;
+use crate::world::{Edge, Target, World, culprit, listening, shown, spoken, whole};
+
+use super::names::{address, complaint, tried};
+use super::reach::NOT_TAKEN;
+
+pub(crate) const ONE_REPLICA: Rule = Rule {
+    code: Code("D059"),
+    title: "one of several replicas does not work, and a part of the calls goes to it",
+    layer: Layer::Dependency,
+    decisive: &["the replica", "its sibling", "who feels it"],
+    look_alikes: &[Code("D052"), Code("D064")],
+    yields: true,
+    endangers_data: false,
+    find: one_replica,
+};
+
+pub(crate) const STALE_ADDRESS: Rule = Rule {
+    code: Code("D064"),
+    title: "goes on to dial an address that its service no longer has",
+    layer: Layer::Network,
+    decisive: &[
+        "the address that it dials",
+        "where the service is",
+        "that the service takes calls",
+    ],
+    look_alikes: &[Code("D052"), Code("D059")],
+    yields: false,
+    endangers_data: false,
+    find: stale_address,
+};
+
+pub(crate) const SHARED_NAME: Rule = Rule {
+    code: Code("D102"),
+    title: "two services have the same name on one network",
+    layer: Layer::Network,
+    decisive: &["who has the name", "the address", "the attempt"],
+    look_alikes: &[Code("D059")],
+    yields: false,
+    endangers_data: false,
+    find: shared_name,
+};
+
+/// What a proxy or another client says of somebody behind it who does not answer as wanted.
+const UPSTREAM: &[Says] = &[
+    Says::UpstreamFailed,
+    Says::UpstreamNotAnswering,
+    Says::UpstreamClosed,
+    Says::ConnectionRefused,
+    Says::ConnectionTimeout,
+    Says::ConnectionFailed,
+    Says::NoRoute,
+];
+
+/// What is wrong with one replica: it does not run, is frozen, unhealthy, or listens nowhere.
+fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
+    let state = world.state(replica)?;
+    let is_job =
+        state.exit_code == 0 && state.restart_policy == "no" && !world.was_stopped(replica);
+    let what = match state.status {
+        ContainerStatus::Exited if !is_job => format!("ended with code {}", state.exit_code),
+        ContainerStatus::Dead => "half removed".to_owned(),
+        ContainerStatus::Restarting => "ends again and again".to_owned(),
+        ContainerStatus::Paused => "paused".to_owned(),
+        ContainerStatus::Running => {
+            let health = world.health(replica);
+            if let Some(health) =
+                health.filter(|health| health.verdict == Some(HealthStatus::Unhealthy))
+            {
+                let text = format!(
+                    "{}: unhealthy, {} failures in a row",
+                    replica.name, health.failing_streak
+                );
+                return Some(shown(
+                    FactRef::Health(replica.name.clone()),
+                    text,
+                    "this one does not work",
+                ));
+            }
+            let inside = world.inside(replica)?;
+            return inside
+                .listeners
+                .is_empty()
+                .then(|| listening(replica, world, "this one serves nobody"))?;
+        }
+        _ => return None,
+    };
+    let text = format!("{}: {what}", replica.name);
+    Some(shown(
+        FactRef::State(replica.name.clone()),
+        text,
+        "this one does not work",
+    ))
+}
+
+/// A replica that works, as evidence.
+fn works(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
+    let inside = world.inside(replica)?;
+    let is_sound = defect(world, replica).is_none() && !inside.listeners.is_empty();
+    is_sound.then(|| {
+        listening(
+            replica,
+            world,
+            "this one is there, so the service is not down",
+        )
+    })?
+}
+
+fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
+    let services: BTreeSet<&str> = world
+        .containers()
+        .filter_map(|one| one.service.as_deref())
+        .collect();
+    for service in services {
+        let replicas = world.of_service(service);
+        let good = replicas.iter().find_map(|replica| works(world, replica));
+        let bad = replicas
+            .iter()
+            .find_map(|replica| Some((replica, defect(world, replica)?)));
+        let (Some(good), Some((replica, bad)), true) = (good, bad, replicas.len() > 1) else {
+            continue;
+        };
+        let is_of_it = |edge: &&Edge<'_>| matches!(&edge.target, Target::Service { name, .. } if *name == service);
+        let mut edges = world.edges().iter().filter(is_of_it);
+        let felt = edges.find_map(|edge| Some((edge.client, feels(world, edge)?)));
+        let by_health = matches!(bad.fact, FactRef::Health(_));
+        if felt.is_none() && !by_health && world.ailment(replica).is_none() {
+            continue;
+        }
+        let count = replicas
+            .iter()
+            .filter(|replica| defect(world, replica).is_some())
+            .count();
+        let claim = format!(
+            "{count} of {} containers of `{service}` {} not work (`{}`), and calls still go to all of them",
+            replicas.len(),
+            if count == 1 { "does" } else { "do" },
+            replica.name
+        );
+        cases.push(
+            Case::new(whole(CulpritKind::Service, service), claim)
+                .between(Some(service), felt.as_ref().and_then(|(client, _)| client.service.as_deref()))
+                .mended_by(
+                    format!("start it again: `docker restart {}`; see why it fell: `bowline logs {service}`", replica.name),
+                    Safety::Restart,
+                )
+                .decides("the replica", Some(bad.clone()))
+                .decides("its sibling", Some(good.clone()))
+                .decides("who feels it", felt.map(|(_, evidence)| evidence))
+                .rules_out(Code("D052"), Some(good))
+                .rules_out(Code("D064"), Some(bad)),
+        );
+    }
+}
+
+/// What a client feels of it: it says so, or a call from within it fails for some addresses and not for others.
+fn feels(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
+    let mixed = world
+        .tried(edge.client, &edge.host.name)
+        .filter(|tried| is_mixed(tried));
+    let mixed = mixed.and_then(|_| tried(world, edge, "some calls are taken and some are not"));
+    mixed
+        .or_else(|| complaint(world, edge, UPSTREAM))
+        .or_else(|| {
+            let mut said = world.said(edge.client).iter();
+            let said = said.find(|said| said.is_fresh && UPSTREAM.contains(&said.says))?;
+            let is_address = said
+                .capture("host")
+                .is_some_and(|host| host.parse::<IpAddr>().is_ok());
+            is_address.then(|| spoken(edge.client, said, "a part of its calls fails"))
+        })
+}
+
+fn is_mixed(tried: &TriedFact) -> bool {
+    let is_taken = |answer: &DialAnswer| *answer == DialAnswer::Connected;
+    let taken = tried
+        .dialled
+        .iter()
+        .filter(|dialled| is_taken(&dialled.answer))
+        .count();
+    taken > 0 && taken < tried.dialled.len()
+}
+
+/// Addresses that a client dials in vain, with what shows it: its own words, or calls that nobody answers.
+fn dialled_in_vain(world: &World<'_>, client: &ContainerFact) -> Vec<(IpAddr, Evidence)> {
+    let mut found: Vec<(IpAddr, Evidence)> = Vec::new();
+    for said in world
+        .said(client)
+        .iter()
+        .filter(|said| said.is_fresh && UPSTREAM.contains(&said.says))
+    {
+        if let Some(address) = said.capture("host").and_then(|host| host.parse().ok()) {
+            found.push((
+                address,
+                spoken(client, said, "this is the address that it goes to"),
+            ));
+        }
+    }
+    let inside = world.inside(client);
+    let peers = inside.iter().flat_map(|inside| &inside.peers);
+    for peer in peers.filter(|peer| peer.state == TcpState::SynSent) {
+        let port = peer.remote_port.unwrap_or_default();
+        let text = format!(
+            "{}: calls {}:{port}, and nobody answers",
+            client.name, peer.remote
+        );
+        let fact = FactRef::Inside(client.name.clone());
+        found.push((
+            peer.remote,
+            shown(fact, text, "this is the address that it goes to"),
+        ));
+    }
+    found
+}
+
+fn stale_address(world: &World<'_>, cases: &mut Vec<Case>) {
+    for client in world.containers().filter(|client| world.runs(client)) {
+        for (gone, dials) in dialled_in_vain(world, client) {
+            cases.extend(stale(world, client, gone, dials));
+        }
+    }
+}
+
+fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidence) -> Option<Case> {
+    let own = world.networks(client)?;
+    // An address of its own networks, which somebody there had.
+    let shared = own.keys().filter_map(|name| world.network(name));
+    let shared: Vec<_> = shared
+        .filter(|network| network.subnets.iter().any(|subnet| contains(subnet, gone)))
+        .collect();
+    let network = shared.first()?;
+    let edge = world.edges().iter().find(|edge| {
+        let Target::Service { containers, .. } = &edge.target else {
+            return false;
+        };
+        let lives_there = |one: &&ContainerFact| addresses(world, one).contains(&gone);
+        let are_well = containers
+            .iter()
+            .all(|one| world.runs(one) && defect(world, one).is_none());
+        edge.client.name == client.name && are_well && !containers.iter().any(lives_there)
+    })?;
+    let Target::Service {
+        name, containers, ..
+    } = &edge.target
+    else {
+        return None;
+    };
+    let target = containers.first()?;
+    let now: Vec<String> = containers
+        .iter()
+        .flat_map(|one| addresses(world, one))
+        .map(|it| it.to_string())
+        .collect();
+    if now.is_empty() {
+        return None;
+    }
+    let heir = world
+        .containers()
+        .find(|one| addresses(world, one).contains(&gone));
+    let heir = heir.and_then(|one| one.service.as_deref());
+    let claim = format!(
+        "it goes on to dial {gone} for `{name}`, which is at {} by now; {}",
+        now.join(", "),
+        match heir {
+            Some(heir) => format!("`{heir}` has that address"),
+            None => format!("nobody on `{}` has that address", network.name),
+        }
+    );
+    let text = format!("{}: at {}", target.name, now.join(", "));
+    let moved = shown(
+        FactRef::Networks(target.name.clone()),
+        text,
+        "the address that is dialled is none of these",
+    );
+    let runs = world.state(target).map(|_| {
+        let text = format!("{}: running", target.name);
+        shown(
+            FactRef::State(target.name.clone()),
+            text,
+            "it is there, elsewhere",
+        )
+    });
+    let takes = tried(world, edge, "by its name it can be reached from there")
+        .filter(|_| is_taken(world, edge))
+        .or_else(|| listening(target, world, "it is there to be called"));
+    let service = client.service.as_deref().unwrap_or(&client.name);
+    Some(
+        Case::new(culprit(client, None), claim)
+            .between(Some(name), client.service.as_deref())
+            .mended_by(
+                format!("let it look the name up again: `bowline restart {service}`; so that it stays right, let it ask again by itself (nginx: `resolver 127.0.0.11 valid=10s;` and the name in a variable)"),
+                Safety::Restart,
+            )
+            .by_command(["bowline", "restart", service])
+            .decides("the address that it dials", Some(dials))
+            .decides("where the service is", Some(moved.clone()))
+            .decides("that the service takes calls", takes)
+            .rules_out(Code("D052"), runs.clone())
+            .rules_out(Code("D059"), runs),
+    )
+}
+
+fn is_taken(world: &World<'_>, edge: &Edge<'_>) -> bool {
+    let tried = world.tried(edge.client, &edge.host.name);
+    tried.is_some_and(|tried| {
+        tried
+            .dialled
+            .iter()
+            .any(|dialled| dialled.answer == DialAnswer::Connected)
+    })
+}
+
+/// The addresses that a container has now.
+fn addresses(world: &World<'_>, container: &ContainerFact) -> Vec<IpAddr> {
+    let endpoints = world.networks(container);
+    let endpoints = endpoints.into_iter().flat_map(|networks| networks.values());
+    endpoints
+        .flat_map(|endpoint| [&endpoint.ipv4, &endpoint.ipv6])
+        .filter_map(|address| address.as_deref()?.parse().ok())
+        .collect()
+}
+
+/// Somebody else who has the name that an edge dials: a service of the stack, or a stranger on one of its networks.
+struct Namesake {
+    /// What is to be mended.
+    culprit: crate::finding::Culprit,
+    /// Its name for people.
+    who: String,
+    /// That it has the name.
+    evidence: Evidence,
+}
+
+fn namesake<'f>(
+    world: &World<'f>,
+    edge: &Edge<'f>,
+    containers: &[&'f ContainerFact],
+) -> Option<Namesake> {
+    let dialled = edge.host.name.as_str();
+    let mine = world.networks(edge.client)?;
+    let is_near = |one: &&ContainerFact| {
+        world
+            .networks(one)
+            .is_some_and(|networks| networks.keys().any(|network| mine.contains_key(network)))
+    };
+    let near: Vec<&ContainerFact> = containers
+        .iter()
+        .copied()
+        .filter(|one| world.runs(one))
+        .filter(is_near)
+        .collect();
+    let first = near
+        .iter()
+        .find(|one| one.service.as_deref() == Some(dialled))
+        .or(near.first())?;
+    if let Some(other) = near.iter().find(|one| one.service != first.service) {
+        let service = other.service.as_deref().unwrap_or(&other.name);
+        let text = format!(
+            "{} and {}: both are called `{dialled}`",
+            first.name, other.name
+        );
+        return Some(Namesake {
+            culprit: culprit(other, Some("networks")),
+            who: format!("`{service}`"),
+            evidence: shown(
+                FactRef::Networks(other.name.clone()),
+                text,
+                "the name leads now to the one, now to the other",
+            ),
+        });
+    }
+    mine.keys()
+        .filter_map(|network| world.network(network))
+        .find_map(|network| {
+            let is_it = |alias: &String| alias.eq_ignore_ascii_case(dialled);
+            let stranger = network
+                .strangers
+                .iter()
+                .find(|one| one.aliases.iter().any(is_it) || is_it(&one.name))?;
+            let whose = stranger
+                .project
+                .as_ref()
+                .map(|project| format!(" of the project `{project}`"))
+                .unwrap_or_default();
+            let text = format!(
+                "{} and {}: both are called `{dialled}` on `{}`",
+                first.name, stranger.name, network.name
+            );
+            Some(Namesake {
+                culprit: whole(CulpritKind::Network, &network.name),
+                who: format!("container `{}`{whose}", stranger.name),
+                evidence: shown(
+                    FactRef::Network(network.name.clone()),
+                    text,
+                    "the name leads now to the one, now to the other",
+                ),
+            })
+        })
+}
+
+/// Whether somebody else near a client has the name that it dials.
+pub(crate) fn is_shared<'f>(world: &World<'f>, edge: &Edge<'f>) -> bool {
+    match &edge.target {
+        Target::Service { containers, .. } => namesake(world, edge, containers).is_some(),
+        _ => false,
+    }
+}
+
+fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Target::Service {
+            name, containers, ..
+        } = &edge.target
+        else {
+            continue;
+        };
+        let Some(namesake) = namesake(world, edge, containers) else {
+            continue;
+        };
+        let attempt = world
+            .tried(edge.client, &edge.host.name)
+            .filter(|tried| is_mixed(tried));
+        let attempt = attempt
+            .and_then(|_| {
+                tried(
+                    world,
+                    edge,
+                    "some of those who have the name take the call, and some do not",
+                )
+            })
+            .or_else(|| complaint(world, edge, NOT_TAKEN));
+        if attempt.is_none() {
+            continue;
+        }
+        let claim = format!(
+            "`{}` leads to `{name}` and to {} as well, so calls reach now the one, now the other",
+            edge.host.name, namesake.who
+        );
+        cases.push(
+            Case::new(namesake.culprit, claim)
+                .seen_in(edge.client.service.as_deref())
+                .between(Some(name), edge.client.service.as_deref())
+                .mended_by(
+                    format!("take the alias `{}` from one of them, or put them on networks of their own; then `bowline up`", edge.host.name),
+                    Safety::NeedsYou,
+                )
+                .decides("who has the name", Some(namesake.evidence.clone()))
+                .decides("the address", Some(address(edge, "this is the name that it goes by")))
+                .decides("the attempt", attempt)
+                .rules_out(Code("D059"), Some(namesake.evidence)),
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! Healthchecks: those that are wrong themselves, and what is told from them.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where its own recording cannot be read"
+)]
+
+mod common;
+
+use bowline_doctor::{Confidence, Facts, diagnose};
+use common::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use serde_json::{Value, json};
+
+/// A healthcheck of `api` with its last probes, two seconds apart.
+fn health(verdict: &str, test: &[&str], probes: &[(i64, &str)]) -> Value {
+    let made = probes.iter().zip(0..).map(|((code, output), index)| {
+        json!({"at": format!("2026-11-21T10:00:{:02}Z", 3 + 2 * index), "exit_code": code, "output": output})
+    });
+    let failures = probes.iter().rev().take_while(|(code, _)| *code != 0);
+    json!({
+        "verdict": verdict, "failing_streak": failures.count(), "test": test, "interval_secs": 2.0,
+        "timeout_secs": 1.0, "start_period_secs": 1.0, "retries": 3, "probes": made.collect::<Vec<_>>(),
+    })
+}
+
+fn listens(places: &[(&str, u16)]) -> Value {
+    let listeners = places
+        .iter()
+        .map(|(address, port)| json!({"address": address, "port": port, "protocol": "tcp"}));
+    json!({"listeners": listeners.collect::<Vec<_>>()})
+}
+
+/// `api` with a healthcheck, and `web` that waits for it and was not started.
+fn api(health: Value, listeners: &[(&str, u16)]) -> Recording {
+    Recording::new()
+        .with(container("api", &json!({"health": health})))
+        .with(container(
+            "web",
+            &json!({"status": "created", "started": null}),
+        ))
+        .declared("api", &json!({"has_healthcheck": true}))
+        .declared("web", &json!({"depends_on": {"api": "service_healthy"}}))
+        .set("insides", "shop-api-1", listens(listeners))
+}
+
+fn verdict(word: &str, second: u32) -> Value {
+    event_of("shop-api-1", &json!({"health": word}), second, &json!({}))
+}
+
+const REFUSED: (i64, &str) = (1, "connect: connection refused");
+const CURL: &[&str] = &["CMD", "curl", "-fsS", "http://localhost:8080/"];
+
+/// Everything refused until the healthcheck gave up, and fine since.
+fn slow() -> Recording {
+    let probes = [REFUSED, REFUSED, REFUSED, REFUSED, (0, "ok")];
+    api(health("healthy", CURL, &probes), &[("0.0.0.0", 8080)])
+        .heard([verdict("unhealthy", 8), verdict("healthy", 11)])
+}
+
+fn code(facts: &Facts, code: &str) -> bowline_doctor::Finding {
+    let finding = certain(facts);
+    assert_eq!(finding.code.0, code);
+    assert_eq!(finding.culprit.name, "api");
+    assert_eq!(finding.culprit.field.as_deref(), Some("healthcheck"));
+    finding
+}
+
+#[test]
+fn one_that_became_healthy_after_it_was_given_up_needs_more_time() {
+    let facts = slow().facts();
+    let finding = code(&facts, "D010");
+    assert!(finding.claim.contains("gives it 7 s"), "{}", finding.claim);
+    assert_eq!(finding.affects, ["web"]);
+    assert_eq!(finding.chain, [("api".to_owned(), "web".to_owned())]);
+    rests_on_its_evidence(&facts);
+}
+
+#[test]
+fn what_the_last_operation_noted_of_its_wait_stands_for_a_verdict_that_the_engine_forgot() {
+    let probes = [REFUSED, (0, "ok"), (0, "ok")];
+    let noted = json!({
+        "at": "2026-11-21T10:00:08Z", "service": "api", "step": "wait for shop-api-1 to be healthy",
+        "is_wait": true, "error": "unhealthy: 3 failures in a row",
+    });
+    let facts = api(health("healthy", CURL, &probes), &[("0.0.0.0", 8080)])
+        .add("not_done", noted)
+        .facts();
+    code(&facts, "D010");
+    rests_on_its_evidence(&facts);
+}
+
+#[test]
+fn one_that_says_itself_that_it_is_still_starting_was_given_up_too_soon() {
+    let test = ["CMD", "pg_isready", "-h", "127.0.0.1"];
+    let probes = [(1, "127.0.0.1:5432 - rejecting connections"); 3];
+    let facts = api(health("unhealthy", &test, &probes), &[])
+        .said(
+            "shop-api-1",
+            &[("10:04:55", "FATAL:  the database system is starting up")],
+        )
+        .facts();
+    let finding = only(&facts);
+    assert_eq!(finding.code.0, "D010");
+    assert_eq!(finding.confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
+    let loopback = api(
+        health("unhealthy", CURL, &[REFUSED; 3]),
+        &[("172.18.0.3", 8080)],
+    )
+    .facts();
+    let finding = code(&loopback, "D011");
+    assert!(
+        finding.claim.contains("172.18.0.3:8080"),
+        "{}",
+        finding.claim
+    );
+    assert_eq!(finding.affects, ["web"]);
+    rests_on_its_evidence(&loopback);
+
+    let wget = ["CMD-SHELL", "wget -q --spider http://localhost:8080/"];
+    let to_v6 =
+        "Connecting to localhost:8080 ([::1]:8080)\nwget: can't connect: Connection refused";
+    let v6 = api(
+        health("unhealthy", &wget, &[(1, to_v6); 3]),
+        &[("0.0.0.0", 8080)],
+    )
+    .facts();
+    code(&v6, "D089");
+    rests_on_its_evidence(&v6);
+}
+
+#[test]
+fn a_probe_that_fails_although_it_reaches_its_service_is_none_of_these() {
+    for (places, output) in [
+        (&[("0.0.0.0", 8080)][..], "HTTP 500"),
+        (&[("::", 8080)], "connecting to [::1]:8080: HTTP 500"),
+        (&[("127.0.0.1", 8080)], "HTTP 500"),
+    ] {
+        let facts = api(health("unhealthy", CURL, &[(22, output); 3]), places).facts();
+        assert_eq!(diagnose(&facts).causes, [], "{places:?}");
+    }
+}
+
+#[test]
+fn a_healthcheck_that_is_never_run_is_told_from_one_that_fails_without_end() {
+    let never = api(health("starting", CURL, &[]), &[("0.0.0.0", 8080)]).facts();
+    code(&never, "D083");
+    rests_on_its_evidence(&never);
+
+    let mut patient = health("starting", CURL, &[REFUSED; 5]);
+    patient["start_period_secs"] = json!(600.0);
+    let endless = api(patient, &[]).facts();
+    let finding = code(&endless, "D077");
+    assert!(
+        finding.claim.contains("`start_period` of 600 s"),
+        "{}",
+        finding.claim
+    );
+    rests_on_its_evidence(&endless);
+}
+
+#[test]
+fn a_first_probe_that_is_not_due_yet_is_no_cause() {
+    let mut slow = health("starting", CURL, &[]);
+    slow["interval_secs"] = json!(300.0);
+    let facts = Recording::new()
+        .with(container("api", &json!({"health": slow})))
+        .facts();
+    silent(&facts);
+}
+
+/// `api` is healthy by a test, and listens nowhere although `client` dials it.
+fn hollow(test: &[&str], output: &str, listeners: &[(&str, u16)]) -> Recording {
+    let healthy = health("healthy", test, &[(0, output)]);
+    let address = json!({
+        "form": "url", "scheme": "http", "user": null, "password": null, "database": null, "usage": "dials",
+        "hosts": [{
+            "name": "api", "port": {"written": 8080}, "carrier": {"variable": "API_URL"}, "port_carrier": null,
+        }],
+    });
+    let on_net = json!({"net": {"aliases": ["api"], "ipv4": "172.18.0.3", "ipv6": null, "wanted_ipv4": null}});
+    Recording::new()
+        .with(container(
+            "api",
+            &json!({"health": healthy, "endpoints": on_net}),
+        ))
+        .with(container("client", &json!({"endpoints": on_net})))
+        .declared("api", &json!({}))
+        .declared("client", &json!({}))
+        .set("told", "shop-client-1", json!([address]))
+        .set("insides", "shop-api-1", listens(listeners))
+}
+
+const CLIENT_REFUSED: &[(&str, &str)] = &[(
+    "10:04:55",
+    "connect to api port 8080 failed: Connection refused",
+)];
+
+#[test]
+fn a_healthcheck_that_cannot_fail_is_named_where_the_service_does_not_work() {
+    for test in [
+        &["CMD", "true"][..],
+        &["CMD-SHELL", "exit 0"],
+        &["CMD-SHELL", "curl -f http://localhost:8080/ || true"],
+    ] {
+        let facts = hollow(test, "", &[])
+            .said("shop-client-1", CLIENT_REFUSED)
+            .facts();
+        let finding = code(&facts, "D074");
+        assert_eq!(finding.affects, ["client"]);
+        rests_on_its_evidence(&facts);
+        silent(&hollow(test, "", &[("0.0.0.0", 8080)]).facts());
+    }
+}
+
+#[test]
+fn an_answer_that_says_not_ready_is_no_health() {
+    let answer = "Ingester not ready: waiting for 15s after being ready";
+    let said: &[(&str, &str)] = &[(
+        "10:04:55",
+        "upstream sent too many requests: connection refused",
+    )];
+    let facts = hollow(CURL, answer, &[("0.0.0.0", 8080)])
+        .said("shop-client-1", said)
+        .facts();
+    let finding = only(&facts);
+    assert_eq!(finding.code.0, "D099");
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert_eq!(finding.culprit.field.as_deref(), Some("healthcheck"));
+    silent(&hollow(CURL, answer, &[("0.0.0.0", 8080)]).facts());
+    silent(&hollow(CURL, "ready", &[("0.0.0.0", 8080)]).facts());
+}
+
+#[test]
+fn a_part_that_nobody_depends_on_makes_a_service_unhealthy() {
+    let answer = r#"{"status": "error", "checks": {"db": "ok", "cache": {"status": "down"}}}"#;
+    let unhealthy = |needs: &Value| {
+        api(
+            health("unhealthy", CURL, &[(22, answer); 3]),
+            &[("0.0.0.0", 8080)],
+        )
+        .declared("cache", &json!({}))
+        .declared("api", &json!({"depends_on": needs}))
+        .facts()
+    };
+    let finding = only(&unhealthy(&json!({})));
+    assert_eq!(finding.code.0, "D088");
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert!(
+        finding
+            .chain
+            .contains(&("cache".to_owned(), "api".to_owned()))
+    );
+    let needed = unhealthy(&json!({"cache": "service_started"}));
+    assert_eq!(diagnose(&needed).causes, []);
+}
