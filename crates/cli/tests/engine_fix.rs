@@ -66,8 +66,9 @@ impl Stack {
     }
 
     fn state(&self, service: &str) -> String {
-        let listed = self.ends(0, &["ps", "-a", "--format", "{{.State}}", service]);
-        listed.trim().to_owned()
+        let listed = self.ends(0, &["ps", "-a", "--format", "json", service]);
+        let container: Value = serde_json::from_str(listed.trim()).unwrap();
+        container["State"].as_str().unwrap().to_owned()
     }
 }
 

@@ -198,8 +198,17 @@ fn what_is_paused_stands_still_until_it_is_let_go_on() {
     let stack = Stack::new("pause");
     stack.ends(0, &["up"]);
     let states = || {
-        let listed = stack.ends(0, &["ps", "-a", "--format", "{{.Service}} {{.State}}"]);
-        listed.lines().collect::<Vec<_>>().join(", ")
+        let listed = stack.ends(0, &["ps", "-a", "--format", "json"]);
+        let lines = listed.lines();
+        let found = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mut words: Vec<String> = found
+            .map(|one| {
+                let text = |key: &str| one[key].as_str().unwrap().to_owned();
+                format!("{} {}", text("Service"), text("State"))
+            })
+            .collect();
+        words.sort();
+        words.join(", ")
     };
     let running = states();
 

@@ -3,6 +3,8 @@
 //! Only six verbs are ever done, and none of them destroys data. What a person has to decide, and what no command
 //! mends, is said and not done.
 
+use std::collections::BTreeMap;
+
 use bowline_core::Halt;
 use bowline_doctor::{Confidence, Diagnosis, Finding, Fix, Look, Safety};
 use bowline_model::{Goal, OperationId, Plan};
@@ -214,35 +216,37 @@ impl Verb {
         surroundings: &Surroundings,
         stack: &StackOptions,
     ) -> Result<(Session, Goal), Failure> {
-        let services = match self {
+        let scale = BTreeMap::new();
+        let selection = |services| Selection {
+            services,
+            no_deps: false,
+            scale: &scale,
+        };
+        Ok(match self {
             Self::Turn(turn, services) => {
+                let session = session::by_name(surroundings, stack).await?;
                 let request = ServicesRequest {
                     services,
                     ..ServicesRequest::default()
                 };
-                let session = session::by_name(surroundings, stack).await?;
-                return Ok((session, turn_goal(&request, turn)));
+                (session, turn_goal(&request, turn))
             }
-            Self::Up(ref services) | Self::Rerun(ref services) => services,
-        };
-        let request = UpRequest {
-            services: services.clone(),
-            ..UpRequest::default()
-        };
-        let selection = Selection {
-            services,
-            no_deps: false,
-            scale: &request.scale,
-        };
-        let loaded = session::with_project(surroundings, stack, selection).await?;
-        let goal = match self {
-            Self::Rerun(jobs) => Goal::Rerun {
-                wanted: Box::new(loaded.wanted),
-                jobs,
-            },
-            Self::Up(_) | Self::Turn(..) => up_goal(&request, loaded.wanted),
-        };
-        Ok((loaded.session, goal))
+            Self::Up(services) => {
+                let selection = selection(&services);
+                let loaded = session::with_project(surroundings, stack, selection).await?;
+                let goal = up_goal(&UpRequest::default(), loaded.wanted);
+                (loaded.session, goal)
+            }
+            Self::Rerun(jobs) => {
+                let selection = selection(&jobs);
+                let loaded = session::with_project(surroundings, stack, selection).await?;
+                let goal = Goal::Rerun {
+                    wanted: Box::new(loaded.wanted),
+                    jobs,
+                };
+                (loaded.session, goal)
+            }
+        })
     }
 }
 

@@ -31,9 +31,11 @@ pub(crate) async fn explain(
         stack: stack.clone(),
         ..DoctorRequest::default()
     };
+    // On the heap: it would make every verb's future large.
+    let look = Box::pin(doctor(surroundings, &request));
     let is_over = |halt: &Option<Halt>| matches!(halt, Some(Halt::Interrupted | Halt::LockLost));
     let answer = tokio::select! {
-        answer = timeout(PATIENCE, doctor(surroundings, &request)) => answer,
+        answer = timeout(PATIENCE, look) => answer,
         Ok(_) = halt.wait_for(is_over) => return,
     };
     // The failure itself is shown in any case; that nothing more is known of it is no failure of its own.

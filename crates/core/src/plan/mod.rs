@@ -221,17 +221,21 @@ pub fn plan(
         Goal::Pause { services } => down::pause(&mut draft, services),
         Goal::Unpause { services } => down::unpause(&mut draft, services),
         Goal::Remedy { code, by } => {
-            let mut plan = plan(project, by, observed, memory, images)?;
-            for step in &mut plan.steps {
-                if step.cause == Cause::Requested {
-                    step.cause = Cause::Mends(code.clone());
-                }
-            }
-            return Ok(plan);
+            return Ok(mending(plan(project, by, observed, memory, images)?, code));
         }
         Goal::Undo { .. } => {}
     }
     draft.finish()
+}
+
+/// A plan whose steps were not asked for by themselves, but to mend what was found.
+fn mending(mut plan: Plan, code: &str) -> Plan {
+    for step in &mut plan.steps {
+        if step.cause == Cause::Requested {
+            step.cause = Cause::Mends(code.to_owned());
+        }
+    }
+    plan
 }
 
 /// Plans only what has to be pulled or built before anything else can be known: which image a container is
