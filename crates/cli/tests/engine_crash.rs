@@ -86,6 +86,16 @@ fn a_down_that_is_killed_at_any_request_is_completed_or_taken_back() {
 }
 
 #[test]
+fn a_pause_that_is_killed_at_any_request_is_completed_or_taken_back() {
+    at_points(Case::Pause, "points-pause");
+}
+
+#[test]
+fn an_unpause_that_is_killed_at_any_request_is_completed_or_taken_back() {
+    at_points(Case::Unpause, "points-unpause");
+}
+
+#[test]
 fn operations_that_are_killed_at_random_moments_are_completed_or_taken_back() {
     let (seed, shop) = (seed(), Shop::new(&engine_host(), "random"));
     eprintln!("BOWLINE_TEST_SEED={seed}");
@@ -93,7 +103,8 @@ fn operations_that_are_killed_at_random_moments_are_completed_or_taken_back() {
     let expected = CASES.map(|case| Expected::of(&shop, case));
     let kills = if is_full_run() { 100 } else { 6 };
     for kill in 0..kills {
-        let which = usize::try_from(chance.below(3)).unwrap();
+        let cases = u64::try_from(CASES.len()).unwrap();
+        let which = usize::try_from(chance.below(cases)).unwrap();
         let (case, expected) = (CASES[which], &expected[which]);
         case.prepare(&shop);
         let millis = chance.below(expected.millis());

@@ -14,7 +14,7 @@ use crate::problem::{Problem, problems};
 use crate::progress::Progress;
 use crate::session::{self, Selection, Session};
 use crate::stack::{StackOptions, Surroundings};
-use crate::{Answer, ExitCode, Failure};
+use crate::{Answer, ExitCode, Failure, why};
 
 /// What `up` and `plan` are asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub struct DownRequest {
     pub parallel: Option<usize>,
 }
 
-/// What `start`, `stop` and `restart` are asked for.
+/// What `start`, `stop`, `restart`, `pause` and `unpause` are asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServicesRequest {
@@ -82,11 +82,11 @@ pub struct ServicesRequest {
     pub stack: StackOptions,
     /// Services; none: all.
     pub services: Vec<String>,
-    /// Seconds until a container is killed.
+    /// Seconds until a container is killed, where one is stopped.
     pub grace_secs: Option<i64>,
 }
 
-/// Which of the three.
+/// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Start what is stopped.
@@ -95,6 +95,10 @@ pub enum Turn {
     Stop,
     /// Stop and start.
     Restart,
+    /// Freeze what runs.
+    Pause,
+    /// Let go on what is frozen.
+    Unpause,
 }
 
 /// What became of an operation.
@@ -111,10 +115,20 @@ pub struct Done {
 }
 
 impl Done {
+    /// Whether it was interrupted, or lost its lock or its engine: nothing more can or may be done then.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        let is_halted = matches!(self.halted, Some(Halt::Interrupted | Halt::LockLost));
+        is_halted || self.is_engine_gone()
+    }
+
+    fn is_engine_gone(&self) -> bool {
+        self.problems.iter().any(|problem| problem.is_engine_gone)
+    }
+
     /// The exit code that says how it went.
     pub fn exit_code(&self) -> ExitCode {
         // Without its engine a lock cannot be held either.
-        if self.problems.iter().any(|problem| problem.is_engine_gone) {
+        if self.is_engine_gone() {
             return ExitCode::EngineUnreachable;
         }
         match &self.halted {
@@ -201,15 +215,16 @@ pub async fn up(
 ) -> Result<Answer<Done>, Failure> {
     let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
     let goal = up_goal(request, loaded.wanted.clone());
-    let done = reach(
+    let mut done = reach(
         surroundings,
         &loaded.session,
         &goal,
         request.parallel,
         progress,
-        halt,
+        halt.clone(),
     )
     .await?;
+    why::explain(surroundings, &request.stack, &mut done, halt).await;
     Ok(Answer {
         value: done,
         warnings: loaded.warnings,
@@ -303,7 +318,7 @@ pub async fn down(
     })
 }
 
-/// Starts, stops or restarts services as they are.
+/// Starts, stops, restarts, freezes or lets go on services as they are.
 pub async fn turn(
     surroundings: &Surroundings,
     request: &ServicesRequest,
@@ -312,8 +327,19 @@ pub async fn turn(
     halt: watch::Receiver<Option<Halt>>,
 ) -> Result<Answer<Done>, Failure> {
     let session = session::by_name(surroundings, &request.stack).await?;
+    let goal = turn_goal(request, turn);
+    let mut done = reach(surroundings, &session, &goal, None, progress, halt.clone()).await?;
+    why::explain(surroundings, &request.stack, &mut done, halt).await;
+    Ok(Answer {
+        value: done,
+        warnings: String::new(),
+    })
+}
+
+/// The goal of a `start`, `stop`, `restart`, `pause` or `unpause`.
+pub(crate) fn turn_goal(request: &ServicesRequest, turn: Turn) -> Goal {
     let (services, grace_secs) = (request.services.clone(), request.grace_secs);
-    let goal = match turn {
+    match turn {
         Turn::Start => Goal::Start { services },
         Turn::Stop => Goal::Stop {
             services,
@@ -323,12 +349,9 @@ pub async fn turn(
             services,
             grace_secs,
         },
-    };
-    let done = reach(surroundings, &session, &goal, None, progress, halt).await?;
-    Ok(Answer {
-        value: done,
-        warnings: String::new(),
-    })
+        Turn::Pause => Goal::Pause { services },
+        Turn::Unpause => Goal::Unpause { services },
+    }
 }
 
 /// Runs done jobs once more.
@@ -350,7 +373,9 @@ pub async fn rerun(
         wanted: Box::new(loaded.wanted),
         jobs: jobs.to_vec(),
     };
-    let done = reach(surroundings, &loaded.session, &goal, None, progress, halt).await?;
+    let session = &loaded.session;
+    let mut done = reach(surroundings, session, &goal, None, progress, halt.clone()).await?;
+    why::explain(surroundings, stack, &mut done, halt).await;
     Ok(Answer {
         value: done,
         warnings: loaded.warnings,

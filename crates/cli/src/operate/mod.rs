@@ -1,7 +1,7 @@
 //! The verbs that change a stack, and those that look at what was done.
 
 mod args;
-mod show;
+pub(crate) mod show;
 mod stay;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bowline_model::OperationId;
 use bowline_ops::{
-    Answer, AtStake, ExitCode, Failure, Halt, OperationDone, PlanView, StackOptions, Surroundings,
-    Turn,
+    Answer, AtStake, ExitCode, Failure, Halt, OperationDone, PlanView, ServicesRequest,
+    StackOptions, Surroundings, Turn,
 };
 use bowline_ops::{at_stake, down, history, plan, rerun, resume, turn, undo, up};
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +22,7 @@ use args::PlanFormat;
 pub(crate) use args::{
     DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
 };
-use show::Steps;
+pub(crate) use show::Steps;
 
 use crate::args::Verb;
 use crate::global::GlobalArgs;
@@ -68,6 +68,8 @@ pub(crate) fn run(
         | Verb::Start(_)
         | Verb::Stop(_)
         | Verb::Restart(_)
+        | Verb::Pause(_)
+        | Verb::Unpause(_)
         | Verb::Rerun(_)
         | Verb::History(_)
         | Verb::Undo(_)
@@ -92,23 +94,16 @@ impl Call<'_> {
             }
             Verb::Plan(args) => self.plan(args).await,
             Verb::Down(args) => self.down(args).await,
-            Verb::Start(args) => {
-                let (request, halt) = (args.request(stack), self.listen(None)?);
-                Ok(self.show(
-                    &turn(at, &request, Turn::Start, steps, halt).await?,
-                    "start",
-                ))
-            }
-            Verb::Stop(args) => {
-                let (request, halt) = (args.request(stack), self.listen(None)?);
-                Ok(self.show(&turn(at, &request, Turn::Stop, steps, halt).await?, "stop"))
-            }
+            Verb::Start(args) => self.turn(&args.request(stack), Turn::Start, "start").await,
+            Verb::Stop(args) => self.turn(&args.request(stack), Turn::Stop, "stop").await,
             Verb::Restart(args) => {
-                let (request, halt) = (args.request(stack), self.listen(None)?);
-                Ok(self.show(
-                    &turn(at, &request, Turn::Restart, steps, halt).await?,
-                    "restart",
-                ))
+                let request = args.request(stack);
+                self.turn(&request, Turn::Restart, "restart").await
+            }
+            Verb::Pause(args) => self.turn(&args.request(stack), Turn::Pause, "pause").await,
+            Verb::Unpause(args) => {
+                let request = args.request(stack);
+                self.turn(&request, Turn::Unpause, "unpause").await
             }
             Verb::Rerun(args) => {
                 let halt = self.listen(None)?;
@@ -130,6 +125,12 @@ impl Call<'_> {
 
     fn listen(&self, seconds: Option<u64>) -> Result<watch::Receiver<Option<Halt>>, Failure> {
         listen(self.terminal, self.acts.clone(), seconds)
+    }
+
+    async fn turn(&self, request: &ServicesRequest, how: Turn, verb: &str) -> Result<u8, Failure> {
+        let halt = self.listen(None)?;
+        let answer = turn(&self.surroundings, request, how, &self.steps, halt).await?;
+        Ok(self.show(&answer, verb))
     }
 
     async fn plan(&self, args: &PlanArgs) -> Result<u8, Failure> {
@@ -207,7 +208,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
     clippy::exit,
     reason = "a second Ctrl-C means at once, whatever still runs"
 )]
-fn listen(
+pub(crate) fn listen(
     terminal: &Terminal,
     acts: Arc<AtomicBool>,
     seconds: Option<u64>,

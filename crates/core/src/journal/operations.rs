@@ -44,7 +44,13 @@ fn may_become(from: &Outcome, to: &Outcome) -> bool {
 /// Goals that carry no secret, so that they can be reached without a key.
 fn needs_key(goal: &Goal) -> bool {
     match goal {
-        Goal::Down { .. } | Goal::Start { .. } | Goal::Stop { .. } | Goal::Restart { .. } => false,
+        Goal::Down { .. }
+        | Goal::Start { .. }
+        | Goal::Stop { .. }
+        | Goal::Restart { .. }
+        | Goal::Pause { .. }
+        | Goal::Unpause { .. } => false,
+        Goal::Remedy { by, .. } => needs_key(by),
         Goal::Up { .. } | Goal::Rerun { .. } | Goal::Undo { .. } => true,
     }
 }
@@ -79,7 +85,7 @@ pub(super) fn begin(
         )?
         .execute(params![
             new.id.0,
-            new.goal.verb(),
+            new.goal.to_string(),
             user,
             host,
             pid,
