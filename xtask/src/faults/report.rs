@@ -62,7 +62,13 @@ fn line(outcome: &Outcome) -> String {
     } else {
         wanted.join(", ")
     };
-    let begins = format!("{:<8} {:<12}  {said}", outcome.id, verdict.word());
+    let untrue = outcome.verified.iter().filter(|it| !it.is_right()).count();
+    let untrue = if untrue > 0 {
+        format!("; {untrue} of its verify commands did not see that")
+    } else {
+        String::new()
+    };
+    let begins = format!("{:<8} {:<12}  {said}{untrue}", outcome.id, verdict.word());
     if matches!(verdict, Verdict::Hit | Verdict::Silent) {
         begins
     } else {

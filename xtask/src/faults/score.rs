@@ -40,7 +40,7 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
-    fn is_right(self) -> bool {
+    pub(crate) fn is_right(self) -> bool {
         self.broken && self.healed != Some(false)
     }
 }
