@@ -162,7 +162,12 @@ fn judged<'w, 'f>(world: &'w World<'f>, login: Login<'w, 'f>) -> Option<Refused<
     let account = own_account(&login, &accounts);
     let copy = account.and_then(|account| server_copy(&login, account));
     let copy = copy.or_else(|| peer_copy(world, &login));
-    let no_role = says(&refusal, Says::RoleMissing);
+    let missing = missing_role(&refusal);
+    let no_role = missing.is_some();
+    // Somebody else than whom the client is told to be: it has the name from elsewhere.
+    if missing.is_some_and(|name| login.user.is_none_or(|user| user.text != name)) {
+        return None;
+    }
     let is_mongo = is_mongo(world, &login);
     let why = if no_role && is_mongo && account.is_some() && looks_elsewhere(&login) {
         Why::OtherSource
@@ -263,6 +268,13 @@ fn peer_copy<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<Copy<'f>> {
         })
     });
     copies.next()
+}
+
+/// The account that is not there, where that is what is said.
+fn missing_role<'w>(refusal: &Refusal<'w, '_>) -> Option<&'w str> {
+    let both = refusal.by_server.into_iter().chain(refusal.by_client);
+    let mut missing = both.filter(|said| said.says == Says::RoleMissing);
+    missing.find_map(|said| said.capture("user"))
 }
 
 fn says(refusal: &Refusal<'_, '_>, word: Says) -> bool {
