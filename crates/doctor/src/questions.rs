@@ -11,9 +11,9 @@ use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
 use crate::rules::drift::is_secret;
 use crate::rules::hostports::own_ports;
+use crate::rules::kernel::MOST_MEMORY_AREAS;
 use crate::rules::pools::is_shared;
 use crate::world::edges::Trouble;
-use crate::rules::kernel::MOST_MEMORY_AREAS;
 use crate::world::{Target, World};
 
 /// A further look.
