@@ -11,6 +11,7 @@ use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
 use crate::rules::drift::is_secret;
 use crate::rules::hostports::own_ports;
+use crate::rules::kernel::MOST_MEMORY_AREAS;
 use crate::rules::pools::is_shared;
 use crate::world::edges::Trouble;
 use crate::world::{Target, World};
@@ -40,6 +41,7 @@ pub(crate) fn of(facts: &Facts) -> Vec<Question> {
         files(&world, container, &mut questions);
     }
     logins(&world, &mut questions);
+    kernel(&world, &mut questions);
     let mut questions: Vec<Question> = questions.into_iter().collect();
     questions.extend(tries(&world).into_iter().map(Question::Try));
     questions
@@ -158,6 +160,21 @@ fn data_folders(world: &World<'_>, container: &ContainerFact) -> Vec<String> {
     stores
         .flat_map(|store| store.version_file().into_iter().chain([store.folder]))
         .collect()
+}
+
+/// The kernel's setting that a server complains of, as any running container of the host shows it.
+fn kernel(world: &World<'_>, questions: &mut BTreeSet<Question>) {
+    let complains = |container: &ContainerFact| {
+        let mut said = world.said(container).iter();
+        said.any(|said| said.is_fresh && said.says == Says::VirtualMemoryAreasLow)
+    };
+    let running = world.containers().find(|container| world.runs(container));
+    if let Some(running) = running.filter(|_| world.containers().any(|it| complains(it))) {
+        questions.insert(Question::File {
+            container: running.name.clone(),
+            path: MOST_MEMORY_AREAS.to_owned(),
+        });
+    }
 }
 
 /// What tells how old a server's data is, and the copies of its password, where somebody is refused.

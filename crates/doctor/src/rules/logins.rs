@@ -162,7 +162,12 @@ fn judged<'w, 'f>(world: &'w World<'f>, login: Login<'w, 'f>) -> Option<Refused<
     let account = own_account(&login, &accounts);
     let copy = account.and_then(|account| server_copy(&login, account));
     let copy = copy.or_else(|| peer_copy(world, &login));
-    let no_role = says(&refusal, Says::RoleMissing);
+    let missing = missing_role(&refusal);
+    let no_role = missing.is_some();
+    // Somebody else than whom the client is told to be: it has the name from elsewhere.
+    if missing.is_some_and(|name| login.user.is_none_or(|user| user.text != name)) {
+        return None;
+    }
     let is_mongo = is_mongo(world, &login);
     let why = if no_role && is_mongo && account.is_some() && looks_elsewhere(&login) {
         Why::OtherSource
@@ -263,6 +268,13 @@ fn peer_copy<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<Copy<'f>> {
         })
     });
     copies.next()
+}
+
+/// The account that is not there, where that is what is said.
+fn missing_role<'w>(refusal: &Refusal<'w, '_>) -> Option<&'w str> {
+    let both = refusal.by_server.into_iter().chain(refusal.by_client);
+    let mut missing = both.filter(|said| said.says == Says::RoleMissing);
+    missing.find_map(|said| said.capture("user"))
 }
 
 fn says(refusal: &Refusal<'_, '_>, word: Says) -> bool {
@@ -431,6 +443,27 @@ impl Refused<'_, '_> {
         Some(spoken(self.login.server, said, proves))
     }
 
+    /// That the account exists on the server: by its own word where it has one, else because it is told of it.
+    fn account_exists(&self, world: &World<'_>, is_told: Option<Evidence>) -> Option<Evidence> {
+        let recipe = world.recipe(self.login.server)?;
+        let can_tell = recipe
+            .lines
+            .iter()
+            .any(|line| line.says == Says::PasswordMismatch);
+        if !can_tell {
+            return is_told;
+        }
+        self.verdict(
+            Says::PasswordMismatch,
+            "the account exists, with another password",
+        )
+        // An account that the data does not have is as much the data's as its password.
+        .or_else(|| {
+            self.verdict(Says::RoleMissing, "the data has no such account")
+                .and(is_told)
+        })
+    }
+
     fn is_proven(&self) -> bool {
         let said = self.refusal.by_server.or(self.refusal.by_client);
         said.is_some_and(|said| said.is_proven)
@@ -482,10 +515,7 @@ fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
         .told
         .is_some_and(|told| !told.unencoded.is_empty() || told.has_bad_percent);
     let is_its_own = known(login, &it.accounts, "the account is the server's own");
-    let exists = it.verdict(
-        Says::PasswordMismatch,
-        "the account exists, with another password",
-    );
+    let exists = it.account_exists(world, is_its_own);
     let carrier = copy.map(|copy| &copy.password.carrier);
     let case = Case::new(keeper, claim)
         .seen_in(Some(server))
@@ -502,11 +532,8 @@ fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
         )
         .rules_out(Code("D002"), same.clone())
         .rules_out(Code("D038"), same)
-        .rules_out(Code("D003"), exists.clone().or(is_its_own.clone()))
-        .rules_out(
-            Code("D040"),
-            exists.or_else(|| is_its_own.filter(|_| !looks_elsewhere(login))),
-        )
+        .rules_out(Code("D003"), exists.clone())
+        .rules_out(Code("D040"), exists.filter(|_| !looks_elsewhere(login)))
         .rules_out(Code("D004"), Some(own).filter(|_| !unencoded));
     it.weighed(case)
 }
@@ -586,12 +613,13 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     };
     let own = brought(login, "that is another password");
     let other = held(copy, "that is the one that is wanted");
-    let exists = it.verdict(
-        Says::PasswordMismatch,
-        "the account exists, with another password",
-    );
-    let its_own =
-        known(login, &it.accounts, "the account is the server's own").filter(|_| is_servers);
+    let has_users = it.accounts.iter().any(|account| account.user.is_some());
+    let its_own = if has_users {
+        known(login, &it.accounts, "the account is the server's own")
+    } else {
+        Some(other.clone())
+    };
+    let exists = it.account_exists(world, its_own.filter(|_| is_servers));
     // A server that reads its password at each start has no older one, and what others get in with is right.
     let in_force = if is_servers && copy.only_first {
         world
@@ -616,8 +644,8 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
         .decides("the server's password", Some(other))
         .rules_out(Code("D001"), in_force.clone())
         .rules_out(Code("D039"), in_force)
-        .rules_out(Code("D003"), exists.clone().or(its_own.clone()))
-        .rules_out(Code("D040"), exists.or(its_own))
+        .rules_out(Code("D003"), exists.clone())
+        .rules_out(Code("D040"), exists)
         .rules_out(
             Code("D005"),
             Some(own.clone()).filter(|_| !has_file || !is_derived(login)),
@@ -707,11 +735,8 @@ fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
             carrier(&own.carrier).trim_end_matches(','),
             carrier(&copy.password.carrier).trim_end_matches(',')
         );
-        let exists = it.verdict(
-            Says::PasswordMismatch,
-            "the account exists, with another password",
-        );
         let its_own = known(login, &it.accounts, "the account is the server's own");
+        let exists = it.account_exists(world, its_own);
         let differs = held(copy, "client and server are told different passwords");
         let case = Case::new(teller(login.client(), &own.carrier), claim)
             .seen_in(login.client().service.as_deref())
@@ -735,7 +760,7 @@ fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the older file", Some(older))
             .decides("the newer file", Some(newer))
             .rules_out(Code("D001"), Some(differs))
-            .rules_out(Code("D003"), exists.or(its_own));
+            .rules_out(Code("D003"), exists);
         cases.push(it.weighed(case));
     }
 }

@@ -59,6 +59,9 @@ const UNFIT: &[Says] = &[
     Says::SettingWrong,
 ];
 
+/// Lines at the end of a log in which a value is looked for.
+const LAST_LINES: usize = 10;
+
 /// What people take for a part of the file's syntax and programs for a part of the value.
 fn strays(value: &str) -> BTreeSet<Oddity> {
     let mut odd = oddities(value);
@@ -108,21 +111,31 @@ fn stray_characters(world: &World<'_>, cases: &mut Vec<Case>) {
             if odd.is_empty() {
                 continue;
             }
-            let mut said = world.said(container).iter();
-            let unfit =
-                |said: &&Said<'_>| UNFIT.contains(&said.says) || REFUSED.contains(&said.says);
-            let Some(said) = said.find(|said| said.is_fresh && unfit(said)) else {
+            let Some(complaint) = unfit(world, container, value.unwrap_or_default()) else {
                 continue;
             };
             let told = Carrier::Variable(name.clone());
-            cases.push(stray_case(
-                container,
-                &told,
-                &odd,
-                spoken(container, said, "the value does not fit as it is"),
-            ));
+            cases.push(stray_case(container, &told, &odd, complaint));
         }
     }
+}
+
+/// What a container says of a value that does not fit, in words that recipes know or by the value itself.
+fn unfit(world: &World<'_>, container: &ContainerFact, value: &str) -> Option<Evidence> {
+    let proves = "the value does not fit as it is";
+    let is_unfit = |said: &&Said<'_>| {
+        said.is_fresh && (UNFIT.contains(&said.says) || REFUSED.contains(&said.says))
+    };
+    if let Some(said) = world.said(container).iter().find(is_unfit) {
+        return Some(spoken(container, said, proves));
+    }
+    let mut last = world.log(container)?.lines.iter().rev().take(LAST_LINES);
+    let line = last.find(|line| line.text.contains(value.trim()))?;
+    let text = format!("{} log: {}", container.name, line.text);
+    Some(Evidence {
+        at: Some(line.at),
+        ..shown(FactRef::Log(container.name.clone()), text, proves)
+    })
 }
 
 /// The variables that say of a container where it connects to, and as whom.
@@ -284,8 +297,15 @@ fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
                 ),
             ),
         };
+        // Without the variable nothing shows whose mistake the words of the check are.
+        let at_most = if empty.is_some() {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        };
         cases.push(
             Case::new(culprit(container, Some("healthcheck.test")), claim)
+                .at_most(at_most)
                 .mended_by("write `$$NAME` in the test, so that the container's own variable is taken, then `bowline up`", Safety::Restart)
                 .decides("the probe's end", Some(end.clone()))
                 .decides("the check's words", Some(words))

@@ -1,0 +1,355 @@
+//! Brokers: addresses that they give to their clients, and topics under other names.
+
+use bowline_model::carried::Usage;
+use bowline_recipes::Says;
+
+use crate::collect::number;
+use crate::facts::{ContainerFact, ToldHost};
+use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{Said, Target, World, culprit, shown, spoken};
+
+use super::names::{carrier, teller};
+
+pub(crate) const ASKED_TOO_EARLY: Rule = Rule {
+    code: Code("D035"),
+    title: "a client gave up before its broker was ready",
+    layer: Layer::Dependency,
+    decisive: &[
+        "the complaint",
+        "when the broker was ready",
+        "that nobody waits",
+    ],
+    look_alikes: &[Code("D036")],
+    yields: false,
+    endangers_data: false,
+    find: asked_too_early,
+};
+
+pub(crate) const OTHER_TOPIC: Rule = Rule {
+    code: Code("D036"),
+    title: "a topic has another prefix here than elsewhere in the stack",
+    layer: Layer::Config,
+    decisive: &[
+        "the complaint",
+        "its own name for it",
+        "the others' name for it",
+    ],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: other_topic,
+};
+
+pub(crate) const ADVERTISES_WRONG: Rule = Rule {
+    code: Code("D037"),
+    title: "a broker gives its clients an address that they cannot reach",
+    layer: Layer::Network,
+    decisive: &[
+        "the complaint",
+        "what the broker announces",
+        "where the client was sent first",
+    ],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: advertises_wrong,
+};
+
+/// Servers of the stack that a client dials, with the name that it goes by.
+fn dialled<'f>(
+    world: &World<'f>,
+    client: &ContainerFact,
+) -> Vec<(&'f str, &'f ContainerFact, &'f ToldHost)> {
+    let edges = world
+        .edges()
+        .iter()
+        .filter(|edge| edge.client.name == client.name);
+    edges
+        .filter_map(|edge| match &edge.target {
+            Target::Service {
+                name, containers, ..
+            } => Some((*name, *containers.first()?, edge.host)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// An address that a client speaks of without having been told it.
+fn unheard_of<'s>(
+    world: &World<'_>,
+    client: &ContainerFact,
+    said: &'s Said<'_>,
+) -> Option<(&'s str, Option<u16>)> {
+    let words = [
+        Says::AdvertisedAddress,
+        Says::ConnectionRefused,
+        Says::NameUnknown,
+        Says::ConnectionTimeout,
+        Says::ConnectionFailed,
+    ];
+    let host = said
+        .capture("host")
+        .filter(|_| said.is_fresh && words.contains(&said.says))?;
+    let hosts = world.told(client).iter().flat_map(|told| &told.hosts);
+    let is_told = hosts.into_iter().any(|known| known.name == host);
+    let port = said.capture("port").and_then(|port| port.parse().ok());
+    (!is_told).then_some((host, port))
+}
+
+fn advertises_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
+    for client in world
+        .containers()
+        .filter(|client| !world.seems_well(client))
+    {
+        for said in world.said(client) {
+            let Some((host, port)) = unheard_of(world, client, said) else {
+                continue;
+            };
+            for (service, server, first) in dialled(world, client) {
+                let mut told = world
+                    .told(server)
+                    .iter()
+                    .filter(|told| told.usage == Usage::Announces);
+                let announced = told.find_map(|told| {
+                    told.hosts.iter().find(|known| {
+                        known.name == host
+                            && number(known.port)
+                                .zip(port)
+                                .is_none_or(|(one, other)| one == other)
+                    })
+                });
+                if let Some(announced) = announced {
+                    cases.push(announced_case(
+                        client,
+                        said,
+                        (service, server),
+                        first,
+                        announced,
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn announced_case(
+    client: &ContainerFact,
+    said: &Said<'_>,
+    (service, server): (&str, &ContainerFact),
+    first: &ToldHost,
+    announced: &ToldHost,
+) -> Case {
+    let claim = format!(
+        "it sends its clients to `{}`, where they do not find it; within the stack it is `{service}`",
+        announced.name
+    );
+    let text = format!(
+        "{}: {} announces `{}`",
+        server.name,
+        carrier(&announced.carrier).trim_end_matches(','),
+        announced.name
+    );
+    let announces = shown(
+        FactRef::Told(server.name.clone()),
+        text,
+        "the broker gives that address to whoever asks",
+    );
+    let text = format!(
+        "{}: {} names `{}`",
+        client.name,
+        carrier(&first.carrier).trim_end_matches(','),
+        first.name
+    );
+    let sent = shown(
+        FactRef::Told(client.name.clone()),
+        text,
+        "nobody told the client the address that it then dials",
+    );
+    let case = Case::new(teller(server, &announced.carrier), claim)
+        .seen_in(server.service.as_deref())
+        .between(Some(service), client.service.as_deref())
+        .mended_by(
+            format!("announce `{service}` to the stack, and another listener to those outside, then `bowline up`"),
+            Safety::NeedsYou,
+        )
+        .decides("the complaint", Some(spoken(client, said, "it dials what the broker gave it")))
+        .decides("what the broker announces", Some(announces))
+        .decides("where the client was sent first", Some(sent));
+    if said.is_proven {
+        case
+    } else {
+        case.at_most(Confidence::Likely)
+    }
+}
+
+/// What a client calls a topic that is not there, and who calls it by another prefix.
+struct Misnamed<'f> {
+    key: &'f str,
+    value: &'f str,
+    other: &'f ContainerFact,
+    other_key: &'f str,
+    other_value: &'f str,
+}
+
+fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
+    for client in world
+        .containers()
+        .filter(|client| !world.seems_well(client))
+    {
+        let Some(said) = world.says(client, Says::TopicMissing) else {
+            continue;
+        };
+        let Some(topic) = said.capture("topic") else {
+            continue;
+        };
+        let Some(it) = misnamed(world, client, topic) else {
+            continue;
+        };
+        let other = it.other.service.as_deref().unwrap_or(&it.other.name);
+        let claim = format!(
+            "the topic `{topic}` does not exist: `{}` is `{}` here, and `{}` in `{other}`",
+            it.key, it.value, it.other_value
+        );
+        let named = |container: &ContainerFact, key: &str, value: &str, proves: &str| -> Evidence {
+            let text = format!("{}: variable `{key}` is `{value}`", container.name);
+            shown(FactRef::Made(container.name.clone()), text, proves)
+        };
+        let case = Case::new(
+            culprit(client, Some(&format!("environment.{}", it.key))),
+            claim,
+        )
+        .mended_by(
+            format!("let both read one variable: write what `{other}` has, then `bowline up`"),
+            Safety::NeedsYou,
+        )
+        .decides(
+            "the complaint",
+            Some(spoken(
+                client,
+                said,
+                "the broker was reached and does not have it",
+            )),
+        )
+        .decides(
+            "its own name for it",
+            Some(named(client, it.key, it.value, "that is what it asks for")),
+        )
+        .decides(
+            "the others' name for it",
+            Some(named(
+                it.other,
+                it.other_key,
+                it.other_value,
+                "the topic goes by that elsewhere",
+            )),
+        );
+        cases.push(if said.is_proven {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        });
+    }
+}
+
+/// Finds the variable that a missing topic is named in, and the one of another service that differs by its beginning.
+fn misnamed<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> Option<Misnamed<'f>> {
+    let values = |container: &'f ContainerFact| {
+        let pairs = world
+            .made(container)
+            .into_iter()
+            .flat_map(|it| &it.environment);
+        pairs.filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
+    };
+    let is_separator = |it: char| matches!(it, '.' | '_' | '-');
+    let rest = |text: &'f str| {
+        text.split_once(is_separator)
+            .map(|(_, rest)| rest)
+            .filter(|rest| !rest.is_empty())
+    };
+    for (key, value) in values(client) {
+        let is_prefix = value.len() > 1 && topic.starts_with(value) && topic.len() > value.len();
+        if value != topic && !is_prefix {
+            continue;
+        }
+        for other in world
+            .containers()
+            .filter(|other| other.service != client.service)
+        {
+            let found = values(other).find(|(other_key, other_value)| {
+                if *other_value == value || other_value.is_empty() {
+                    return false;
+                }
+                if is_prefix {
+                    return *other_key == key;
+                }
+                rest(value).is_some() && rest(other_value) == rest(value)
+            });
+            if let Some((other_key, other_value)) = found {
+                return Some(Misnamed {
+                    key,
+                    value,
+                    other,
+                    other_key,
+                    other_value,
+                });
+            }
+        }
+    }
+    None
+}
+
+fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {
+    for client in world
+        .containers()
+        .filter(|client| !world.seems_well(client) && !world.runs(client))
+    {
+        let Some(said) = world.says(client, Says::TopicMissing) else {
+            continue;
+        };
+        for (service, server, _) in dialled(world, client) {
+            let mut said_by_server = world.said(server).iter();
+            let Some(ready) =
+                said_by_server.find(|ready| ready.says == Says::Ready && ready.first > said.last)
+            else {
+                continue;
+            };
+            let waits = client
+                .service
+                .as_deref()
+                .and_then(|name| world.declared(name));
+            let waits_for =
+                waits.map(|declared| declared.depends_on.get(service).map(String::as_str));
+            if waits_for == Some(Some("service_healthy")) {
+                continue;
+            }
+            let ready_later = spoken(
+                server,
+                ready,
+                "it was ready only after the client had asked",
+            );
+            let nobody = waits_for.map(|_| {
+                let name = client.service.as_deref().unwrap_or(&client.name);
+                let text = format!("{name}: does not wait until `{service}` is healthy");
+                shown(
+                    FactRef::Declared(name.to_owned()),
+                    text,
+                    "it is started whether the broker is ready or not",
+                )
+            });
+            cases.push(
+                Case::new(culprit(client, Some("depends_on")), format!("it asked `{service}` before that was ready, and gave up"))
+                    .at_most(Confidence::Likely)
+                    .between(Some(service), client.service.as_deref())
+                    .mended_by(
+                        format!("give `{service}` a healthcheck and wait for `service_healthy`, then `bowline up`"),
+                        Safety::Restart,
+                    )
+                    .decides("the complaint", Some(spoken(client, said, "it was too early")))
+                    .decides("when the broker was ready", Some(ready_later.clone()))
+                    .decides("that nobody waits", nobody)
+                    .rules_out(Code("D036"), Some(ready_later)),
+            );
+        }
+    }
+}

@@ -1,0 +1,607 @@
+//! Folders of data: of another version, of another server, not to be read, or written by two.
+
+use bowline_model::ContainerStatus;
+use bowline_recipes::Says;
+
+use crate::facts::{ContainerFact, FileHead, FileThere};
+use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::stores::{Store, below};
+use crate::world::{Said, World, culprit, shown, spoken};
+
+pub(crate) const LOCKED_BY_ANOTHER: Rule = Rule {
+    code: Code("D080"),
+    title: "another container holds the data that a server wants for itself",
+    layer: Layer::Storage,
+    decisive: &[
+        "the refusal",
+        "its mount",
+        "the other's mount",
+        "that the other runs",
+    ],
+    look_alikes: &[Code("D081")],
+    yields: false,
+    endangers_data: false,
+    find: locked_by_another,
+};
+
+pub(crate) const TWO_WRITE: Rule = Rule {
+    code: Code("D081"),
+    title: "two servers write one folder of data",
+    layer: Layer::Storage,
+    decisive: &["its mount", "the other's mount", "that both wrote"],
+    look_alikes: &[Code("D080")],
+    yields: false,
+    endangers_data: true,
+    find: two_write,
+};
+
+pub(crate) const OTHER_VERSION: Rule = Rule {
+    code: Code("D123"),
+    title: "the data is of another version than the server",
+    layer: Layer::DataService,
+    decisive: &["what the server says", "the version of the data"],
+    look_alikes: &[Code("D124")],
+    yields: false,
+    endangers_data: false,
+    find: other_version,
+};
+
+pub(crate) const NOT_ITS_OWN: Rule = Rule {
+    code: Code("D124"),
+    title: "mode or owner of the data folder keep the server from its data",
+    layer: Layer::Storage,
+    decisive: &["what the server says", "mode and owner"],
+    look_alikes: &[Code("D123")],
+    yields: false,
+    endangers_data: false,
+    find: not_its_own,
+};
+
+pub(crate) const MOVED_MOUNT: Rule = Rule {
+    code: Code("D125"),
+    title: "the server keeps its data elsewhere since this version",
+    layer: Layer::Storage,
+    decisive: &["what the server says", "the mount"],
+    look_alikes: &[Code("D123")],
+    yields: false,
+    endangers_data: false,
+    find: moved_mount,
+};
+
+pub(crate) const OF_ANOTHER_CLUSTER: Rule = Rule {
+    code: Code("D141"),
+    title: "the data belongs to another cluster or node than the settings name",
+    layer: Layer::DataService,
+    decisive: &["what the server says", "its settings"],
+    look_alikes: &[Code("D123")],
+    yields: false,
+    endangers_data: false,
+    find: of_another_cluster,
+};
+
+/// A server that does not run for a reason that its log names, with its first folder of data.
+struct Stopped<'w, 'f> {
+    server: &'f ContainerFact,
+    store: Option<Store>,
+    said: &'w Said<'f>,
+    keeper: Culprit,
+}
+
+/// Servers that are not well and say one of these words.
+fn stopped<'w, 'f>(world: &'w World<'f>, words: &[Says]) -> Vec<Stopped<'w, 'f>> {
+    let servers = world
+        .containers()
+        .filter(|server| !world.seems_well(server));
+    servers
+        .filter_map(|server| {
+            world.recipe(server)?;
+            let mut said = world.said(server).iter();
+            let said = said.find(|said| said.is_fresh && words.contains(&said.says))?;
+            let store = world.stores(server).into_iter().next();
+            let keeper = match &store {
+                Some(store) => world.keeper(server, &store.folder),
+                None => culprit(server, Some("volumes")),
+            };
+            Some(Stopped {
+                server,
+                store,
+                said,
+                keeper,
+            })
+        })
+        .collect()
+}
+
+impl Stopped<'_, '_> {
+    /// The data in words: the volume by its name.
+    fn data(&self) -> String {
+        match self.keeper.kind {
+            CulpritKind::Volume => format!("the data in volume `{}`", self.keeper.name),
+            _ => format!("the data of `{}`", self.service()),
+        }
+    }
+
+    fn service(&self) -> &str {
+        self.server.service.as_deref().unwrap_or(&self.server.name)
+    }
+
+    fn word(&self, proves: &str) -> Evidence {
+        spoken(self.server, self.said, proves)
+    }
+
+    /// A case against what holds the data, no surer than the line that it rests on.
+    fn case(&self, claim: String) -> Case {
+        let case = Case::new(self.keeper.clone(), claim).seen_in(self.server.service.as_deref());
+        if self.said.is_proven {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        }
+    }
+}
+
+/// A path of a container as a fact.
+fn file_of(container: &ContainerFact, path: &str) -> FactRef {
+    FactRef::File {
+        container: container.name.clone(),
+        path: path.to_owned(),
+    }
+}
+
+fn other_version(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in stopped(world, &[Says::DataIncompatible]) {
+        let path = it.store.as_ref().and_then(Store::version_file);
+        let file = path.as_ref().and_then(|path| world.file(it.server, path));
+        let there = file.and_then(|file| file.there.as_ref());
+        let of_data = match there.and_then(|there| there.head.as_ref()) {
+            Some(FileHead::Version(version)) => Some(version.as_str()),
+            _ => None,
+        };
+        let runs = it.said.capture("to").map(str::to_owned);
+        let runs = runs.or_else(|| major(world, it.server));
+        // A file that names the server's own version speaks against it.
+        let is_other = |version: &&str| {
+            !runs
+                .as_ref()
+                .is_some_and(|runs| is_same_major(runs, version))
+        };
+        let of_data = of_data.filter(is_other);
+        let from = of_data.or_else(|| it.said.capture("from"));
+        let claim = match (from, &runs) {
+            (Some(from), Some(to)) => format!(
+                "{} is of version {from}, and `{}` runs {to}",
+                it.data(),
+                it.service()
+            ),
+            (Some(from), None) => format!(
+                "{} is of version {from}, which `{}` does not read",
+                it.data(),
+                it.service()
+            ),
+            _ => format!(
+                "{} is of another version than `{}` reads",
+                it.data(),
+                it.service()
+            ),
+        };
+        let version = of_data.zip(path.as_ref()).map(|(version, path)| {
+            let text = format!("{}: `{path}` says {version}", it.server.name);
+            shown(
+                file_of(it.server, path),
+                text,
+                "the data was made by another version",
+            )
+        });
+        let word = it.word("it refuses data of another version");
+        cases.push(
+            it.case(claim)
+                .mended_by(
+                    format!(
+                        "put the former image of `{}` back ({}); then move the data over with a dump, or with the server's own upgrade. The data itself is well",
+                        it.service(),
+                        from.map_or("the one that made the data".to_owned(), |from| format!("version {from}"))
+                    ),
+                    Safety::NeedsYou,
+                )
+                .decides("what the server says", Some(word.clone()))
+                .decides("the version of the data", version)
+                .rules_out(Code("D124"), Some(word)),
+        );
+    }
+}
+
+/// The major version of a server, by its image's variable or tag.
+fn major(world: &World<'_>, server: &ContainerFact) -> Option<String> {
+    world.recipe(server)?;
+    let told = server.environment.get("PG_MAJOR").cloned().flatten();
+    let tag = || {
+        let (_, tag) = server.image.rsplit_once(':')?;
+        let digits: String = tag.chars().take_while(char::is_ascii_digit).collect();
+        Some(digits).filter(|digits| !digits.is_empty())
+    };
+    told.or_else(tag)
+}
+
+fn is_same_major(one: &str, other: &str) -> bool {
+    let first = |version: &str| version.split('.').next().map(str::to_owned);
+    first(one) == first(other)
+}
+
+fn not_its_own(world: &World<'_>, cases: &mut Vec<Case>) {
+    let words = [
+        Says::DataModeWrong,
+        Says::DataOwnerWrong,
+        Says::DataNotAccessible,
+    ];
+    for it in stopped(world, &words) {
+        let folder = it.store.as_ref().map(|store| store.folder.as_str());
+        let named = it.said.capture("path");
+        let seen = [named, folder].into_iter().flatten().find_map(|path| {
+            let there = world.file(it.server, path)?.there.as_ref()?;
+            Some((path, there))
+        });
+        let about_mode = it.said.says == Says::DataModeWrong;
+        let mode_and_owner = seen
+            .filter(|(_, there)| speaks_against(there, about_mode, it.server))
+            .map(|(path, there)| {
+                let owner = there
+                    .owner
+                    .map_or(String::new(), |(uid, gid)| format!(", owner {uid}:{gid}"));
+                let text = format!(
+                    "{}: `{path}` has mode {:04o}{owner}",
+                    it.server.name, there.mode
+                );
+                let proves = if about_mode {
+                    "others may read or write it"
+                } else {
+                    "it is not the server's own"
+                };
+                shown(file_of(it.server, path), text, proves)
+            });
+        let claim = if about_mode {
+            format!(
+                "{} can be read or written by others, which the server refuses",
+                it.data()
+            )
+        } else {
+            format!(
+                "{} belongs to another user than the one that `{}` runs as",
+                it.data(),
+                it.service()
+            )
+        };
+        let fix = if about_mode {
+            "give the folder mode 0700 again (`chmod 700`), then `bowline up`"
+        } else {
+            "give the folder back to the server's user (`chown`), or let it run as the folder's owner (`user`), then `bowline up`"
+        };
+        let word = it.word("it reached the folder and refuses it");
+        cases.push(
+            it.case(claim)
+                .mended_by(fix, Safety::NeedsYou)
+                .decides("what the server says", Some(word.clone()))
+                .decides("mode and owner", mode_and_owner)
+                .rules_out(Code("D123"), Some(word)),
+        );
+    }
+}
+
+/// Whether mode and owner of a folder can be what a server complains of.
+fn speaks_against(there: &FileThere, about_mode: bool, server: &ContainerFact) -> bool {
+    // Owner: all; group: read at most; others: nothing. So does Postgres (its documentation, section 19.2).
+    const TOO_OPEN: u32 = 0o027;
+    if about_mode {
+        return there.mode & TOO_OPEN != 0;
+    }
+    let user = server
+        .user
+        .as_deref()
+        .and_then(|user| user.split(':').next());
+    let user: Option<u32> = user.and_then(|user| user.parse().ok());
+    let owner = there.owner.map(|(uid, _)| uid);
+    user.is_none() || owner.is_none() || owner != user
+}
+
+fn moved_mount(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in stopped(world, &[Says::DataMoved]) {
+        let store = it.store.as_ref();
+        let moved = store.and_then(|store| store.known.moved.as_ref());
+        let mounts = world.mounts(it.server).unwrap_or_default();
+        let old = store.and_then(|store| {
+            mounts
+                .iter()
+                .find(|mount| mount.target == store.known.folder)
+        });
+        let to = moved.map_or("the folder above", |moved| moved.to.as_str());
+        let claim = format!(
+            "since this version `{}` keeps its data below `{to}`, and the volume is mounted at the old place",
+            it.service()
+        );
+        let mount = old.map(|mount| {
+            let text = format!("{}: {} at `{}`", it.server.name, mount.source, mount.target);
+            shown(
+                FactRef::Mounts(it.server.name.clone()),
+                text,
+                "that is where former versions kept it",
+            )
+        });
+        let word = it.word("it found a mount where it keeps nothing any more");
+        let mut case = Case::new(culprit(it.server, Some("volumes")), claim);
+        if !it.said.is_proven {
+            case = case.at_most(Confidence::Likely);
+        }
+        cases.push(
+            case.mended_by(
+                format!("mount the volume at `{to}`, or put the former image back until the data is moved over; the data itself is well"),
+                Safety::NeedsYou,
+            )
+            .decides("what the server says", Some(word.clone()))
+            .decides("the mount", mount)
+            .rules_out(Code("D123"), Some(word)),
+        );
+    }
+}
+
+fn of_another_cluster(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in stopped(world, &[Says::DataOfAnother]) {
+        let ids = [it.said.capture("to"), it.said.capture("from")];
+        let told = ids.into_iter().flatten().find_map(|id| {
+            let mut values = world.made(it.server)?.environment.iter();
+            let (key, _) = values.find(|(_, value)| value.as_deref() == Some(id))?;
+            let text = format!("{}: variable `{key}` is `{id}`", it.server.name);
+            Some(shown(
+                FactRef::Made(it.server.name.clone()),
+                text,
+                "that is what it is told to be",
+            ))
+        });
+        let claim = match ids {
+            [Some(wanted), Some(own)] => format!(
+                "{} belongs to `{own}`, and `{}` is told to be `{wanted}`",
+                it.data(),
+                it.service()
+            ),
+            _ => format!(
+                "{} belongs to another cluster or node than `{}` is told to be",
+                it.data(),
+                it.service()
+            ),
+        };
+        let word = it.word("it reads the data's own id and refuses it");
+        cases.push(
+            it.case(claim)
+                .mended_by("give the server its former id back, or a volume of its own; the data itself is well", Safety::NeedsYou)
+                .decides("what the server says", Some(word.clone()))
+                .decides("its settings", told)
+                .rules_out(Code("D123"), Some(word)),
+        );
+    }
+}
+
+/// Two containers that have one folder of data, and where.
+struct Shared<'f> {
+    one: &'f ContainerFact,
+    other: &'f ContainerFact,
+    folder: String,
+    keeper: Culprit,
+}
+
+/// What is mounted writable at a folder of data, and the folder below it: the same for who has the same data.
+fn place<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    folder: &str,
+) -> Option<(&'f str, String)> {
+    let mount = world
+        .mount_of(container, folder)
+        .filter(|mount| mount.writable)?;
+    Some((&mount.source, below(folder, &mount.target)?.to_owned()))
+}
+
+/// Every two containers that share a folder which only one server may have, the younger run first.
+fn shared<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
+    let mut holders: Vec<(&'f ContainerFact, String, (&'f str, String))> = Vec::new();
+    for container in world.containers() {
+        let stores = world.stores(container).into_iter();
+        for store in stores.filter(|store| store.known.exclusive) {
+            if let Some(place) = place(world, container, &store.folder) {
+                holders.push((container, store.folder, place));
+            }
+        }
+    }
+    let mut shared = Vec::new();
+    for (index, (one, folder, place)) in holders.iter().enumerate() {
+        for (other, _, other_place) in &holders[index + 1..] {
+            if place != other_place {
+                continue;
+            }
+            let (one, other) = if one.started > other.started {
+                (*one, *other)
+            } else {
+                (*other, *one)
+            };
+            shared.push(Shared {
+                one,
+                other,
+                folder: folder.clone(),
+                keeper: world.keeper(one, folder),
+            });
+        }
+    }
+    shared
+}
+
+/// What a container says of a folder that it shares, in its last run.
+fn word<'w, 'f>(
+    world: &'w World<'f>,
+    container: &ContainerFact,
+    words: &[Says],
+) -> Option<&'w Said<'f>> {
+    let mut said = world.said(container).iter();
+    said.find(|said| said.is_fresh && words.contains(&said.says))
+}
+
+/// Whether a container really is a server now, rather than a client of the same image: it runs its program.
+fn serves(world: &World<'_>, container: &ContainerFact) -> bool {
+    let (Some(inside), Some(recipe)) = (world.inside(container), world.recipe(container)) else {
+        return false;
+    };
+    let program = inside
+        .main
+        .first()
+        .map(|word| word.rsplit('/').next().unwrap_or(word));
+    let program = program.and_then(|it| it.split([' ', ':']).next());
+    let is_known = |name: &str| recipe.matching.programs.iter().any(|known| known == name);
+    let mut ports = recipe.ports.iter().map(|port| port.number);
+    program.is_some_and(is_known)
+        || ports.any(|port| {
+            inside
+                .listeners
+                .iter()
+                .any(|listener| listener.port == port)
+        })
+}
+
+impl Shared<'_> {
+    fn mounted(&self, world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
+        let container = world.containers().find(|it| it.name == container.name)?;
+        let mount = world
+            .mount_of(container, &self.folder)
+            .or_else(|| world.mounts(container)?.first())?;
+        let text = format!(
+            "{}: {} at `{}`, writable",
+            container.name, mount.source, mount.target
+        );
+        Some(shown(
+            FactRef::Mounts(container.name.clone()),
+            text,
+            "it has that data",
+        ))
+    }
+
+    fn case(&self, world: &World<'_>, claim: String) -> Case {
+        let (one, other) = (self.one.service.as_deref(), self.other.service.as_deref());
+        Case::new(self.keeper.clone(), claim)
+            .seen_in(one)
+            .between(one, other)
+            .decides("its mount", self.mounted(world, self.one))
+            .decides("the other's mount", self.mounted(world, self.other))
+    }
+
+    fn names(&self) -> (&str, &str) {
+        (
+            self.one.service.as_deref().unwrap_or(&self.one.name),
+            self.other.service.as_deref().unwrap_or(&self.other.name),
+        )
+    }
+}
+
+const APART: &str = "then give each a volume of its own under `volumes`, and check the data before anything is written to it again";
+
+fn two_write(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in shared(world) {
+        let both_run = [it.one, it.other]
+            .into_iter()
+            .all(|container| world.runs(container) && serves(world, container));
+        let locked = [it.one, it.other]
+            .into_iter()
+            .any(|container| word(world, container, &[Says::DataLocked]).is_some());
+        // The one that lost its lock file saw the other take the folder.
+        let lost = [it.one, it.other].into_iter().find_map(|container| {
+            let said = word(world, container, &[Says::PidfileLost])?;
+            Some(spoken(
+                container,
+                said,
+                "another server took the folder while this one had it",
+            ))
+        });
+        if !both_run && lost.is_none() || locked && lost.is_none() {
+            continue;
+        }
+        let (one, other) = it.names();
+        let claim = format!(
+            "`{one}` and `{other}` write the same data, which destroys it: no lock reaches from one container to the other"
+        );
+        let running = both_run.then(|| {
+            let text = format!(
+                "{}: its server runs, as does that of {}",
+                it.one.name, it.other.name
+            );
+            shown(
+                FactRef::Inside(it.one.name.clone()),
+                text,
+                "both write as if they were alone",
+            )
+        });
+        let wrote = lost.or(running);
+        cases.push(
+            it.case(world, claim)
+                .mended_by(
+                    format!("stop one now: `bowline stop {one}`; {APART}"),
+                    Safety::NeedsYou,
+                )
+                .by_command(["bowline", "stop", one])
+                .decides("that both wrote", wrote.clone())
+                .rules_out(Code("D080"), wrote),
+        );
+    }
+}
+
+fn locked_by_another(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in shared(world) {
+        let lost = [it.one, it.other]
+            .into_iter()
+            .any(|container| word(world, container, &[Says::PidfileLost]).is_some());
+        let refused = [(it.one, it.other), (it.other, it.one)]
+            .into_iter()
+            .find_map(|(one, other)| {
+                let said = word(world, one, &[Says::DataLocked])?;
+                Some((one, other, said))
+            });
+        let Some((one, other, said)) = refused.filter(|(_, other, _)| !lost && world.runs(other))
+        else {
+            continue;
+        };
+        let name = |container: &ContainerFact| {
+            container
+                .service
+                .clone()
+                .unwrap_or_else(|| container.name.clone())
+        };
+        let claim = format!(
+            "`{}` cannot have the data, because `{}` holds it",
+            name(one),
+            name(other)
+        );
+        let refusal = spoken(one, said, "a lock kept it from writing beside the other");
+        let runs = shown(
+            FactRef::State(other.name.clone()),
+            format!("{}: {}", other.name, described(other)),
+            "it holds the data",
+        );
+        let case = it
+            .case(world, claim)
+            .seen_in(one.service.as_deref())
+            .between(other.service.as_deref(), one.service.as_deref())
+            .mended_by(
+                format!("stop one of them: `bowline stop {}`; then give each a volume of its own under `volumes`", name(one)),
+                Safety::NeedsYou,
+            )
+            .decides("the refusal", Some(refusal.clone()))
+            .decides("that the other runs", Some(runs))
+            .rules_out(Code("D081"), Some(refusal));
+        cases.push(if said.is_proven {
+            case
+        } else {
+            case.at_most(Confidence::Likely)
+        });
+    }
+}
+
+fn described(container: &ContainerFact) -> &'static str {
+    match container.status {
+        ContainerStatus::Running => "running",
+        _ => "not running",
+    }
+}
