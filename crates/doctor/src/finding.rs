@@ -79,6 +79,12 @@ pub enum FactRef {
     Network(String),
     /// Who holds a port of the host.
     Port(String),
+    /// Who has a name that a service wants for its container.
+    Name(String),
+    /// In what a container differs from its image.
+    Changes(String),
+    /// What the engine says of itself and its host.
+    Host,
     /// Something that the engine reported.
     Event {
         /// The container.

@@ -26,9 +26,10 @@ pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use explain::{Explanation, codes, explanation};
 pub use facts::{
     ContainerFact, DialAnswer, Dialled, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
-    FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits, ListenerFact, LogFact, LogLine,
-    Look, Mount, NameAnswer, NetworkFact, PeerFact, PortFact, Probe, Published, Room, ServiceFact,
-    SessionFact, Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact, WhyUnseen,
+    FileSort, FileThere, HealthFact, HostFact, ImageFact, InsideFact, Limits, ListenerFact,
+    LogFact, LogLine, Look, Mount, NameAnswer, NameFact, NetworkFact, PeerFact, PortFact, Probe,
+    Published, Room, ServiceFact, SessionFact, Told, ToldHost, ToldText, TriedFact, Unseen,
+    VolumeFact, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

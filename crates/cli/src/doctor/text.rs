@@ -180,6 +180,7 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::Networks => "networks".to_owned(),
         Look::Volumes => "volumes".to_owned(),
         Look::Images => "images".to_owned(),
+        Look::Changes(container) => format!("what was changed in {container}"),
         Look::Events { before } => {
             format!(
                 "what happened before {}",
