@@ -9,6 +9,7 @@ mod text;
 mod told;
 mod translate;
 pub(crate) mod tries;
+mod wider;
 
 pub(crate) use told::number;
 
@@ -130,16 +131,18 @@ pub async fn collect(
     let kills = looking.seen(Look::KernelLog, kills);
     let (networks, volumes, images) = join3(
         within(bounds, networks::look(engine, &containers)),
-        within(bounds, volumes(engine, &containers)),
+        within(bounds, wider::volumes(engine, subject, &containers)),
         within(bounds, images(engine, subject, &containers)),
     )
     .await;
+    let (volumes, namesakes) = looking.seen(Look::Volumes, volumes);
     let seen = Seen {
         events,
         kills,
         networks: looking.seen(Look::Networks, networks),
-        volumes: looking.seen(Look::Volumes, volumes),
+        volumes,
         images: looking.seen(Look::Images, images),
+        namesakes,
         closer: looking.closer(&containers).await,
         containers,
     };
@@ -166,6 +169,7 @@ struct Seen {
     kills: Vec<MemoryKill>,
     networks: Networks,
     volumes: Vec<ObservedVolume>,
+    namesakes: Vec<ObservedVolume>,
     images: BTreeMap<String, Option<ObservedImage>>,
     closer: BTreeMap<String, Closer>,
 }
@@ -341,6 +345,8 @@ impl Looking<'_> {
             routes: networks::routes(&seen.networks.own, host_routes()),
             networks: std::mem::take(&mut seen.networks.own),
             volumes: seen.volumes.iter().map(volume_fact).collect(),
+            namesakes: seen.namesakes.iter().map(volume_fact).collect(),
+            host: Some(wider::host(self.engine)),
             images: image_facts(&seen.images),
             host_memory_bytes: self.engine.about().memory_bytes,
             events,
@@ -399,6 +405,8 @@ impl Looking<'_> {
         let mut files = Vec::new();
         let mut tries = Vec::new();
         let mut ports = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        let mut changed = Vec::new();
         for question in questions {
             match question {
                 Question::File { container, path } => files
@@ -409,6 +417,10 @@ impl Looking<'_> {
                 Question::Port(port) => {
                     ports.insert(port);
                 }
+                Question::Name(name) => {
+                    names.insert(name);
+                }
+                Question::Changes(container) => changed.extend(by_name(&container)),
             }
         }
         let held = within(self.bounds, ports::holders(self.engine, ports));
@@ -425,6 +437,35 @@ impl Looking<'_> {
                 Ok(tried) => facts.tried.push(tried),
                 Err(cause) => self.unseen.push(Unseen {
                     look: Look::Tries,
+                    cause,
+                }),
+            }
+        }
+        self.answer_widely(facts, &names, &changed).await;
+    }
+
+    /// Who has the names that are wanted, and what was changed in containers.
+    async fn answer_widely(
+        &mut self,
+        facts: &mut Facts,
+        names: &BTreeSet<String>,
+        changed: &[&ObservedContainer],
+    ) {
+        let names = within(self.bounds, wider::names(self.engine, names));
+        let changes = changed.iter().map(|container| {
+            let changes = wider::changes(self.engine, container);
+            within(self.bounds, changes)
+        });
+        let (names, changes) = join(names, join_all(changes)).await;
+        facts.names.extend(names.unwrap_or_default());
+        for (container, changes) in changed.iter().zip(changes) {
+            let name = container.name.clone();
+            match changes {
+                Ok(changes) => {
+                    facts.changes.insert(name, changes);
+                }
+                Err(cause) => self.unseen.push(Unseen {
+                    look: Look::Changes(name),
                     cause,
                 }),
             }
@@ -628,7 +669,11 @@ fn sort(facts: &mut Facts) {
     facts
         .tried
         .sort_by(|one, other| (&one.from, &one.host).cmp(&(&other.from, &other.host)));
+    facts
+        .namesakes
+        .sort_by(|one, other| one.name.cmp(&other.name));
     facts.ports.sort();
+    facts.names.sort();
     facts.unseen.sort();
     facts.unseen.dedup();
 }
@@ -668,21 +713,6 @@ async fn containers(
     let listed = engine.containers(&which).await?;
     let ids: Vec<_> = listed.into_iter().map(|container| container.id).collect();
     engine.inspect_containers(&ids).await
-}
-
-/// The volumes that containers mount.
-async fn volumes(
-    engine: &dyn Engine,
-    containers: &[ObservedContainer],
-) -> Result<Vec<ObservedVolume>, EngineError> {
-    let mounted: BTreeSet<&String> = containers
-        .iter()
-        .flat_map(|container| &container.mounts)
-        .filter_map(|mount| mount.volume.as_ref())
-        .collect();
-    let mut volumes = engine.volumes(&Selector::all()).await?;
-    volumes.retain(|volume| mounted.contains(&volume.spec.name));
-    Ok(volumes)
 }
 
 /// The images that containers and files name, each as the engine has it under that reference now.

@@ -91,6 +91,12 @@ pub enum FactRef {
     Engine,
     /// What the last operation could not do, by the step.
     NotDone(String),
+    /// Who has a name that a service wants for its container.
+    Name(String),
+    /// In what a container differs from its image.
+    Changes(String),
+    /// What the engine says of itself and its host.
+    Host,
     /// Something that the engine reported.
     Event {
         /// The container.

@@ -26,11 +26,11 @@ pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use explain::{Explanation, codes, explanation};
 pub use facts::{
     Changed, Circle, ContainerFact, DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event,
-    Facts, FileFact, FileHead, FileSort, FileThere, HealthFact, ImageFact, InsideFact, Limits,
-    ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NetworkFact, NoEngine,
-    NotDone, Overriding, PeerFact, PortFact, Probe, Published, Room, RouteFact, ServiceFact,
-    SessionFact, Stranger, TakenSubnet, Told, ToldHost, ToldText, TriedFact, Unseen, VolumeFact,
-    WhyNoEngine, WhyUnseen,
+    Facts, FileFact, FileHead, FileSort, FileThere, HealthFact, HostFact, ImageFact, InsideFact,
+    Limits, ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NameFact,
+    NetworkFact, NoEngine, NotDone, Overriding, PeerFact, PortFact, Probe, Published, Room,
+    RouteFact, ServiceFact, SessionFact, Stranger, TakenSubnet, Told, ToldHost, ToldText,
+    TriedFact, Unseen, VolumeFact, WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

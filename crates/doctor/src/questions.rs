@@ -10,15 +10,24 @@ use bowline_recipes::Says;
 use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
 use crate::rules::drift::is_secret;
+use crate::rules::files::{absolute, refused_program};
 use crate::rules::hostports::own_ports;
 use crate::rules::kernel::MOST_MEMORY_AREAS;
+use crate::rules::modules::module_paths;
 use crate::rules::pools::is_shared;
+use crate::rules::programs::interpreter_paths;
 use crate::world::edges::Trouble;
-use crate::world::{Target, World};
+use crate::world::{Said, Target, World};
 
-/// A further look.
+/// A further look. In the order in which they are taken where there are too many.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Question {
+    /// Who has a name that a service wants for its container?
+    Name(String),
+    /// Who holds a port of the host (`8080/tcp`)?
+    Port(String),
+    /// In what does a container differ from its image?
+    Changes(String),
     /// What is at a path of a container?
     File {
         /// The container.
@@ -28,8 +37,6 @@ pub(crate) enum Question {
     },
     /// What answers there from within a container?
     Try(Try),
-    /// Who holds a port of the host (`8080/tcp`)?
-    Port(String),
 }
 
 /// Everything that is in question, what decides most first.
@@ -39,9 +46,13 @@ pub(crate) fn of(facts: &Facts) -> Vec<Question> {
     for container in world.containers() {
         ports(&world, container, &mut questions);
         files(&world, container, &mut questions);
+        if world.fails(container) {
+            questions.insert(Question::Changes(container.name.clone()));
+        }
     }
     logins(&world, &mut questions);
     kernel(&world, &mut questions);
+    names(&world, &mut questions);
     let mut questions: Vec<Question> = questions.into_iter().collect();
     questions.extend(tries(&world).into_iter().map(Question::Try));
     questions
@@ -73,83 +84,166 @@ fn ports(world: &World<'_>, container: &ContainerFact, questions: &mut BTreeSet<
     }
 }
 
+/// The names that services without a container want for it.
+fn names(world: &World<'_>, questions: &mut BTreeSet<Question>) {
+    for (service, declared) in world.declared_services() {
+        let is_absent = declared.is_enabled && world.of_service(service).is_empty();
+        let wanted = declared.container_name.iter().filter(|_| is_absent);
+        questions.extend(wanted.cloned().map(Question::Name));
+    }
+}
+
 /// The paths that a container's end or its log speak of.
-fn files(world: &World<'_>, container: &ContainerFact, questions: &mut BTreeSet<Question>) {
-    let mut ask = |path: &str| {
-        let path = path.trim_end_matches('/');
-        // A path that is relative, or one of the kernel's, says nothing from here.
-        let is_plain = path.starts_with('/') && !path.starts_with("/proc/") && path.len() < 512;
-        if is_plain && !path.contains('#') {
-            questions.insert(Question::File {
-                container: container.name.clone(),
-                path: path.to_owned(),
-            });
-        }
+fn files<'f>(world: &World<'f>, container: &'f ContainerFact, questions: &mut BTreeSet<Question>) {
+    let mut asked = Paths {
+        container,
+        questions,
     };
     for said in world.said(container).iter().filter(|said| said.is_fresh) {
-        let speaks_of_a_file = matches!(
-            said.says,
-            Says::ExecMissing
-                | Says::ExecFormat
-                | Says::FileMissing
-                | Says::IsDirectory
-                | Says::PermissionDenied
-                | Says::ReadOnly
-                | Says::NoSpace
-                | Says::DataModeWrong
-                | Says::DataOwnerWrong
-                | Says::DataNotAccessible
-                | Says::DataIncompatible
-                | Says::DataLocked
-                | Says::PersistenceFailed
-        );
-        if !speaks_of_a_file {
-            continue;
-        }
-        if let Some(path) = said.capture("path") {
-            ask(path);
-            if let Some((folder, _)) = path.trim_end_matches('/').rsplit_once('/') {
-                ask(folder);
-            }
-        }
-        for folder in data_folders(world, container) {
-            ask(&folder);
-        }
-        // How full and how writable what is mounted is.
-        for mount in world.mounts(container).unwrap_or_default() {
-            if matches!(
-                said.says,
-                Says::NoSpace | Says::ReadOnly | Says::PermissionDenied
-            ) {
-                ask(&mount.target);
-            }
+        spoken_of(world, said, &mut asked);
+    }
+    if world.fails(container) {
+        // What should have come from the host may be an empty folder, or hide what the image has.
+        let mounts = world.mounts(container).unwrap_or_default().iter();
+        for mount in mounts.filter(|mount| mount.kind == "bind").take(8) {
+            asked.ask(&mount.target);
         }
     }
     // A secret that is younger than the process may not be the one that it uses.
     for mount in world.mounts(container).unwrap_or_default() {
         if is_secret(&mount.target) && world.runs(container) && !world.seems_well(container) {
-            ask(&mount.target);
+            asked.ask(&mount.target);
         }
     }
     let has_ended = world.ailment(container).is_some() && !world.runs(container);
     if has_ended {
         for word in container.command.iter().take(4) {
-            ask(word);
+            asked.ask(word);
         }
         for folder in data_folders(world, container) {
-            ask(&folder);
+            asked.ask(&folder);
+        }
+        let error = world.state(container).and_then(|it| it.error.as_deref());
+        if let Some(program) = error.and_then(refused_program) {
+            asked.ask(&absolute(container, program));
         }
     }
     // What runs a script may be missing itself.
-    for word in container.command.iter().take(4) {
-        let head = world
-            .file(container, word)
-            .and_then(|file| file.there.as_ref());
-        if let Some(FileHead::Script { interpreter, .. }) =
-            head.and_then(|there| there.head.as_ref())
-            && let Some(program) = interpreter.split_whitespace().next()
-        {
-            ask(program);
+    for file in world.files(container) {
+        let head = file.there.as_ref().and_then(|there| there.head.as_ref());
+        if let Some(FileHead::Script { interpreter, .. }) = head {
+            for path in interpreter_paths(container, interpreter) {
+                asked.ask(&path);
+            }
+        }
+    }
+}
+
+/// The paths of one container that are in question.
+struct Paths<'a> {
+    container: &'a ContainerFact,
+    questions: &'a mut BTreeSet<Question>,
+}
+
+impl Paths<'_> {
+    fn ask(&mut self, path: &str) {
+        let path = path.trim_end_matches('/');
+        // A path that is relative, or one of the kernel's, says nothing from here.
+        let is_plain = path.starts_with('/') && !path.starts_with("/proc/") && path.len() < 512;
+        if is_plain && !path.contains('#') {
+            self.questions.insert(Question::File {
+                container: self.container.name.clone(),
+                path: path.to_owned(),
+            });
+        }
+    }
+}
+
+/// The paths that something in a log is about.
+fn spoken_of<'f>(world: &World<'f>, said: &Said<'f>, asked: &mut Paths<'_>) {
+    let container = asked.container;
+    let module = said
+        .capture("module")
+        .filter(|_| said.says == Says::ModuleMissing);
+    for path in module
+        .into_iter()
+        .flat_map(|it| module_paths(container, it))
+    {
+        asked.ask(&path);
+    }
+    if let Some(name) = said.capture("name")
+        && said.says == Says::CommandMissing
+    {
+        asked.ask(name);
+    }
+    let speaks_of_a_file = matches!(
+        said.says,
+        Says::ExecMissing
+            | Says::ExecFormat
+            | Says::FileMissing
+            | Says::IsDirectory
+            | Says::PermissionDenied
+            | Says::ReadOnly
+            | Says::NoSpace
+            | Says::DataModeWrong
+            | Says::DataOwnerWrong
+            | Says::DataNotAccessible
+            | Says::DataIncompatible
+            | Says::DataLocked
+            | Says::PersistenceFailed
+    );
+    if !speaks_of_a_file {
+        return;
+    }
+    if let Some(path) = said.capture("path") {
+        let path = absolute(container, path);
+        asked.ask(&path);
+        if let Some((folder, _)) = path.trim_end_matches('/').rsplit_once('/') {
+            asked.ask(folder);
+        }
+    }
+    for folder in data_folders(world, container) {
+        asked.ask(&folder);
+    }
+    let is_about_mounts = matches!(
+        said.says,
+        Says::NoSpace | Says::ReadOnly | Says::PermissionDenied
+    );
+    let mounts = container.mounts.iter().filter(|_| is_about_mounts);
+    // How full and how writable what is mounted is.
+    for mount in mounts.clone() {
+        asked.ask(&mount.target);
+    }
+    if said.says == Says::NoSpace {
+        asked.questions.insert(Question::File {
+            container: container.name.clone(),
+            path: "/".to_owned(),
+        });
+        let volumes: BTreeSet<&str> = mounts.map(|mount| mount.source.as_str()).collect();
+        room_elsewhere(world, container, &volumes, asked.questions);
+    }
+}
+
+/// How full volumes are, seen from running containers that have them too.
+fn room_elsewhere(
+    world: &World<'_>,
+    container: &ContainerFact,
+    volumes: &BTreeSet<&str>,
+    questions: &mut BTreeSet<Question>,
+) {
+    let others = world.containers().filter(|other| world.runs(other));
+    for other in others.filter(|other| other.name != container.name) {
+        let mounts = world.mounts(other).unwrap_or_default().iter();
+        let shared = mounts.filter(|mount| volumes.contains(mount.source.as_str()));
+        let targets: Vec<&String> = shared.map(|mount| &mount.target).collect();
+        let root = "/".to_owned();
+        for path in targets.iter().copied().chain([&root]) {
+            if !targets.is_empty() {
+                questions.insert(Question::File {
+                    container: other.name.clone(),
+                    path: path.clone(),
+                });
+            }
         }
     }
 }

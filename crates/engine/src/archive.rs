@@ -45,8 +45,8 @@ pub(crate) async fn first_file(
     path: &str,
     limit: usize,
 ) -> Result<Vec<u8>, EngineError> {
-    let (_, bytes) = first_entry(archive, path, limit).await?;
-    bytes.ok_or_else(|| EngineError::BadRequest {
+    let first = first_entry(archive, path, limit).await?;
+    first.bytes.ok_or_else(|| EngineError::BadRequest {
         text: format!("`{path}` is not a plain file"),
     })
 }
@@ -58,13 +58,16 @@ pub(crate) async fn head(
     path: &str,
     limit: usize,
 ) -> Result<PathHead, EngineError> {
-    let (header, bytes) = first_entry(archive, path, limit).await?;
+    let First {
+        header,
+        bytes,
+        is_alone,
+    } = first_entry(archive, path, limit).await?;
     let number = |value: std::io::Result<u64>| {
         let value = value.ok().and_then(|value| u32::try_from(value).ok());
         value.unwrap_or_default()
     };
     Ok(PathHead {
-        stat,
         uid: number(header.uid()),
         gid: number(header.gid()),
         modified_secs: header
@@ -72,8 +75,19 @@ pub(crate) async fn head(
             .ok()
             .and_then(|secs| i64::try_from(secs).ok())
             .unwrap_or_default(),
+        is_empty_folder: stat.is_folder && is_alone,
         bytes,
+        stat,
     })
+}
+
+/// The first entry of an archive.
+struct First {
+    header: tar::Header,
+    /// Its first bytes, where it is a plain file.
+    bytes: Option<Vec<u8>>,
+    /// Whether no other entry follows.
+    is_alone: bool,
 }
 
 /// The first entry of an archive; its first `limit` bytes where it is a plain file. No more is taken from the stream
@@ -82,7 +96,7 @@ async fn first_entry(
     mut archive: Stream<Vec<u8>>,
     path: &str,
     limit: usize,
-) -> Result<(tar::Header, Option<Vec<u8>>), EngineError> {
+) -> Result<First, EngineError> {
     // Headers of an archive with one file are at most a few blocks, long names included.
     const HEADERS: usize = 16 * 1024;
     let mut bytes = Vec::new();
@@ -97,21 +111,29 @@ async fn first_entry(
         text: error.to_string(),
     };
     let mut archive = tar::Archive::new(bytes.as_slice());
-    let entry = archive.entries().map_err(unreadable)?.next();
-    let Some(entry) = entry else {
+    let mut entries = archive.entries().map_err(unreadable)?;
+    let Some(entry) = entries.next() else {
         return Err(unreadable(std::io::Error::other("it is empty")));
     };
     let entry = entry.map_err(unreadable)?;
     let header = entry.header().clone();
     if !header.entry_type().is_file() {
-        return Ok((header, None));
+        return Ok(First {
+            header,
+            bytes: None,
+            is_alone: entries.next().is_none(),
+        });
     }
     let mut contents = Vec::new();
     entry
         .take(limit as u64)
         .read_to_end(&mut contents)
         .map_err(unreadable)?;
-    Ok((header, Some(contents)))
+    Ok(First {
+        header,
+        bytes: Some(contents),
+        is_alone: true,
+    })
 }
 
 /// The caller's archive cannot be read to its end.

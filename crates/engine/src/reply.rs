@@ -245,6 +245,8 @@ pub struct PathHead {
     pub gid: u32,
     /// When its content was changed, in seconds since 1970.
     pub modified_secs: i64,
+    /// Whether it is a folder with nothing in it.
+    pub is_empty_folder: bool,
     /// The first bytes of a plain file; `None` for anything else.
     pub bytes: Option<Vec<u8>>,
 }

@@ -80,7 +80,7 @@ pub(crate) async fn changed(
         ..UpRequest::default()
     };
     let unseen = |cause| Unseen {
-        look: Look::Changes,
+        look: Look::Drift,
         cause,
     };
     let planned = timeout(PLAN, plan(surroundings, &request)).await;

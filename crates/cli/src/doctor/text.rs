@@ -192,6 +192,7 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::Networks => "networks".to_owned(),
         Look::Volumes => "volumes".to_owned(),
         Look::Images => "images".to_owned(),
+        Look::Changes(container) => format!("what was changed in {container}"),
         Look::Events { before } => {
             format!(
                 "what happened before {}",
@@ -203,7 +204,7 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::File { container, path } => format!("`{path}` in {container}"),
         Look::KernelLog => "the kernel's log".to_owned(),
         Look::Tries => "names and addresses from within containers".to_owned(),
-        Look::Changes => "what `bowline up` would change".to_owned(),
+        Look::Drift => "what `bowline up` would change".to_owned(),
     };
     let why = match &unseen.cause {
         WhyUnseen::TooSlow => "it took too long".to_owned(),

@@ -119,6 +119,7 @@ fn service_fact(
         is_enabled,
         replicas: u64::try_from(service.replicas()).unwrap_or_default(),
         image: service.image.clone(),
+        container_name: Some(service.container_name.clone()).filter(|name| !name.is_empty()),
         depends_on: service
             .depends_on
             .iter()

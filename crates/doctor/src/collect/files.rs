@@ -60,7 +60,12 @@ fn by_kernel(look: &Look, path: &str) -> Result<Seen, bowline_engine::Unseen> {
         free_inodes: room.free_inodes,
         is_read_only: room.is_read_only,
     });
+    let is_empty = match stat.kind {
+        FileKind::Folder => look.is_empty_folder(path)?,
+        _ => None,
+    };
     let there = FileThere {
+        is_empty,
         sort: match stat.kind {
             FileKind::File => FileSort::File,
             FileKind::Folder => FileSort::Folder,
@@ -104,12 +109,14 @@ async fn by_engine(
         owner: None,
         size_bytes: 0,
         modified: None,
+        is_empty: None,
         head: None,
     }))
 }
 
 fn there(found: &PathHead, mask: &Mask) -> FileThere {
     FileThere {
+        is_empty: found.stat.is_folder.then_some(found.is_empty_folder),
         sort: if found.stat.is_folder {
             FileSort::Folder
         } else if found.bytes.is_some() {

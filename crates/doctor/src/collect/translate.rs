@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bowline_model::{
     EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedImage, ObservedVolume,
-    PortSpec, RestartSpec, Secret, carried, is_secret_key, label, mask_command,
+    PortSpec, ResourcesSpec, RestartSpec, Secret, UlimitSpec, carried, is_secret_key, label,
+    mask_command,
 };
 
 use crate::facts::{
@@ -64,8 +65,9 @@ pub(super) fn container_fact(
         mounts: container.mounts.iter().map(mount).collect(),
         limits: Limits {
             memory_bytes: spec.resources.memory_bytes,
-            nano_cpus: spec.resources.nano_cpus,
+            nano_cpus: nano_cpus(&spec.resources),
             pids: spec.resources.pids_limit,
+            open_files: open_files(&spec.resources.ulimits),
         },
         log_driver: spec.logging.as_ref().map(|logging| logging.driver.clone()),
         stop_timeout_secs: spec.stop_timeout_secs,
@@ -86,7 +88,31 @@ pub(super) fn container_fact(
                     .collect()
             })
             .unwrap_or_default(),
+        working_dir: spec.working_dir.clone().filter(|folder| !folder.is_empty()),
+        cap_drop: spec.security.cap_drop.clone(),
+        sysctls: spec.security.sysctls.clone(),
     }
+}
+
+/// The processors that it may use: as they were asked for, or by the quota of a period.
+fn nano_cpus(resources: &ResourcesSpec) -> Option<i64> {
+    let by_quota = || {
+        let quota = resources.cpu_quota.filter(|quota| *quota > 0)?;
+        // The kernel's own period, where none was asked for.
+        let period = resources.cpu_period.filter(|period| *period > 0);
+        quota
+            .checked_mul(1_000_000_000)?
+            .checked_div(period.unwrap_or(100_000))
+    };
+    resources
+        .nano_cpus
+        .filter(|nano| *nano > 0)
+        .or_else(by_quota)
+}
+
+fn open_files(limits: &[UlimitSpec]) -> Option<i64> {
+    let limit = limits.iter().find(|limit| limit.name == "nofile")?;
+    Some(limit.soft).filter(|soft| *soft >= 0)
 }
 
 fn endpoints(container: &ObservedContainer) -> BTreeMap<String, Endpoint> {
@@ -261,5 +287,8 @@ pub(super) fn volume_fact(volume: &ObservedVolume) -> VolumeFact {
         name: volume.spec.name.clone(),
         driver: volume.spec.driver.clone(),
         created: volume.created,
+        file_system: volume.spec.options.get("type").cloned(),
+        key: volume.spec.labels.get(label::VOLUME).cloned(),
+        project: volume.spec.labels.get(label::PROJECT).cloned(),
     }
 }

@@ -30,6 +30,9 @@ pub struct FileThere {
     pub size_bytes: u64,
     /// When its content was changed.
     pub modified: Option<Timestamp>,
+    /// Whether nothing is in it, for a folder; `None` where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_empty: Option<bool>,
     /// What its beginning tells, for a file that somebody runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<FileHead>,
@@ -98,4 +101,28 @@ pub struct PortFact {
     pub project: Option<String>,
     /// The process of the host that listens there, its name and number.
     pub process: Option<(String, u32)>,
+}
+
+/// A name that a service wants for its container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NameFact {
+    /// The name.
+    pub name: String,
+    /// Whether a container has it.
+    pub is_taken: bool,
+    /// The project of that container.
+    pub project: Option<String>,
+    /// The service of that container.
+    pub service: Option<String>,
+}
+
+/// The engine's host, as the engine tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFact {
+    /// Its processor, in the spelling of images: `amd64`.
+    pub processor: String,
+    /// The folder in which the engine keeps everything.
+    pub folder: String,
+    /// Security options of the engine: `name=selinux`, `name=rootless`.
+    pub security: Vec<String>,
 }

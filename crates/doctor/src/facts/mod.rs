@@ -16,7 +16,7 @@ use bowline_model::{ContainerStatus, EventAction, HealthStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use host::{FileFact, FileHead, FileSort, FileThere, PortFact, Room};
+pub use host::{FileFact, FileHead, FileSort, FileThere, HostFact, NameFact, PortFact, Room};
 pub use inside::{
     DialAnswer, Dialled, InsideFact, ListenerFact, NameAnswer, PeerFact, SessionFact, TriedFact,
 };
@@ -101,6 +101,18 @@ pub struct Facts {
     /// Another engine that has the project, where the one that was asked has nothing of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<Elsewhere>,
+    /// Who has the names that services want for their containers and did not get.
+    #[serde(default)]
+    pub names: Vec<NameFact>,
+    /// Paths in which containers that are not well differ from their images, by the container's name.
+    #[serde(default)]
+    pub changes: BTreeMap<String, Vec<String>>,
+    /// Volumes of other projects that are called in their files as one of this project is in its.
+    #[serde(default)]
+    pub namesakes: Vec<VolumeFact>,
+    /// What the engine says of itself and its host.
+    #[serde(default)]
+    pub host: Option<HostFact>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
 }
@@ -130,6 +142,10 @@ impl Facts {
             tried: Vec::new(),
             files: Vec::new(),
             ports: Vec::new(),
+            names: Vec::new(),
+            changes: BTreeMap::new(),
+            namesakes: Vec::new(),
+            host: None,
             not_done: Vec::new(),
             changed: BTreeMap::new(),
             overriding: Vec::new(),
@@ -219,6 +235,15 @@ pub struct ContainerFact {
     /// Options of its log's driver.
     #[serde(default)]
     pub log_options: BTreeMap<String, String>,
+    /// The folder that its main process is started in; `None` is `/`.
+    #[serde(default)]
+    pub working_dir: Option<String>,
+    /// Rights of root that it does not have, as the files name them: `NET_BIND_SERVICE`, `ALL`.
+    #[serde(default)]
+    pub cap_drop: Vec<String>,
+    /// Settings of the kernel that were made for it.
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// A healthcheck, and what the engine says about it.
@@ -301,6 +326,9 @@ pub struct Limits {
     pub nano_cpus: Option<i64>,
     /// Processes and threads.
     pub pids: Option<i64>,
+    /// Files that a process may have open.
+    #[serde(default)]
+    pub open_files: Option<i64>,
 }
 
 /// An image, by the reference under which somebody wants it.
@@ -330,6 +358,15 @@ pub struct VolumeFact {
     pub driver: Option<String>,
     /// When it was created, whole seconds; some drivers do not say.
     pub created: Option<Timestamp>,
+    /// The file system that is made for it, where the driver is told one: `tmpfs`, `nfs`.
+    #[serde(default)]
+    pub file_system: Option<String>,
+    /// Its name in the files, by its label.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Its project, by its label.
+    #[serde(default)]
+    pub project: Option<String>,
 }
 
 /// Something that the engine reported.
@@ -415,12 +452,14 @@ pub enum Look {
     },
     /// The images of containers and files.
     Images,
+    /// In what a container differs from its image.
+    Changes(String),
     /// Names and addresses, from within containers.
     Tries,
     /// What the kernel's log says of processes that it killed.
     KernelLog,
     /// What an `up` would change.
-    Changes,
+    Drift,
 }
 
 /// Why something could not be looked at.

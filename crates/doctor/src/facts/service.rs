@@ -17,6 +17,8 @@ pub struct ServiceFact {
     pub replicas: u64,
     /// The image.
     pub image: String,
+    /// The name that its container is to have.
+    pub container_name: Option<String>,
     /// What it needs, and what of that it waits for: `service_started`, `service_healthy`, `service_completed_successfully`.
     pub depends_on: BTreeMap<String, String>,
     /// Its environment, secrets by number. `None` is a name without a value.

@@ -8,6 +8,7 @@ use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Life, World, culprit, reported, shown};
 
+use super::caps::{cap_above, no_cap_above};
 use super::ends::KILLED_CODE;
 
 pub(crate) const LIMIT_REACHED: Rule = Rule {
@@ -15,7 +16,7 @@ pub(crate) const LIMIT_REACHED: Rule = Rule {
     title: "killed because its memory limit was reached",
     layer: Layer::Resource,
     decisive: &["the kernel's kill", "that it ended then", "the limit"],
-    look_alikes: &[Code("D113"), Code("D114"), Code("D115")],
+    look_alikes: &[Code("D043"), Code("D113"), Code("D114"), Code("D115")],
     yields: false,
     endangers_data: false,
     find: limit_reached,
@@ -45,7 +46,9 @@ fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
         // the main process dies at once: then there is a kill that nobody sent, and a limit.
         let is_over = life.end.is_some() || is_down(world, container);
         let unsent = unsent_kill(&life).filter(|_| limit(world, container).is_some());
-        if !(is_over && (says || life.out_of_memory.is_some() || unsent.is_some())) {
+        let is_told_more = cap_above(world, container).is_some();
+        if is_told_more || !(is_over && (says || life.out_of_memory.is_some() || unsent.is_some()))
+        {
             continue;
         }
         let kill = life.out_of_memory.map(|oom| {
@@ -81,6 +84,7 @@ fn limit_reached(world: &World<'_>, cases: &mut Vec<Case>) {
                     limit(world, container).map(|(_, evidence)| evidence),
                 )
                 .rules_out(Code("D113"), end.or(verdict).or_else(|| unsent.clone()))
+                .rules_out(Code("D043"), no_cap_above(world, container))
                 .rules_out(Code("D114"), kill.clone().or(unsent))
                 .rules_out(Code("D115"), kill),
         );
@@ -157,7 +161,7 @@ pub(super) fn limit<'f>(
 }
 
 /// Bytes in the largest unit that gives a whole number.
-fn in_binary_units(bytes: i64) -> String {
+pub(super) fn in_binary_units(bytes: i64) -> String {
     let mut value = bytes;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value % 1024 != 0 || value < 1024 || unit == "GiB" {

@@ -8,6 +8,8 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
 use crate::world::{Edge, Target, World, culprit, shown, spoken, whole};
 
+use super::jobs::DONE;
+
 pub(crate) const OTHER_NETWORK: Rule = Rule {
     code: Code("D051"),
     title: "a client shares no network with the service that it dials",
@@ -218,7 +220,12 @@ fn down(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(service) = &client.service else {
             continue;
         };
-        for needed in world.needs(service) {
+        // A job that failed is not down: it says more than that.
+        let is_job = |needed: &&str| {
+            let declared = world.declared(service);
+            declared.is_some_and(|it| it.depends_on.get(*needed).is_some_and(|it| it == DONE))
+        };
+        for needed in world.needs(service).filter(|needed| !is_job(needed)) {
             let containers = world.of_service(needed);
             let is_down = !containers.is_empty()
                 && containers.iter().all(|container| is_out(world, container));

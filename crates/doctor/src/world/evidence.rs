@@ -2,7 +2,7 @@
 
 use bowline_model::EventAction;
 
-use crate::facts::{ContainerFact, Event, NotDone};
+use crate::facts::{ContainerFact, Event, FileFact, FileSort, NotDone};
 use crate::finding::{Culprit, CulpritKind, Evidence, FactRef};
 
 use super::{Said, World, event_ref};
@@ -109,4 +109,62 @@ pub(crate) fn listening(
         format!("{}: listens on {}", container.name, sockets.join(", "))
     };
     Some(shown(FactRef::Inside(container.name.clone()), text, proves))
+}
+
+/// What a container does, or how it ended, as evidence.
+pub(crate) fn stood<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    proves: &str,
+) -> Option<Evidence> {
+    let state = world.state(container)?;
+    let how = world.ailment(container);
+    let how = how.unwrap_or_else(|| format!("{:?}", state.status).to_lowercase());
+    let text = match &state.error {
+        Some(error) => format!("{}: {how}: {error}", container.name),
+        None => format!("{}: {how}", container.name),
+    };
+    Some(shown(FactRef::State(container.name.clone()), text, proves))
+}
+
+/// Something of what a container was made of, as evidence.
+pub(crate) fn made<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    what: &str,
+    proves: &str,
+) -> Option<Evidence> {
+    world.made(container)?;
+    let text = format!("{}: {what}", container.name);
+    Some(shown(FactRef::Made(container.name.clone()), text, proves))
+}
+
+/// What is at a path, as evidence.
+pub(crate) fn filed(file: &FileFact, proves: &str) -> Evidence {
+    let what = match &file.there {
+        None => "not there".to_owned(),
+        Some(there) => {
+            let sort = match there.sort {
+                FileSort::File => "a file",
+                FileSort::Folder if there.is_empty == Some(true) => "an empty folder",
+                FileSort::Folder => "a folder",
+                FileSort::Link => "a link that leads nowhere",
+                FileSort::Other => "no plain file",
+            };
+            let owner = there
+                .owner
+                .map(|(user, group)| format!(", of {user}:{group}"));
+            format!(
+                "{sort}, mode {:03o}{}",
+                there.mode,
+                owner.unwrap_or_default()
+            )
+        }
+    };
+    let fact = FactRef::File {
+        container: file.container.clone(),
+        path: file.path.clone(),
+    };
+    let text = format!("{}: `{}` is {what}", file.container, file.path);
+    shown(fact, text, proves)
 }

@@ -9,7 +9,9 @@ pub(crate) mod subnet;
 pub(crate) mod wellness;
 
 pub(crate) use edges::{Edge, Target};
-pub(crate) use evidence::{culprit, listening, noted, reported, shown, spoken, whole};
+pub(crate) use evidence::{
+    culprit, filed, listening, made, noted, reported, shown, spoken, stood, whole,
+};
 pub(crate) use said::Said;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +23,9 @@ use jiff::Timestamp;
 
 use crate::facts::{
     Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
-    HealthFact, ImageFact, InsideFact, Limits, LogFact, Look, MissingNetwork, Mount, NetworkFact,
-    NoEngine, NotDone, Overriding, PortFact, RouteFact, ServiceFact, TakenSubnet, Told, TriedFact,
-    VolumeFact,
+    HealthFact, HostFact, ImageFact, InsideFact, Limits, LogFact, Look, MissingNetwork, Mount,
+    NameFact, NetworkFact, NoEngine, NotDone, Overriding, PortFact, RouteFact, ServiceFact,
+    TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
 };
 use crate::finding::{Evidence, FactRef};
 
@@ -185,6 +187,18 @@ impl<'f> World<'f> {
         self.is_known(&fact).then_some(file)
     }
 
+    /// Every path of it that was looked at.
+    pub(crate) fn files(&self, container: &ContainerFact) -> impl Iterator<Item = &'f FileFact> {
+        let files = self.facts.files.iter();
+        let files = files.filter(|file| file.container == container.name);
+        files.filter(|file| {
+            self.is_known(&FactRef::File {
+                container: file.container.clone(),
+                path: file.path.clone(),
+            })
+        })
+    }
+
     /// What an image's reference leads to; `None` where nobody looked.
     pub(crate) fn image(&self, reference: &str) -> Option<&'f ImageFact> {
         let image = self.facts.images.get(reference)?;
@@ -236,9 +250,51 @@ impl<'f> World<'f> {
         networks.filter(|network| self.is_known(&FactRef::Network(network.name.clone())))
     }
 
+    /// Who has a name that a service wants for its container; `None` where nobody looked.
+    pub(crate) fn name(&self, name: &str) -> Option<&'f NameFact> {
+        let fact = self.facts.names.iter().find(|one| one.name == name)?;
+        self.is_known(&FactRef::Name(name.to_owned()))
+            .then_some(fact)
+    }
+
+    /// The paths in which it differs from its image; `None` where nobody looked.
+    pub(crate) fn changes(&self, container: &ContainerFact) -> Option<&'f [String]> {
+        let changes = self.facts.changes.get(&container.name)?;
+        self.is_known(&FactRef::Changes(container.name.clone()))
+            .then_some(changes.as_slice())
+    }
+
+    /// Volumes of other projects that are called in their files as one of this project's.
+    pub(crate) fn namesakes(&self) -> impl Iterator<Item = &'f VolumeFact> {
+        let volumes = self.facts.namesakes.iter();
+        volumes.filter(|volume| self.is_known(&FactRef::Volume(volume.name.clone())))
+    }
+
+    /// What the engine says of itself and its host.
+    pub(crate) fn host(&self) -> Option<&'f HostFact> {
+        let host = self.facts.host.as_ref()?;
+        self.is_known(&FactRef::Host).then_some(host)
+    }
+
     /// The project's name.
     pub(crate) fn project(&self) -> &'f str {
         &self.facts.project
+    }
+
+    /// Whether its log was to be read and could not be, as the engine says.
+    pub(crate) fn refuses_log(&self, container: &ContainerFact) -> bool {
+        self.facts.unseen.iter().any(|unseen| {
+            unseen.look == Look::Log(container.name.clone())
+                && matches!(unseen.cause, WhyUnseen::Engine(_))
+        })
+    }
+
+    /// What is mounted at a path or above it, the nearest; `None` where it is the image's own.
+    pub(crate) fn mount_over(&self, container: &'f ContainerFact, path: &str) -> Option<&'f Mount> {
+        let mounts = self.mounts(container)?.iter();
+        mounts
+            .filter(|mount| is_below(path, &mount.target))
+            .max_by_key(|mount| mount.target.len())
     }
 
     /// Who holds a port of the host; `None` where nobody looked.
@@ -428,6 +484,19 @@ impl<'f> World<'f> {
         }
     }
 
+    /// That another container of the same name was removed before this one was made.
+    pub(crate) fn removed_before(&self, container: &ContainerFact) -> Option<Evidence> {
+        let created = container.created?;
+        let mut events = self.facts.events.iter().rev();
+        let removed = events.find(|event| {
+            event.container == container.name
+                && event.action == EventAction::Destroy
+                && event.at <= created
+                && self.is_known(&event_ref(event))
+        })?;
+        Some(reported(removed, "the container before this one"))
+    }
+
     /// Whether nothing that was reported from a moment on is missing.
     fn hears_all_since(&self, moment: Option<Timestamp>) -> bool {
         let mut unseen = self.facts.unseen.iter();
@@ -436,6 +505,13 @@ impl<'f> World<'f> {
             _ => false,
         })
     }
+}
+
+/// Whether a path is a folder, or in it.
+pub(crate) fn is_below(path: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Engines note the start in a container a moment before they report it.

@@ -1,17 +1,20 @@
 //! Who is not well, as far as anybody can see.
 
 use bowline_model::{ContainerStatus, HealthStatus};
+use bowline_recipes::Says;
 use jiff::SignedDuration;
 
 use crate::facts::ContainerFact;
 use crate::finding::{Evidence, FactRef};
 
-use super::{World, shown};
+use super::{Said, World, shown};
 
 /// How long one that was started again has to run to be believed.
 const YOUNG: SignedDuration = SignedDuration::from_secs(30);
 /// How old the last complaint of one that runs may be to count.
 const LATELY: SignedDuration = SignedDuration::from_secs(20);
+/// How long before the last line of one that ended a complaint may stand to be about the end.
+const LAST_WORDS: SignedDuration = SignedDuration::from_secs(3);
 
 impl<'f> World<'f> {
     /// What shows that a container is not well; `None` where nothing does.
@@ -80,6 +83,29 @@ impl<'f> World<'f> {
         self.said(container).iter().any(|said| {
             !said.says.is_benign() && said.is_fresh && self.now().duration_since(said.last) < LATELY
         })
+    }
+
+    /// Whether something is wrong with it now: it ended badly, or it runs and does not seem well.
+    pub(crate) fn fails(&self, container: &'f ContainerFact) -> bool {
+        self.ailment(container).is_some() || self.runs(container) && !self.seems_well(container)
+    }
+
+    /// What a container that fails says of it in these words, the newest first: of one that ended only what it said
+    /// at its end.
+    pub(crate) fn complaints(
+        &self,
+        container: &'f ContainerFact,
+        words: &[Says],
+    ) -> Vec<&Said<'f>> {
+        if !self.fails(container) {
+            return Vec::new();
+        }
+        let end = self.log(container).and_then(|log| log.lines.last());
+        let end = end.filter(|_| !self.runs(container)).map(|line| line.at);
+        let said = self.said(container).iter();
+        said.filter(|said| said.is_fresh && words.contains(&said.says))
+            .filter(|said| end.is_none_or(|end| end.duration_since(said.last) < LAST_WORDS))
+            .collect()
     }
 
     /// Whether it runs, as the engine says.

@@ -117,6 +117,15 @@ impl Look {
         })
     }
 
+    /// Says whether a folder has nothing in it; `None` where nothing is at the path.
+    ///
+    /// # Errors
+    ///
+    /// [`Unseen::Failed`] for what is no folder.
+    pub fn is_empty_folder(&self, path: &str) -> Result<Option<bool>, Unseen> {
+        self.at_path(path, Found::is_empty_folder)
+    }
+
     /// Says how full the file system is that a path of the container is on; `None` where nothing is at the path.
     pub fn file_system(&self, path: &str) -> Result<Option<FileSystem>, Unseen> {
         self.at_path(path, Found::file_system)

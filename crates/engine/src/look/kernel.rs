@@ -250,6 +250,22 @@ impl Found {
         })
     }
 
+    /// Whether a folder has nothing in it.
+    pub(super) fn is_empty_folder(&self) -> Result<bool, Unseen> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let again = format!("/proc/self/fd/{}", self.node.as_raw_fd());
+        let folder = rustix::fs::open(&again, flags, Mode::empty());
+        let folder = folder.map_err(|error| self.failed(error))?;
+        let entries = Dir::read_from(&folder).map_err(|error| self.failed(error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| self.failed(error))?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Reads the first bytes of it. Only for a regular file: opening a device or a pipe does something.
     pub(super) fn read(&self, most: u64) -> Result<Vec<u8>, Unseen> {
         let again = format!("/proc/self/fd/{}", self.node.as_raw_fd());

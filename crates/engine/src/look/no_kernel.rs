@@ -77,6 +77,10 @@ impl Found {
         match self.0 {}
     }
 
+    pub(super) fn is_empty_folder(&self) -> Result<bool, Unseen> {
+        match self.0 {}
+    }
+
     pub(super) fn read(&self, _: u64) -> Result<Vec<u8>, Unseen> {
         match self.0 {}
     }

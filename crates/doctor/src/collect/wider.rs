@@ -1,0 +1,90 @@
+//! Around the stack: the host, other projects, and what was done to containers by hand.
+
+use std::collections::BTreeSet;
+
+use bowline_engine::{Engine, EngineError, Selector};
+use bowline_model::{ObservedContainer, ObservedVolume, label};
+
+use crate::facts::{HostFact, NameFact};
+
+use super::Subject;
+
+/// Changed paths of one container that are kept.
+const CHANGES: usize = 200;
+/// Volumes of other projects that are kept.
+const NAMESAKES: usize = 32;
+
+/// What the engine says of itself and its host.
+pub(super) fn host(engine: &dyn Engine) -> HostFact {
+    let about = engine.about();
+    HostFact {
+        processor: about.arch.clone(),
+        folder: about.root_dir.clone(),
+        security: about.security_options.clone(),
+    }
+}
+
+/// The volumes that containers mount; and those of other projects that are called in their files as one of these is.
+pub(super) async fn volumes(
+    engine: &dyn Engine,
+    subject: &Subject,
+    containers: &[ObservedContainer],
+) -> Result<(Vec<ObservedVolume>, Vec<ObservedVolume>), EngineError> {
+    let mounted: BTreeSet<&String> = containers
+        .iter()
+        .flat_map(|container| &container.mounts)
+        .filter_map(|mount| mount.volume.as_ref())
+        .collect();
+    let all = engine.volumes(&Selector::all()).await?;
+    let (own, others): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|volume| mounted.contains(&volume.spec.name));
+    let keys: BTreeSet<String> = own
+        .iter()
+        .filter_map(|volume| volume.spec.labels.get(label::VOLUME).cloned())
+        .collect();
+    let is_namesake = |volume: &ObservedVolume| {
+        let labels = &volume.spec.labels;
+        let project = labels.get(label::PROJECT);
+        project.is_some_and(|project| *project != subject.name)
+            && labels
+                .get(label::VOLUME)
+                .is_some_and(|key| keys.contains(key))
+    };
+    let namesakes = others.into_iter().filter(is_namesake);
+    Ok((own, namesakes.take(NAMESAKES).collect()))
+}
+
+/// Who has the names that services want for their containers.
+pub(super) async fn names(
+    engine: &dyn Engine,
+    names: &BTreeSet<String>,
+) -> Result<Vec<NameFact>, EngineError> {
+    let mut facts = Vec::new();
+    for name in names {
+        let holder = engine.find_container(name).await?;
+        let label = |key| {
+            let holder = holder.as_ref()?;
+            holder.labels().get(key).cloned()
+        };
+        facts.push(NameFact {
+            name: name.clone(),
+            is_taken: holder.is_some(),
+            project: label(label::PROJECT),
+            service: label(label::SERVICE),
+        });
+    }
+    Ok(facts)
+}
+
+/// The paths in which a container differs from its image; folders that only hold such a path are among them.
+pub(super) async fn changes(
+    engine: &dyn Engine,
+    container: &ObservedContainer,
+) -> Result<Vec<String>, EngineError> {
+    let changes = engine.container_changes(&container.id).await?;
+    let mut paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
+    paths.sort();
+    paths.truncate(CHANGES);
+    Ok(paths)
+}

@@ -1,0 +1,422 @@
+//! Modules and programs that an image should hold and does not, or that a mount hides.
+
+use bowline_recipes::Says;
+
+use crate::facts::{ContainerFact, FileFact, FileSort, Mount};
+use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{Said, World, culprit, filed, is_below, shown, spoken, stood};
+
+use super::files::{absolute, asked, made_by_engine, refused_program};
+
+pub(crate) const LAYOUT: Rule = Rule {
+    code: Code("D013"),
+    title: "what its command names is not where the image has it",
+    layer: Layer::Image,
+    decisive: &["the complaint", "what it runs", "that it is not there"],
+    look_alikes: &[Code("D060"), Code("D075"), Code("D078")],
+    yields: false,
+    endangers_data: false,
+    find: layout,
+};
+
+pub(crate) const HIDDEN: Rule = Rule {
+    code: Code("D060"),
+    title: "a mount hides what the image holds at that place",
+    layer: Layer::Config,
+    decisive: &[
+        "the complaint",
+        "the mount",
+        "that it is not there",
+        "that the image has it",
+    ],
+    look_alikes: &[Code("D034")],
+    yields: false,
+    endangers_data: false,
+    find: hidden,
+};
+
+pub(crate) const PACKAGE: Rule = Rule {
+    code: Code("D075"),
+    title: "a package or library that it needs is not in its image",
+    layer: Layer::Image,
+    decisive: &["the complaint", "that it is not there"],
+    look_alikes: &[Code("D013"), Code("D060"), Code("D078")],
+    yields: false,
+    endangers_data: false,
+    find: package,
+};
+
+pub(crate) const OWN_MODULE: Rule = Rule {
+    code: Code("D078"),
+    title: "a module of its own was not copied into its image",
+    layer: Layer::Image,
+    decisive: &[
+        "the complaint",
+        "that it is not there",
+        "what is there of it",
+    ],
+    look_alikes: &[Code("D013"), Code("D060"), Code("D075")],
+    yields: false,
+    endangers_data: false,
+    find: own_module,
+};
+
+/// What kind of thing a missing module is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The command names it.
+    Asked,
+    /// A part of a package that is the program's own.
+    Own,
+    /// Somebody else's.
+    Foreign,
+}
+
+/// A module that a container misses.
+struct Missing<'w, 'f> {
+    container: &'f ContainerFact,
+    said: &'w Said<'f>,
+    module: &'w str,
+    kind: Kind,
+    /// The paths at which it could be that were looked at; nothing is at any of them.
+    looked: Vec<&'f FileFact>,
+    /// The folder of its package, which is there.
+    package: Option<&'f FileFact>,
+}
+
+/// The first part of a module's name.
+fn top(module: &str) -> &str {
+    module
+        .split(['.', '/', ':'])
+        .find(|part| !part.is_empty())
+        .unwrap_or(module)
+}
+
+fn is_path(module: &str) -> bool {
+    module.starts_with(['/', '.']) || module.ends_with(".jar") || module.ends_with(".js")
+}
+
+fn is_library(module: &str) -> bool {
+    module.contains(".so")
+}
+
+/// The paths at which a module of a program could be.
+pub(crate) fn module_paths(container: &ContainerFact, module: &str) -> Vec<String> {
+    if is_library(module) {
+        return Vec::new();
+    }
+    if is_path(module) {
+        return vec![absolute(container, module)];
+    }
+    let inner = module.replace('.', "/");
+    let path = container.environment.get("PYTHONPATH").cloned().flatten();
+    let roots = path.iter().flat_map(|path| path.split(':'));
+    let roots = roots.filter(|root| root.starts_with('/')).take(3);
+    let mut paths = Vec::new();
+    for root in ["."].into_iter().chain(roots) {
+        let root = absolute(container, root);
+        let root = root.trim_end_matches("/.").trim_end_matches('/');
+        paths.push(format!("{root}/{inner}"));
+        paths.push(format!("{root}/{inner}.py"));
+        if inner != top(module) {
+            paths.push(format!("{root}/{}", top(module)));
+        }
+    }
+    let folder = absolute(container, "node_modules");
+    paths.push(format!("{folder}/{}", module.trim_start_matches("node:")));
+    paths
+}
+
+/// Whether the command of a container names a module.
+fn names(container: &ContainerFact, module: &str) -> bool {
+    let top = top(module);
+    let by = |word: &String| {
+        let rest = word.strip_prefix(top);
+        absolute(container, word) == absolute(container, module)
+            || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ':', '/']))
+    };
+    // A shell's line has several words in one.
+    let words = container
+        .command
+        .iter()
+        .flat_map(|word| word.split_whitespace());
+    words.map(str::to_owned).any(|word| by(&word))
+}
+
+fn missing<'w, 'f>(world: &'w World<'f>) -> Vec<Missing<'w, 'f>> {
+    let mut all = Vec::new();
+    for container in world.containers() {
+        for said in world.complaints(container, &[Says::ModuleMissing]) {
+            let Some(module) = said.capture("module") else {
+                continue;
+            };
+            let paths = module_paths(container, module);
+            let package = package_folder(world, container, module);
+            let looked: Vec<&FileFact> = paths
+                .iter()
+                .filter(|path| package.is_none_or(|package| package.path != **path))
+                .filter_map(|path| world.file(container, path))
+                .collect();
+            if looked.iter().any(|file| file.there.is_some()) {
+                continue;
+            }
+            let is_relative = module.starts_with('.');
+            let kind = if names(container, module) && package.is_none() {
+                Kind::Asked
+            } else if package.is_some() || is_relative || is_path(module) {
+                Kind::Own
+            } else {
+                Kind::Foreign
+            };
+            all.push(Missing {
+                container,
+                said,
+                module,
+                kind,
+                looked,
+                package,
+            });
+        }
+    }
+    all
+}
+
+/// The folder of the package that a module belongs to, where the module is only a part of it and the folder is there.
+fn package_folder<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    module: &str,
+) -> Option<&'f FileFact> {
+    let top = top(module);
+    if is_path(module) || is_library(module) || top == module {
+        return None;
+    }
+    let mut paths = module_paths(container, module).into_iter();
+    let file = paths.find_map(|path| {
+        let name = path.rsplit('/').next()?;
+        (name == top)
+            .then(|| world.file(container, &path))
+            .flatten()
+    })?;
+    let there = file.there.as_ref()?;
+    (there.sort == FileSort::Folder).then_some(file)
+}
+
+/// A mount of a folder that lies over the place where a program has its own files.
+fn covering<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f Mount> {
+    let image = world.image(&container.image);
+    let folder = container.working_dir.iter().filter(|folder| *folder != "/");
+    let programs = image.iter().flat_map(|image| &image.command);
+    let mut places = folder.chain(programs).filter(|path| path.starts_with('/'));
+    let mount = places.find_map(|path| {
+        let mount = world.mount_over(container, path)?;
+        (mount.target != *path || container.working_dir.as_ref() == Some(path)).then_some(mount)
+    })?;
+    let file = world.file(container, &mount.target);
+    let is_folder = file.is_none_or(|file| {
+        let there = file.there.as_ref();
+        there.is_some_and(|there| there.sort == FileSort::Folder)
+    });
+    is_folder.then_some(mount)
+}
+
+/// Whether what is missing at a path is hidden by a mount over the program's own folder.
+pub(super) fn is_hidden<'f>(world: &World<'f>, container: &'f ContainerFact, path: &str) -> bool {
+    covering(world, container).is_some_and(|mount| is_below(path, &mount.target))
+}
+
+/// That no mount lies over the program's own folder.
+fn not_covered<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Evidence> {
+    let mounts = world.mounts(container)?;
+    let targets: Vec<&str> = mounts.iter().map(|mount| mount.target.as_str()).collect();
+    let text = match &*targets {
+        [] => format!("{}: nothing is mounted", container.name),
+        _ => format!("{}: mounted are {}", container.name, targets.join(", ")),
+    };
+    let proves = "its own folder is the image's";
+    Some(shown(FactRef::Mounts(container.name.clone()), text, proves))
+}
+
+impl Missing<'_, '_> {
+    fn complaint(&self, proves: &str) -> Option<Evidence> {
+        Some(spoken(self.container, self.said, proves))
+    }
+
+    /// Adds that nothing is at any place where it could be; to be sure of that each has to be known.
+    fn decide_gone(&self, mut case: Case) -> Case {
+        let wanted = module_paths(self.container, self.module).len();
+        let seen = self.looked.len() + usize::from(self.package.is_some());
+        if seen >= wanted {
+            for file in &self.looked {
+                let gone = filed(file, "it is not where it would be found");
+                case = case.decides("that it is not there", Some(gone));
+            }
+        }
+        case
+    }
+}
+
+fn layout(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in missing(world).iter().filter(|it| it.kind == Kind::Asked) {
+        let container = it.container;
+        if covering(world, container).is_some() {
+            continue;
+        }
+        let folder = container.working_dir.as_deref().unwrap_or("/");
+        let claim = format!(
+            "its command asks for `{}`, and the image `{}` does not have it in `{folder}`",
+            it.module, container.image
+        );
+        let runs = asked(world, container, "it is what was asked for");
+        let case = Case::new(culprit(container, Some("command")), claim)
+            .mended_by(
+                "correct `command` or `working_dir`, or copy it to that place in the Dockerfile; then `bowline up --build`",
+                Safety::Restart,
+            )
+            .decides("the complaint", it.complaint("it looked for it and did not find it"))
+            .decides("what it runs", runs.clone())
+            .rules_out(Code("D060"), not_covered(world, container))
+            .rules_out(Code("D075"), runs.clone())
+            .rules_out(Code("D078"), runs);
+        cases.push(it.decide_gone(case));
+    }
+}
+
+fn own_module(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in missing(world).iter().filter(|it| it.kind == Kind::Own) {
+        let container = it.container;
+        if covering(world, container).is_some() {
+            continue;
+        }
+        let claim = format!(
+            "`{}` is a module of its own, and was not copied into the image `{}`",
+            it.module, container.image
+        );
+        let rest = it
+            .package
+            .map(|file| filed(file, "the rest of it is there, so it is its own"));
+        let case = Case::new(culprit(container, Some("build")), claim)
+            .mended_by(
+                "let the Dockerfile copy it (and `.dockerignore` not leave it out), then `bowline up --build`",
+                Safety::Restart,
+            )
+            .decides("the complaint", it.complaint("it looked for it and did not find it"))
+            .decides("what is there of it", rest.clone())
+            .rules_out(Code("D013"), rest.clone())
+            .rules_out(Code("D060"), not_covered(world, container))
+            .rules_out(Code("D075"), rest);
+        cases.push(it.decide_gone(case));
+    }
+}
+
+fn package(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in missing(world).iter().filter(|it| it.kind == Kind::Foreign) {
+        let container = it.container;
+        if covering(world, container).is_some() {
+            continue;
+        }
+        let claim = format!(
+            "it needs `{}`, which is not installed in the image `{}`",
+            it.module, container.image
+        );
+        let complaint = it.complaint("it looked for it and did not find it");
+        let other = asked(world, container, "it is not what was asked for");
+        // A library of the system is nobody's own module.
+        let not_own = complaint.clone().filter(|_| is_library(it.module));
+        let case = Case::new(culprit(container, Some("image")), claim)
+            .mended_by(
+                "add it to what the Dockerfile installs (and to the lock file), then `bowline up --build`",
+                Safety::Restart,
+            )
+            .decides("the complaint", complaint)
+            .rules_out(Code("D013"), other)
+            .rules_out(Code("D060"), not_covered(world, container))
+            .rules_out(Code("D078"), not_own);
+        cases.push(it.decide_gone(case));
+    }
+}
+
+fn hidden(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let Some(mount) = covering(world, container) else {
+            continue;
+        };
+        for (what, complaint) in lacks(world, container, mount) {
+            if made_by_engine(world, container, &format!("{}/?", mount.target)).is_some() {
+                continue;
+            }
+            let claim = format!(
+                "`{what}` is missing: `{}` is mounted over `{}` and hides what the image has there",
+                mount.source, mount.target
+            );
+            let text = format!(
+                "{}: `{}` is mounted at `{}`",
+                container.name, mount.source, mount.target
+            );
+            let fact = FactRef::Mounts(container.name.clone());
+            let over = shown(fact, text, "of the image nothing can be seen there");
+            let folder = world.file(container, &mount.target);
+            let folder = folder.map(|file| filed(file, "this is what it sees instead"));
+            let path = absolute(container, &what);
+            let gone = world
+                .file(container, &path)
+                .filter(|file| file.there.is_none());
+            cases.push(
+                Case::new(culprit(container, Some("volumes")), claim)
+                    // Nobody looked into the image itself.
+                    .at_most(Confidence::Likely)
+                    .mended_by(
+                        "build it on the host as well, mount a narrower folder, or keep the image's part with a volume of its own at that place; then `bowline up`",
+                        Safety::NeedsYou,
+                    )
+                    .decides("the complaint", Some(complaint))
+                    .decides("the mount", Some(over))
+                    .decides("that it is not there", gone.map(|file| filed(file, "it is not there")))
+                    .rules_out(Code("D034"), folder),
+            );
+        }
+    }
+}
+
+/// What a container lacks below a mount, by what it or the engine says.
+fn lacks<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    mount: &Mount,
+) -> Vec<(String, Evidence)> {
+    let words = [
+        Says::ModuleMissing,
+        Says::FileMissing,
+        Says::CommandMissing,
+        Says::ExecMissing,
+    ];
+    let mut lacks = Vec::new();
+    for said in world.complaints(container, &words) {
+        let what = ["module", "path", "name"]
+            .iter()
+            .find_map(|name| said.capture(name));
+        let Some(what) = what.filter(|what| !is_library(what)) else {
+            continue;
+        };
+        let is_module = said.says == Says::ModuleMissing;
+        if !is_module && !is_below(&absolute(container, what), &mount.target)
+            || said.says == Says::CommandMissing && !what.contains('/')
+        {
+            continue;
+        }
+        let complaint = spoken(container, said, "it looked for it and did not find it");
+        lacks.push((what.to_owned(), complaint));
+    }
+    let error = world
+        .state(container)
+        .and_then(|state| state.error.as_deref());
+    if let Some(program) = error.and_then(refused_program)
+        && error.is_some_and(|error| error.contains("no such file"))
+        && is_below(&absolute(container, program), &mount.target)
+    {
+        let refusal = stood(world, container, "the engine did not find it");
+        lacks.extend(refusal.map(|refusal| (program.to_owned(), refusal)));
+    }
+    lacks
+}

@@ -1,0 +1,387 @@
+//! What a process may not do: by owner and mode, by labels, and on low ports.
+
+use bowline_recipes::Says;
+
+use crate::facts::{ContainerFact, FileFact, FileSort, FileThere};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole};
+
+use super::files::{absolute, on_host, owner_of_path, refused_program, service};
+
+pub(crate) const DENIED: Rule = Rule {
+    code: Code("D112"),
+    title: "owner and mode of a file or folder keep its user out",
+    layer: Layer::Storage,
+    decisive: &["the complaint", "who it runs as", "whose it is"],
+    look_alikes: &[Code("D117"), Code("D128")],
+    yields: false,
+    endangers_data: false,
+    find: denied,
+};
+
+pub(crate) const LABELS: Rule = Rule {
+    code: Code("D128"),
+    title: "the engine's labels or user namespace keep it out, although owner and mode would not",
+    layer: Layer::Platform,
+    decisive: &[
+        "the complaint",
+        "that owner and mode allow it",
+        "what else forbids it",
+        "the label",
+    ],
+    look_alikes: &[Code("D112"), Code("D117")],
+    yields: false,
+    endangers_data: false,
+    find: labels,
+};
+
+pub(crate) const LOW_PORT: Rule = Rule {
+    code: Code("D143"),
+    title: "its user may not listen on a port that low",
+    layer: Layer::Network,
+    decisive: &["the complaint", "who it runs as", "what forbids it"],
+    look_alikes: &[Code("D049"), Code("D050")],
+    yields: false,
+    endangers_data: false,
+    find: low_port,
+};
+
+/// Ports below this are for root unless the kernel is told otherwise.
+const FIRST_FREE_PORT: u16 = 1024;
+const START: &str = "net.ipv4.ip_unprivileged_port_start";
+
+/// Who the main process of a container is.
+struct Who {
+    user: u32,
+    group: Option<u32>,
+    /// Whether it lacks the right by which root is not asked for owner and mode.
+    is_bound: bool,
+    evidence: Evidence,
+}
+
+/// Who the main process is: as the kernel says, else as it was asked for by number.
+fn who<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Who> {
+    let asked = container.user.as_deref().filter(|user| !user.is_empty());
+    let mut parts = asked.unwrap_or("0:0").split(':').map(str::parse);
+    let user = parts.next().and_then(Result::ok);
+    let group = parts.next().and_then(Result::ok);
+    let lacks = |right: &str| {
+        let mut dropped = container.cap_drop.iter();
+        dropped.any(|it| it.trim_start_matches("CAP_") == right || it == "ALL")
+    };
+    if let Some(uid) = world.inside(container).and_then(|inside| inside.main_uid) {
+        let text = format!("{}: its main process runs as user {uid}", container.name);
+        let fact = FactRef::Inside(container.name.clone());
+        return Some(Who {
+            user: uid,
+            group: group.filter(|_| user == Some(uid)),
+            is_bound: uid != 0 || lacks("DAC_OVERRIDE"),
+            evidence: shown(fact, text, "these are its rights"),
+        });
+    }
+    let user = user?;
+    let text = format!("runs as user {}", asked.unwrap_or("0"));
+    Some(Who {
+        user,
+        group,
+        is_bound: user != 0 || lacks("DAC_OVERRIDE"),
+        evidence: made(world, container, &text, "these are its rights")?,
+    })
+}
+
+/// What of a file or folder somebody may do: 4 read, 2 write, 1 enter or run.
+fn rights(who: &Who, there: &FileThere) -> Option<u32> {
+    let (owner, group) = there.owner?;
+    if !who.is_bound {
+        return Some(7);
+    }
+    // Nobody knows the groups of a user that no group was named for; root's and its own are usual.
+    let is_member = match who.group {
+        Some(own) => group == own,
+        None => group == 0 || group == who.user,
+    };
+    Some(if owner == who.user {
+        there.mode >> 6 & 7
+    } else if is_member {
+        there.mode >> 3 & 7
+    } else {
+        there.mode & 7
+    })
+}
+
+/// Whether somebody is kept out of something: from reading or writing a file, from entering or changing a folder.
+fn keeps_out(who: &Who, file: &FileFact) -> Option<bool> {
+    let there = file.there.as_ref()?;
+    let rights = rights(who, there)?;
+    Some(match there.sort {
+        FileSort::Folder => rights & 3 != 3,
+        _ => rights & 6 != 6,
+    })
+}
+
+/// The nearest of a path and the folders above it that is there and was looked at.
+fn nearest<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    path: &str,
+) -> Option<&'f FileFact> {
+    let mut path = path.trim_end_matches('/');
+    while !path.is_empty() {
+        let file = world.file(container, path);
+        if let Some(file) = file.filter(|file| file.there.is_some()) {
+            return Some(file);
+        }
+        path = path.rsplit_once('/')?.0;
+    }
+    None
+}
+
+/// What somebody may have been kept out of: the path that it names, or its writable mounts.
+fn suspects<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    said: &Said<'_>,
+) -> Vec<&'f FileFact> {
+    if let Some(path) = said.capture("path") {
+        return nearest(world, container, &absolute(container, path))
+            .into_iter()
+            .collect();
+    }
+    let mounts = world.mounts(container).unwrap_or_default().iter();
+    mounts
+        .filter(|mount| mount.writable)
+        .filter_map(|mount| world.file(container, &mount.target))
+        .collect()
+}
+
+/// Whether a server's own rules for its data folder say more.
+fn has_own_words(world: &World<'_>, container: &ContainerFact) -> bool {
+    [
+        Says::DataOwnerWrong,
+        Says::DataModeWrong,
+        Says::DataNotAccessible,
+    ]
+    .iter()
+    .any(|says| world.says(container, *says).is_some())
+}
+
+fn denied(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        not_executable(world, container, cases);
+        if has_own_words(world, container) {
+            continue;
+        }
+        for said in world.complaints(container, &[Says::PermissionDenied]) {
+            let who = who(world, container);
+            let suspects = suspects(world, container, said);
+            let closed = suspects.into_iter().find(|file| {
+                who.as_ref()
+                    .is_none_or(|who| keeps_out(who, file) == Some(true))
+            });
+            let Some(file) = closed else {
+                continue;
+            };
+            cases.push(denied_case(world, container, said, file, who.as_ref()));
+        }
+    }
+}
+
+fn denied_case<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    said: &Said<'_>,
+    file: &FileFact,
+    who: Option<&Who>,
+) -> Case {
+    let path = &file.path;
+    let owner = file.there.as_ref().and_then(|there| there.owner);
+    let owner = owner.map_or_else(
+        || "somebody else".to_owned(),
+        |(user, _)| format!("user {user}"),
+    );
+    let name = who.map_or_else(
+        || format!("`{}`", container.user.as_deref().unwrap_or_default()),
+        |who| format!("user {}", who.user),
+    );
+    let claim = format!(
+        "`{}` runs as {name}, and `{path}` belongs to {owner}, with rights that keep it out",
+        service(container)
+    );
+    let complaint = spoken(container, said, "it was refused for want of rights");
+    let whose = filed(file, "owner and mode give it less than it needs");
+    // Where nobody knows who it is, labels may be the reason as well.
+    let by_mode = who.map(|_| whose.clone());
+    let number = who.map_or_else(String::new, |who| who.user.to_string());
+    let fix = format!(
+        "give {} to the user it runs as (`bowline exec --user 0 {} chown -R {number} {path}`), or let it run as the owner (`user`); then `bowline restart {}`",
+        on_host(world, container, path),
+        service(container),
+        service(container)
+    );
+    Case::new(owner_of_path(world, container, path), claim)
+        .seen_in(container.service.as_deref())
+        .mended_by(fix, Safety::NeedsYou)
+        .decides("the complaint", Some(complaint.clone()))
+        .decides("who it runs as", who.map(|who| who.evidence.clone()))
+        .decides("whose it is", Some(whose))
+        .rules_out(Code("D117"), Some(complaint))
+        .rules_out(Code("D128"), by_mode)
+}
+
+/// A program that is there and that nobody may run.
+fn not_executable<'f>(world: &World<'f>, container: &'f ContainerFact, cases: &mut Vec<Case>) {
+    let state = world.state(container);
+    let Some(error) = state.and_then(|state| state.error.as_deref()) else {
+        return;
+    };
+    let Some(program) = refused_program(error).filter(|_| error.contains("permission denied"))
+    else {
+        return;
+    };
+    let path = absolute(container, program);
+    let file = world.file(container, &path);
+    let mode = file.and_then(|file| Some(file.there.as_ref()?.mode));
+    if mode.is_some_and(|mode| mode & 0o111 != 0) {
+        return;
+    }
+    let claim = format!("`{path}` is there, and its mode lets nobody run it");
+    let Some(refusal) = stood(world, container, "it was found, and may not be run") else {
+        return;
+    };
+    let closed = file.map(|file| filed(file, "no x in it: not even root may run it"));
+    let host = on_host(world, container, &path);
+    cases.push(
+        Case::new(whole(CulpritKind::File, &path), claim)
+            .seen_in(container.service.as_deref())
+            .mended_by(
+                format!("make {host} executable (`chmod +x`), then `bowline up --build`"),
+                Safety::Restart,
+            )
+            .decides("the complaint", Some(refusal.clone()))
+            .decides("who it runs as", closed.clone())
+            .decides("whose it is", closed.clone())
+            .rules_out(Code("D117"), Some(refusal))
+            .rules_out(Code("D128"), closed),
+    );
+}
+
+fn labels(world: &World<'_>, cases: &mut Vec<Case>) {
+    let Some(host) = world.host() else {
+        return;
+    };
+    let wanted = ["selinux", "userns", "rootless"];
+    let option = wanted
+        .iter()
+        .find(|word| host.security.iter().any(|it| it.contains(*word)));
+    let Some(option) = option else {
+        return;
+    };
+    for container in world.containers() {
+        for said in world.complaints(container, &[Says::PermissionDenied]) {
+            let Some(who) = who(world, container) else {
+                continue;
+            };
+            let suspects = suspects(world, container, said);
+            let open = suspects.into_iter().find(|file| {
+                let mount = world.mount_over(container, &file.path);
+                keeps_out(&who, file) == Some(false)
+                    && mount.is_some_and(|mount| mount.kind == "bind")
+            });
+            let Some(file) = open else {
+                continue;
+            };
+            let claim = format!(
+                "`{}` would let it in, and the engine works with {option}, which does not",
+                file.path
+            );
+            let complaint = spoken(container, said, "it was refused all the same");
+            let allows = filed(file, "owner and mode let it in");
+            let text = format!(
+                "security options of the engine: {}",
+                host.security.join(", ")
+            );
+            let option = shown(FactRef::Host, text, "there is something else that forbids");
+            cases.push(
+                Case::new(culprit(container, Some("volumes")), claim)
+                    .at_most(Confidence::Likely)
+                    .mended_by(
+                        "with SELinux mount it with `:z` (shared) or `:Z` (its own); without root let it run as the user that owns the files on the host (`userns_mode: keep-id` on Podman)",
+                        Safety::NeedsYou,
+                    )
+                    .decides("the complaint", Some(complaint.clone()))
+                    .decides("that owner and mode allow it", Some(allows.clone()))
+                    .decides("what else forbids it", Some(option))
+                    .rules_out(Code("D112"), Some(allows))
+                    .rules_out(Code("D117"), Some(complaint)),
+            );
+        }
+    }
+}
+
+fn low_port(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        for said in world.complaints(container, &[Says::PortNotPermitted]) {
+            let port = said
+                .capture("port")
+                .and_then(|port| port.parse::<u16>().ok());
+            let shown_port =
+                port.map_or_else(|| "that port".to_owned(), |port| format!("port {port}"));
+            if port.is_some_and(|port| port >= FIRST_FREE_PORT) {
+                continue;
+            }
+            let who = who(world, container);
+            let (field, rule) = what_forbids(container, port);
+            let claim = match &who {
+                Some(who) => format!(
+                    "it may not listen on {shown_port} as user {}: {rule}",
+                    who.user
+                ),
+                None => format!("it may not listen on {shown_port}: {rule}"),
+            };
+            let complaint = spoken(
+                container,
+                said,
+                "it is a matter of rights: the port is not taken",
+            );
+            let forbids = made(world, container, &rule, "root alone may listen there");
+            cases.push(
+                Case::new(culprit(container, Some(&field)), claim)
+                    .mended_by(
+                        "let it listen on a port from 1024 on (and publish that), or set `cap_add: [NET_BIND_SERVICE]`; then `bowline up`",
+                        Safety::Restart,
+                    )
+                    .decides("the complaint", Some(complaint.clone()))
+                    .decides("who it runs as", who.map(|who| who.evidence))
+                    .decides("what forbids it", forbids)
+                    .rules_out(Code("D049"), Some(complaint.clone()))
+                    .rules_out(Code("D050"), Some(complaint)),
+            );
+        }
+    }
+}
+
+/// The field that makes a port forbidden, and what it says.
+fn what_forbids(container: &ContainerFact, port: Option<u16>) -> (String, String) {
+    if let Some(start) = container.sysctls.get(START) {
+        return ("sysctls".to_owned(), format!("`{START}` is {start}"));
+    }
+    let mut dropped = container.cap_drop.iter();
+    if let Some(right) = dropped.find(|it| it.ends_with("NET_BIND_SERVICE") || *it == "ALL") {
+        return (
+            "cap_drop".to_owned(),
+            format!("`cap_drop` takes `{right}` away"),
+        );
+    }
+    let value = port.map(|port| port.to_string());
+    let mut told = container.environment.iter();
+    let told = told.find(|(_, told)| value.is_some() && **told == value);
+    let user = container.user.as_deref().unwrap_or("0");
+    match told {
+        Some((key, _)) => (
+            format!("environment.{key}"),
+            format!("`{key}` asks for it, and its user is {user}"),
+        ),
+        None => ("user".to_owned(), format!("its user is {user}")),
+    }
+}

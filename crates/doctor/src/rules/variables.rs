@@ -1,0 +1,183 @@
+//! Variables that nobody set, so that nothing stands where something should.
+
+use bowline_model::{ContainerStatus, is_secret_key};
+use bowline_recipes::Says;
+use jiff::SignedDuration;
+
+use crate::facts::{ContainerFact, EmptyVariable};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{World, made, shown, spoken, whole};
+
+pub(crate) const UNSET: Rule = Rule {
+    code: Code("D016"),
+    title: "a variable is not set, and became empty where a service needs it",
+    layer: Layer::Config,
+    decisive: &[
+        "that nobody set it",
+        "what the container got",
+        "the complaint",
+    ],
+    look_alikes: &[],
+    yields: false,
+    endangers_data: false,
+    find: unset,
+};
+
+/// How soon after its start one ends that misses what it cannot do without.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(10);
+
+fn unset(world: &World<'_>, cases: &mut Vec<Case>) {
+    for variable in world.empty_variables() {
+        for field in &variable.fields {
+            let Some((service, field)) = place(world, field) else {
+                continue;
+            };
+            for container in world.of_service(service) {
+                if world.fails(container) {
+                    cases.extend(case(world, variable, container, field));
+                }
+            }
+        }
+    }
+}
+
+/// The service that a field is of, and its path below that. Names of services may have dots in them.
+fn place<'w>(world: &'w World<'_>, field: &'w str) -> Option<(&'w str, &'w str)> {
+    let rest = field.strip_prefix("services.")?;
+    let declared = world.declared_services().map(|(name, _)| name);
+    let names = declared.filter(|name| {
+        let rest = rest.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    });
+    let name = names.max_by_key(|name| name.len())?;
+    Some((name, &rest[name.len() + 1..]))
+}
+
+fn case<'f>(
+    world: &World<'f>,
+    variable: &EmptyVariable,
+    container: &'f ContainerFact,
+    field: &str,
+) -> Option<Case> {
+    let name = &variable.name;
+    let key = field.strip_prefix("environment.").unwrap_or(name);
+    let complaint = complaint(world, container, name, key);
+    let mention = complaint
+        .is_none()
+        .then(|| mention(world, container, name, key));
+    let mention = mention.flatten();
+    let is_weak = complaint.is_none() && mention.is_none();
+    if is_weak && !ends_without_saying_why(world, container) {
+        return None;
+    }
+    let text = format!(
+        "`{name}` stands in {} and is not set",
+        variable.fields.join(", ")
+    );
+    let nobody = shown(
+        FactRef::Variable(name.clone()),
+        text,
+        "it became empty there",
+    );
+    let got = match container.environment.get(key) {
+        Some(value) => format!("`{key}` is `{}`", value.as_deref().unwrap_or_default()),
+        None => format!("its `{field}` was made without it"),
+    };
+    let got = made(world, container, &got, "this is what it was started with");
+    let claim = format!(
+        "`{name}` is not set, so `{field}` of `{}` is empty",
+        super::files::service(container)
+    );
+    let mut case = Case::new(whole(CulpritKind::Variable, name), claim)
+        .seen_in(container.service.as_deref())
+        .mended_by(
+            format!("set `{name}` in `.env` or in the shell, then `bowline up`; `${{{name}:?}}` in the file makes it a must"),
+            Safety::NeedsYou,
+        );
+    if is_weak {
+        return Some(
+            case.at_most(Confidence::Possible)
+                .decides("that nobody set it", Some(nobody)),
+        );
+    }
+    if mention.is_some() {
+        case = case.at_most(Confidence::Likely);
+    }
+    Some(
+        case.decides("that nobody set it", Some(nobody))
+            .decides("what the container got", got)
+            .decides("the complaint", complaint.or(mention)),
+    )
+}
+
+/// What a container says of a setting that it misses.
+fn complaint<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    variable: &str,
+    key: &str,
+) -> Option<Evidence> {
+    let words = [
+        Says::VariableMissing,
+        Says::InitialisationRefused,
+        Says::SettingWrong,
+        Says::PasswordNotSent,
+    ];
+    let fits = |said: &&&crate::world::Said<'_>| match said.capture("name") {
+        Some(name) => name == key || name == variable,
+        None => {
+            matches!(
+                said.says,
+                Says::PasswordNotSent | Says::InitialisationRefused
+            ) && is_secret_key(key)
+        }
+    };
+    let complaints = world.complaints(container, &words);
+    let said = complaints.iter().find(fits)?;
+    Some(spoken(container, said, "it cannot do without it"))
+}
+
+/// A line in which a container names the setting, whatever it says of it.
+fn mention<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    variable: &str,
+    key: &str,
+) -> Option<Evidence> {
+    let began = container.started?;
+    let log = world.log(container)?;
+    let has = |text: &str, name: &str| {
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        text.split(|character| !is_part(character))
+            .any(|word| word == name)
+    };
+    let mut lines = log.lines.iter().rev().take(20);
+    let line = lines
+        .find(|line| line.at >= began && (has(&line.text, key) || has(&line.text, variable)))?;
+    Some(Evidence {
+        fact: FactRef::Log(container.name.clone()),
+        at: Some(line.at),
+        text: format!("{} log: {}", container.name, line.text),
+        proves: "it speaks of that setting when it fails".to_owned(),
+    })
+}
+
+/// Whether a container ended soon after its start, and nothing that is understood says why.
+fn ends_without_saying_why<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
+    let Some(state) = world.state(container) else {
+        return false;
+    };
+    let (Some(started), Some(finished)) = (state.started, state.finished) else {
+        return false;
+    };
+    let is_out = matches!(
+        state.status,
+        ContainerStatus::Exited | ContainerStatus::Restarting
+    );
+    let said = world.said(container).iter();
+    let explains = said
+        .clone()
+        .any(|said| said.is_fresh && !said.says.is_benign());
+    is_out && finished.duration_since(started) < AT_ONCE && state.exit_code <= 128 && !explains
+}
