@@ -89,7 +89,6 @@ pub const RULES: &[Rule] = &[
     rules::absent::NO_BUCKET,
     rules::absent::NO_SEARCH_ATTRIBUTE,
     rules::crowds::BLOCKS_OTHERS,
-    rules::reach::NEVER_LISTENS,
     rules::stray::NAMES_NOBODY_IS_TOLD,
     rules::pools::ONE_REPLICA,
     rules::outside::NOT_CONNECTED,
