@@ -351,7 +351,9 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
     assert_eq!(finding.affects, ["gate"]);
     rests_on_its_evidence(&one_down);
 
-    let moved = json!({"endpoints": on(&[("net", "172.18.0.5")])});
+    let moved = json!({
+        "endpoints": on(&[("net", "172.18.0.5")]), "started": "2026-11-21T10:03:00Z",
+    });
     let stale = gateway(&moved, "172.18.0.4").facts();
     let finding = certain(&stale);
     is(&finding, "D064", CulpritKind::Service, "gate");
