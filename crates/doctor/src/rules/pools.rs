@@ -291,14 +291,14 @@ fn moved_target<'w, 'f>(
     world: &'w World<'f>,
     client: &ContainerFact,
     gone: IpAddr,
-) -> Option<&'w Edge<'f>> {
+) -> Option<(&'w Edge<'f>, &'f ContainerFact)> {
     let is_clear = |one: &ContainerFact| {
         world.runs(one)
             && world.networks(one).is_some()
             && defect(world, one).is_none()
             && !addresses(world, one).contains(&gone)
     };
-    let mut newest: Option<(&ContainerFact, &Edge<'f>)> = None;
+    let mut newest: Option<(&'w Edge<'f>, &'f ContainerFact)> = None;
     for edge in world
         .edges()
         .iter()
@@ -312,12 +312,12 @@ fn moved_target<'w, 'f>(
         }
         let later = containers.iter().filter(|one| one.started > client.started);
         for one in later {
-            if newest.is_none_or(|(other, _)| one.started > other.started) {
-                newest = Some((one, edge));
+            if newest.is_none_or(|(_, other)| one.started > other.started) {
+                newest = Some((edge, one));
             }
         }
     }
-    newest.map(|(_, edge)| edge)
+    newest
 }
 
 fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidence) -> Option<Case> {
@@ -330,14 +330,13 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
         network.subnets.iter().any(|subnet| contains(subnet, gone))
     };
     let network = shared.into_iter().find(holds)?;
-    let edge = moved_target(world, client, gone)?;
+    let (edge, target) = moved_target(world, client, gone)?;
     let Target::Service {
         name, containers, ..
     } = &edge.target
     else {
         return None;
     };
-    let target = containers.first()?;
     let now: Vec<String> = containers
         .iter()
         .flat_map(|one| addresses(world, one))
