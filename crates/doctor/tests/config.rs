@@ -341,7 +341,15 @@ fn a_host_outside_that_does_not_do_its_part_is_no_certainty() {
     ));
     is(&finding, "D147", "client", Some("environment.DB_URL"));
     assert_eq!(finding.confidence, Confidence::Likely);
-    assert_eq!(diagnose(&stack("connect: connection refused")).causes, []);
+    // Words without a host are about the only one that it dials, and words about another host are not.
+    is(
+        &only(&stack("connect: connection refused")),
+        "D147",
+        "client",
+        Some("environment.DB_URL"),
+    );
+    let other = "connect to api.example.org port 443 failed: Connection refused";
+    assert_eq!(diagnose(&stack(other)).causes, []);
 }
 
 /// `worker` was told of a queue; `peers` are its connections, `says` is what it said a minute and more ago.

@@ -187,7 +187,12 @@ fn hollow(test: &[&str], output: &str, listeners: &[(&str, u16)]) -> Recording {
             "api",
             &json!({"health": healthy, "endpoints": on_net}),
         ))
-        .with(container("client", &json!({"endpoints": on_net})))
+        .with(container(
+            "client",
+            &json!({"endpoints": {"net": {
+                "aliases": [], "ipv4": "172.18.0.2", "ipv6": null, "wanted_ipv4": null,
+            }}}),
+        ))
         .declared("api", &json!({}))
         .declared("client", &json!({}))
         .set("told", "shop-client-1", json!([address]))

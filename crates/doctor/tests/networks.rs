@@ -276,6 +276,7 @@ fn a_name_that_two_services_have_is_told() {
     let mixed = [("172.18.0.3", "connected"), ("172.18.0.4", "refused")];
     let facts = pair()
         .with(container("stub", &json!({"endpoints": twice})))
+        .declared("stub", &json!({"networks": ["net"]}))
         .set("insides", "shop-stub-1", listens(9090))
         .add("tried", tried("shop-client-1", "api", &leads, &mixed))
         .facts();
@@ -350,7 +351,9 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
     assert_eq!(finding.affects, ["gate"]);
     rests_on_its_evidence(&one_down);
 
-    let moved = json!({"endpoints": on(&[("net", "172.18.0.5")])});
+    let moved = json!({
+        "endpoints": on(&[("net", "172.18.0.5")]), "started": "2026-11-21T10:03:00Z",
+    });
     let stale = gateway(&moved, "172.18.0.4").facts();
     let finding = certain(&stale);
     is(&finding, "D064", CulpritKind::Service, "gate");
@@ -360,13 +363,6 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
         finding.claim
     );
     rests_on_its_evidence(&stale);
-}
-
-#[test]
-fn a_replica_that_is_frozen_is_down_too() {
-    let frozen = json!({"status": "paused", "endpoints": on(&[("net", "172.18.0.4")])});
-    let finding = only(&gateway(&frozen, "172.18.0.4").facts());
-    is(&finding, "D059", CulpritKind::Service, "api");
 }
 
 #[test]

@@ -133,6 +133,26 @@ fn restart(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     })
 }
 
+/// That a container is older than a secret or a config that it was given: it read what was in it before.
+fn older_than_content(
+    world: &World<'_>,
+    container: &ContainerFact,
+    settings: &[&Changed],
+) -> Option<Evidence> {
+    let started = world.state(container)?.started?;
+    let mut fields = settings.iter().map(|one| one.field.as_str());
+    let is_content = fields.any(|field| field.starts_with("content of "));
+    is_content.then(|| {
+        let text = format!(
+            "{}: running since {}",
+            container.name,
+            started.strftime("%H:%M:%S")
+        );
+        let proves = "it was started with what was in the file before";
+        shown(FactRef::State(container.name.clone()), text, proves)
+    })
+}
+
 fn what_differs(container: &ContainerFact, changes: &[&Changed]) -> Option<Evidence> {
     let service = container.service.clone()?;
     let fields: Vec<String> = changes
@@ -159,10 +179,12 @@ fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
             .filter(|one| one.by_files && is_setting(&one.field))
             .collect();
         let service = container.service.as_deref().unwrap_or_default();
-        if let (Some(first), Some(restart)) = (settings.first(), restart(world, container)) {
+        let since =
+            restart(world, container).or_else(|| older_than_content(world, container, &settings));
+        if let (Some(first), Some(since)) = (settings.first(), since) {
             let field = written(&first.field);
             let claim = format!(
-                "`{field}` was changed in the files, and `{service}` was only restarted: a restart keeps what it was made with"
+                "`{field}` was changed in the files, and `{service}` was not made again since: it keeps what it was made with"
             );
             let differs = what_differs(container, &settings);
             cases.push(
@@ -173,8 +195,8 @@ fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
                     )
                     .by_command(["bowline", "up", service])
                     .decides("what differs", differs)
-                    .decides("that it was only restarted", Some(restart.clone()))
-                    .rules_out(Code("D126"), Some(restart)),
+                    .decides("that it was only restarted", Some(since.clone()))
+                    .rules_out(Code("D126"), Some(since)),
             );
             continue;
         }
@@ -254,8 +276,9 @@ fn drifted(world: &World<'_>, cases: &mut Vec<Case>) {
         let by_setting = changes
             .iter()
             .any(|one| one.by_files && is_setting(&one.field));
-        let restarted = restart(world, container);
-        let (Some(first), false) = (changes.first(), by_setting && restarted.is_some()) else {
+        let since =
+            restart(world, container).or_else(|| older_than_content(world, container, &all));
+        let (Some(first), false) = (changes.first(), by_setting && since.is_some()) else {
             continue;
         };
         let service = container.service.as_deref().unwrap_or_default();
@@ -406,7 +429,8 @@ fn harm<'f>(world: &World<'f>, orphan: &'f ContainerFact) -> Option<(Option<&'f 
             return Some((edge.client.service.as_deref(), address(edge, proves)));
         }
     }
-    let twin = world.containers().find(|one| {
+    let made = |one: &&ContainerFact| world.made(one).is_some();
+    let twin = world.containers().filter(made).find(|one| {
         one.name != orphan.name
             && one.image_id == orphan.image_id
             && one.command == orphan.command

@@ -5,6 +5,8 @@ mod asked;
 pub(crate) mod budget;
 pub(crate) mod hollow;
 
+pub(crate) use asked::asked;
+
 use crate::facts::Probe;
 use crate::finding::{Code, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};

@@ -1,12 +1,15 @@
 //! Ports of the host: held by somebody else, or not open at all.
 
+use std::collections::BTreeSet;
+
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, PortFact};
-use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
+use crate::facts::{ContainerFact, InsideFact, PortFact};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, listening, shown, spoken, whole};
+use crate::world::{Edge, World, culprit, listening, shown, spoken, whole};
 
+use super::health::asked;
 use super::names::{address, complaint};
 use super::reach::NOT_TAKEN;
 
@@ -15,7 +18,7 @@ pub(crate) const HELD_BY_CONTAINER: Rule = Rule {
     title: "a port of the host is held by another container",
     layer: Layer::Network,
     decisive: &["the refusal", "who holds it"],
-    look_alikes: &[Code("D049"), Code("D120")],
+    look_alikes: &[Code("D049"), Code("D120"), Code("D127")],
     yields: false,
     endangers_data: false,
     find: held_by_container,
@@ -209,9 +212,22 @@ fn held_by_container(world: &World<'_>, cases: &mut Vec<Case>) {
                     Safety::NeedsYou,
                 )
                 .decides("who holds it", held.clone())
+                .rules_out(Code("D127"), belongs(world, container, held.as_ref()))
                 .rules_out(Code("D049"), held),
         );
     }
+}
+
+/// That the holder of a port belongs to a service of the files, or to another project.
+fn belongs(world: &World<'_>, holder: Option<&str>, held: Option<&Evidence>) -> Option<Evidence> {
+    let own = world.containers().find(|one| Some(&*one.name) == holder);
+    let Some(own) = own else {
+        return held.cloned();
+    };
+    let service = world.made(own)?.service.as_deref()?;
+    let text = format!("{}: made for the service `{service}`", own.name);
+    let proves = "the files have that service, so it is not left over";
+    Some(shown(FactRef::Made(own.name.clone()), text, proves))
 }
 
 fn held_by_process(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -322,8 +338,24 @@ pub(crate) fn own_ports(world: &World<'_>, container: &ContainerFact) -> Vec<Str
         .recipe(container)
         .into_iter()
         .flat_map(|recipe| &recipe.ports);
-    let known = known.map(|port| format!("{}/tcp", port.number));
-    container.exposed.iter().cloned().chain(known).collect()
+    let known = known.map(|port| port.number);
+    let checked = world
+        .health(container)
+        .and_then(|health| asked(&health.test)?.port);
+    let told = container
+        .environment
+        .iter()
+        .filter(|(key, _)| names_own_port(key));
+    let told = told.filter_map(|(_, value)| value.as_deref()?.rsplit(':').next()?.parse().ok());
+    let numbers: BTreeSet<u16> = known.chain(checked).chain(told).collect();
+    let numbers = numbers.into_iter().map(|number| format!("{number}/tcp"));
+    container.exposed.iter().cloned().chain(numbers).collect()
+}
+
+/// Whether a variable tells a server where to listen, by its name: `PORT`, `HTTP_PORT`, `LISTEN`, `BIND_ADDRESS`.
+fn names_own_port(key: &str) -> bool {
+    let key = key.to_uppercase();
+    key == "PORT" || key.contains("LISTEN") || key.contains("BIND") || key.ends_with("HTTP_PORT")
 }
 
 fn not_published(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -332,6 +364,46 @@ fn not_published(world: &World<'_>, cases: &mut Vec<Case>) {
 
 fn only_exposed(world: &World<'_>, cases: &mut Vec<Case>) {
     on_the_host(world, true, cases);
+}
+
+/// Whom a call to a port of the host is meant for, where nobody listens there: the service that listens on that port in
+/// its container, for sure; else one that the client needs, that listens somewhere and publishes nothing.
+fn meant<'f>(world: &World<'f>, edge: &Edge<'f>, port: u16) -> Option<(&'f ContainerFact, bool)> {
+    let is_there = |inside: &InsideFact| inside.listeners.iter().any(|one| one.port == port);
+    if world.inside(edge.client).is_some_and(is_there) || held(world, port) {
+        return None;
+    }
+    let is_shut = |container: &&ContainerFact| {
+        let mut published = container.published.iter();
+        !is_in_host_network(container) && !published.any(|one| one.host_port == port.to_string())
+    };
+    let shut: Vec<&ContainerFact> = world.containers().filter(is_shut).collect();
+    let same = shut
+        .iter()
+        .find(|one| world.inside(one).is_some_and(is_there));
+    if let Some(same) = same {
+        return Some((same, true));
+    }
+    let needs: Vec<&str> = world.needs(edge.client.service.as_deref()?).collect();
+    let likely = shut.iter().find(|one| {
+        let is_needed = one
+            .service
+            .as_deref()
+            .is_some_and(|name| needs.contains(&name));
+        let listens = world
+            .inside(one)
+            .is_some_and(|inside| !inside.listeners.is_empty());
+        is_needed && listens && one.published.is_empty()
+    });
+    likely.map(|one| (*one, false))
+}
+
+/// Whether a container of the stack has a port of the host.
+fn held(world: &World<'_>, port: u16) -> bool {
+    world.containers().any(|one| {
+        let mut published = one.published.iter();
+        published.any(|it| it.is_open && it.host_port == port.to_string())
+    })
 }
 
 /// Calls to the host itself, where the port of a service is not open: from a container in the host's network, or by the
@@ -350,16 +422,7 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
         if world.seems_well(edge.client) || said.is_none() {
             continue;
         }
-        let has = |container: &&ContainerFact| {
-            let listens = world
-                .inside(container)
-                .is_some_and(|inside| inside.listeners.iter().any(|one| one.port == port));
-            let mut published = container.published.iter();
-            listens
-                && !is_in_host_network(container)
-                && !published.any(|one| one.host_port == port.to_string())
-        };
-        let Some(target) = world.containers().find(has) else {
+        let Some((target, is_sure)) = meant(world, edge, port) else {
             continue;
         };
         let declared = target
@@ -377,7 +440,7 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
             "it publishes no such port"
         };
         let claim = format!(
-            "`{}` dials port {port} of the host, where nobody listens: `{service}` listens there in its container, and {why}",
+            "`{}` dials port {port} of the host, where nobody listens: `{service}` listens in its container, and {why}",
             edge.client.service.as_deref().unwrap_or(&edge.client.name)
         );
         let text = format!("{}: port {port} is not published", target.name);
@@ -415,7 +478,8 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
                 .decides("that nothing is published", closed)
                 .decides("that it listens", listens.clone())
                 .rules_out(Code("D054"), listens)
-                .rules_out(other, by_files),
+                .rules_out(other, by_files)
+                .at_most(if is_sure { Confidence::Certain } else { Confidence::Likely }),
         );
     }
 }

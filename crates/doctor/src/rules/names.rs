@@ -43,6 +43,8 @@ pub(crate) const MISSPELT: Rule = Rule {
     find: misspelt,
 };
 
+use super::pools::has_sibling;
+
 pub(crate) const NOT_ENCODED: Rule = Rule {
     code: Code("D004"),
     title: "a password stands in an address without being encoded",
@@ -206,7 +208,8 @@ fn down(world: &World<'_>, cases: &mut Vec<Case>) {
         let (Target::Service { name, .. } | Target::Absent { name, .. }) = &edge.target else {
             continue;
         };
-        if world.seems_well(edge.client) || world.trouble(edge) != Some(Trouble::Down) {
+        let is_out = world.trouble(edge) == Some(Trouble::Down) && !has_sibling(world, name);
+        if world.seems_well(edge.client) || !is_out {
             continue;
         }
         let told = address(edge, "it is told to go there");
@@ -228,6 +231,7 @@ fn down(world: &World<'_>, cases: &mut Vec<Case>) {
         for needed in world.needs(service).filter(|needed| !is_job(needed)) {
             let containers = world.of_service(needed);
             let is_down = !containers.is_empty()
+                && !has_sibling(world, needed)
                 && containers.iter().all(|container| is_out(world, container));
             if is_down {
                 let text = format!("{service}: depends on `{needed}`");

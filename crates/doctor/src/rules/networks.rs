@@ -500,6 +500,11 @@ fn upstream_dns(world: &World<'_>, cases: &mut Vec<Case>) {
         cases.push(
             Case::new(culprit(edge.client, field), claim)
                 .mended_by(fix, Safety::NeedsYou)
+                .at_most(if answer.is_some() {
+                    Confidence::Certain
+                } else {
+                    Confidence::Likely
+                })
                 .decides("the answer", answer.or(said))
                 .decides("that names of the stack are known", known.clone())
                 .decides("that there is a way out", out.clone())
@@ -601,7 +606,8 @@ fn no_route(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// What a client says of a host outside, in words that are about that very host.
+/// What a client says of a host outside: in words that are about that very host, or about none where it is the only one
+/// that it dials and all else that it dials is well.
 pub(super) fn outside_complaint<'w>(
     world: &'w World<'_>,
     edge: &Edge<'_>,
@@ -610,8 +616,17 @@ pub(super) fn outside_complaint<'w>(
     if !leads_outside(world, edge) {
         return None;
     }
-    let names_it =
-        |host: Option<&str>| host.is_some_and(|host| host.eq_ignore_ascii_case(&edge.host.name));
+    let own = world.edges().iter();
+    let own = own.filter(|other| other.client.name == edge.client.name);
+    let (outside, inside): (Vec<_>, Vec<_>) = own.partition(|other| leads_outside(world, other));
+    let is_alone = outside
+        .iter()
+        .all(|other| other.host.name == edge.host.name)
+        && inside.iter().all(|other| world.trouble(other).is_none());
+    let names_it = |host: Option<&str>| match host {
+        Some(host) => host.eq_ignore_ascii_case(&edge.host.name),
+        None => is_alone,
+    };
     let mut said = world.said(edge.client).iter();
     let said = said.find(|said| {
         said.is_fresh && words.contains(&said.says) && names_it(said.capture("host"))

@@ -378,11 +378,17 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         {
             continue;
         }
-        let gave_up = said_of(world, edge);
         // A fresh complaint is somebody who still tries.
-        if gave_up.is_none_or(|said| said.is_fresh) || world.trouble(edge).is_some() {
+        let said = said_of(world, edge);
+        if said.is_some_and(|said| said.is_fresh) || world.trouble(edge).is_some() {
             continue;
         }
+        let Some(gave_up) = said
+            .map(|said| spoken(edge.client, said, "this was its last word about it"))
+            .or_else(|| came_first(world, edge.client, server))
+        else {
+            continue;
+        };
         let listens = listening(server, world, "it takes calls");
         let text = format!(
             "{}: no connection to `{name}` at port {port}",
@@ -407,12 +413,35 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
                 .by_command(["bowline", "restart", service])
                 .decides("the address", Some(address(edge, "it is told to work for it")))
                 .decides("that it has no connection", Some(none))
-                .decides("that it gave up", gave_up.map(|said| spoken(edge.client, said, "this was its last word about it")))
+                .decides("that it gave up", Some(gave_up))
                 .decides("that the broker takes calls", listens.clone())
                 .rules_out(Code("D052"), listens.clone())
                 .rules_out(Code("D054"), listens),
         );
     }
+}
+
+/// That a worker, which serves nobody itself, was there before the broker was: it may have tried once, in vain.
+fn came_first(
+    world: &World<'_>,
+    client: &ContainerFact,
+    server: &ContainerFact,
+) -> Option<Evidence> {
+    let (mine, theirs) = (world.state(client)?.started?, world.state(server)?.started?);
+    let is_worker = world.inside(client)?.listeners.is_empty();
+    let is_settled = world.now().duration_since(theirs).as_secs() > 5;
+    (mine < theirs && is_worker && is_settled).then(|| {
+        let text = format!(
+            "{}: running since {}, {} since {}",
+            client.name,
+            mine.strftime("%H:%M:%S"),
+            server.name,
+            theirs.strftime("%H:%M:%S")
+        );
+        let fact = FactRef::State(client.name.clone());
+        let proves = "when it looked for the broker, that was not there, or was another one";
+        shown(fact, text, proves)
+    })
 }
 
 fn broker_down(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -426,16 +455,17 @@ fn broker_down(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(server) = containers.first().filter(|server| is_broker(world, server)) else {
             continue;
         };
-        // Where it complains now, it is plainly down for others.
-        if world.trouble(edge) != Some(Trouble::Down) || !world.seems_well(edge.client) {
+        // Where somebody complains of it now, it is plainly down.
+        let dials_it = |other: &&Edge<'_>| matches!(&other.target, Target::Service { name: one, .. } if one == name);
+        let mut others = world.edges().iter().filter(dials_it);
+        let all_go_on =
+            others.all(|other| !world.runs(other.client) || world.seems_well(other.client));
+        if world.trouble(edge) != Some(Trouble::Down) || !world.runs(edge.client) || !all_go_on {
             continue;
         }
         let ended = world.state(server).and_then(|state| state.finished);
-        let Some(said) =
-            said_of(world, edge).filter(|said| ended.is_some_and(|ended| said.last >= ended))
-        else {
-            continue;
-        };
+        let said =
+            said_of(world, edge).filter(|said| ended.is_some_and(|ended| said.last >= ended));
         let text = format!("{}: does not run", server.name);
         let down: Option<Evidence> = world.state(server).map(|_| {
             shown(
@@ -460,7 +490,7 @@ fn broker_down(world: &World<'_>, cases: &mut Vec<Case>) {
                 )
                 .decides(
                     "what they said",
-                    Some(spoken(edge.client, said, "it noticed, and went on")),
+                    said.map(|said| spoken(edge.client, said, "it noticed, and went on")),
                 )
                 .rules_out(Code("D062"), down),
         );

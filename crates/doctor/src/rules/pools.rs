@@ -1,6 +1,6 @@
 //! Several containers behind one name, and addresses that outlived theirs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bowline_engine::TcpState;
@@ -13,6 +13,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::contains;
 use crate::world::{Edge, Target, World, culprit, listening, shown, spoken, whole};
 
+use super::drift::is_orphan;
 use super::names::{address, complaint, tried};
 use super::reach::NOT_TAKEN;
 
@@ -73,7 +74,6 @@ fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
         ContainerStatus::Exited if !is_job => format!("ended with code {}", state.exit_code),
         ContainerStatus::Dead => "half removed".to_owned(),
         ContainerStatus::Restarting => "ends again and again".to_owned(),
-        ContainerStatus::Paused => "paused".to_owned(),
         ContainerStatus::Running => {
             let health = world.health(replica);
             if let Some(health) =
@@ -118,49 +118,101 @@ fn works(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
     })?
 }
 
-fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
+/// Containers that do the same for who dials them: those of one service, or of several that are alike and that one client
+/// dials at the same port, as a gateway does with a pool.
+fn pools<'f>(world: &World<'f>) -> Vec<Vec<&'f ContainerFact>> {
     let services: BTreeSet<&str> = world
         .containers()
         .filter_map(|one| one.service.as_deref())
         .collect();
-    for service in services {
-        let replicas = world.of_service(service);
-        let good = replicas.iter().find_map(|replica| works(world, replica));
-        let bad = replicas
+    let mut pools: Vec<Vec<&ContainerFact>> = services
+        .into_iter()
+        .map(|service| world.of_service(service))
+        .filter(|pool| pool.len() > 1)
+        .collect();
+    for client in world.containers() {
+        let edges = world.edges().iter();
+        let own = edges.filter(|edge| edge.client.name == client.name);
+        let mut alike: BTreeMap<_, Vec<&ContainerFact>> = BTreeMap::new();
+        for edge in own {
+            let Target::Service { containers, .. } = &edge.target else {
+                continue;
+            };
+            for one in containers {
+                let key = (edge.port, &one.image_id, &one.command);
+                let pool = alike.entry(key).or_default();
+                if pool.iter().all(|other| other.name != one.name) {
+                    pool.push(one);
+                }
+            }
+        }
+        pools.extend(
+            alike
+                .into_values()
+                .filter(|pool| pool.iter().any(|one| one.service != pool[0].service)),
+        );
+    }
+    pools
+}
+
+/// Whether a service is one of several that are alike, and another one of them works: then it is not simply down.
+pub(crate) fn has_sibling(world: &World<'_>, service: &str) -> bool {
+    pools(world).iter().any(|pool| {
+        let is_it = |one: &&&ContainerFact| one.service.as_deref() == Some(service);
+        pool.iter().any(|one| is_it(&one)) && pool.iter().any(|one| works(world, one).is_some())
+    })
+}
+
+fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
+    for pool in pools(world) {
+        let good = pool.iter().find_map(|one| works(world, one));
+        let bad: Vec<_> = pool
             .iter()
-            .find_map(|replica| Some((replica, defect(world, replica)?)));
-        let (Some(good), Some((replica, bad)), true) = (good, bad, replicas.len() > 1) else {
+            .filter_map(|one| Some((*one, defect(world, one)?)))
+            .collect();
+        let (Some(good), Some((replica, evidence))) = (good, bad.first()) else {
             continue;
         };
-        let is_of_it = |edge: &&Edge<'_>| matches!(&edge.target, Target::Service { name, .. } if *name == service);
+        let Some(service) = replica.service.as_deref() else {
+            continue;
+        };
+        let is_of_it = |edge: &&Edge<'_>| match &edge.target {
+            Target::Service { name, .. } => {
+                pool.iter().any(|one| one.service.as_deref() == Some(*name))
+            }
+            _ => false,
+        };
         let mut edges = world.edges().iter().filter(is_of_it);
         let felt = edges.find_map(|edge| Some((edge.client, feels(world, edge)?)));
-        let by_health = matches!(bad.fact, FactRef::Health(_));
+        let by_health = matches!(evidence.fact, FactRef::Health(_));
         if felt.is_none() && !by_health && world.ailment(replica).is_none() {
             continue;
         }
-        let count = replicas
-            .iter()
-            .filter(|replica| defect(world, replica).is_some())
-            .count();
         let claim = format!(
-            "{count} of {} containers of `{service}` {} not work (`{}`), and calls still go to all of them",
-            replicas.len(),
-            if count == 1 { "does" } else { "do" },
+            "{} of {} containers that do the same {} not work (`{}`), and calls still go to all of them",
+            bad.len(),
+            pool.len(),
+            if bad.len() == 1 { "does" } else { "do" },
             replica.name
         );
+        let client = felt
+            .as_ref()
+            .and_then(|(client, _)| client.service.as_deref());
         cases.push(
             Case::new(whole(CulpritKind::Service, service), claim)
-                .between(Some(service), felt.as_ref().and_then(|(client, _)| client.service.as_deref()))
+                .between(Some(service), client)
                 .mended_by(
-                    format!("start it again: `docker restart {}`; see why it fell: `bowline logs {service}`", replica.name),
+                    format!(
+                        "start it again: `docker restart {}`; see why it fell: `bowline logs {service}`",
+                        replica.name
+                    ),
                     Safety::Restart,
                 )
-                .decides("the replica", Some(bad.clone()))
+                .decides("the replica", Some(evidence.clone()))
                 .decides("its sibling", Some(good.clone()))
                 .decides("who feels it", felt.map(|(_, evidence)| evidence))
                 .rules_out(Code("D052"), Some(good))
-                .rules_out(Code("D064"), Some(bad)),
+                .rules_out(Code("D064"), Some(evidence.clone())),
         );
     }
 }
@@ -233,59 +285,78 @@ fn stale_address(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidence) -> Option<Case> {
-    let own = world.networks(client)?;
-    // An address of its own networks, which somebody there had.
-    let shared = own.keys().filter_map(|name| world.network(name));
-    let shared: Vec<_> = shared
-        .filter(|network| network.subnets.iter().any(|subnet| contains(subnet, gone)))
-        .collect();
-    let network = shared.first()?;
-    let edge = world.edges().iter().find(|edge| {
+/// The service for which a client dials an address that nobody of it has: one that was started after the client, while
+/// all that it dials is well and elsewhere. Where one of them is down, or has that address, nobody can say whose it was.
+fn moved_target<'w, 'f>(
+    world: &'w World<'f>,
+    client: &ContainerFact,
+    gone: IpAddr,
+) -> Option<(&'w Edge<'f>, &'f ContainerFact)> {
+    let is_clear = |one: &ContainerFact| {
+        world.runs(one)
+            && world.networks(one).is_some()
+            && defect(world, one).is_none()
+            && !addresses(world, one).contains(&gone)
+    };
+    let mut newest: Option<(&'w Edge<'f>, &'f ContainerFact)> = None;
+    for edge in world
+        .edges()
+        .iter()
+        .filter(|edge| edge.client.name == client.name)
+    {
         let Target::Service { containers, .. } = &edge.target else {
-            return false;
+            continue;
         };
-        let lives_there = |one: &&ContainerFact| addresses(world, one).contains(&gone);
-        let are_well = containers
-            .iter()
-            .all(|one| world.runs(one) && defect(world, one).is_none());
-        edge.client.name == client.name && are_well && !containers.iter().any(lives_there)
-    })?;
+        if !containers.iter().all(|one| is_clear(one)) {
+            return None;
+        }
+        let later = containers.iter().filter(|one| one.started > client.started);
+        for one in later {
+            if newest.is_none_or(|(_, other)| one.started > other.started) {
+                newest = Some((edge, one));
+            }
+        }
+    }
+    newest
+}
+
+fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidence) -> Option<Case> {
+    // An address of its own networks, which somebody there had.
+    let shared = world
+        .networks(client)?
+        .keys()
+        .filter_map(|name| world.network(name));
+    let holds = |network: &&crate::facts::NetworkFact| {
+        network.subnets.iter().any(|subnet| contains(subnet, gone))
+    };
+    let network = shared.into_iter().find(holds)?;
+    let (edge, target) = moved_target(world, client, gone)?;
     let Target::Service {
         name, containers, ..
     } = &edge.target
     else {
         return None;
     };
-    let target = containers.first()?;
     let now: Vec<String> = containers
         .iter()
         .flat_map(|one| addresses(world, one))
         .map(|it| it.to_string())
         .collect();
-    if now.is_empty() {
-        return None;
-    }
+    let now = Some(now.join(", ")).filter(|now| !now.is_empty())?;
     let heir = world
         .containers()
         .find(|one| addresses(world, one).contains(&gone));
-    let heir = heir.and_then(|one| one.service.as_deref());
-    let claim = format!(
-        "it goes on to dial {gone} for `{name}`, which is at {} by now; {}",
-        now.join(", "),
-        match heir {
-            Some(heir) => format!("`{heir}` has that address"),
-            None => format!("nobody on `{}` has that address", network.name),
-        }
-    );
-    let text = format!("{}: at {}", target.name, now.join(", "));
-    let moved = shown(
-        FactRef::Networks(target.name.clone()),
-        text,
-        "the address that is dialled is none of these",
-    );
+    let whose = match heir.and_then(|one| one.service.as_deref()) {
+        Some(heir) => format!("`{heir}` has that address"),
+        None => format!("nobody on `{}` has that address", network.name),
+    };
+    let claim =
+        format!("it goes on to dial {gone} for `{name}`, which is at {now} by now; {whose}");
+    let text = format!("{}: at {now}", target.name);
+    let proves = "the address that is dialled is none of these";
+    let elsewhere = shown(FactRef::Networks(target.name.clone()), text, proves);
     let runs = world.state(target).map(|_| {
-        let text = format!("{}: running", target.name);
+        let text = format!("{}: running, started after {}", target.name, client.name);
         shown(
             FactRef::State(target.name.clone()),
             text,
@@ -305,7 +376,7 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
             )
             .by_command(["bowline", "restart", service])
             .decides("the address that it dials", Some(dials))
-            .decides("where the service is", Some(moved.clone()))
+            .decides("where the service is", Some(elsewhere))
             .decides("that the service takes calls", takes)
             .rules_out(Code("D052"), runs.clone())
             .rules_out(Code("D059"), runs),
@@ -364,7 +435,10 @@ fn namesake<'f>(
         .iter()
         .find(|one| one.service.as_deref() == Some(dialled))
         .or(near.first())?;
-    if let Some(other) = near.iter().find(|one| one.service != first.service) {
+    // A container that nobody wants any more is to go, rather than the name.
+    let is_wanted = |one: &&&ContainerFact| !is_orphan(world, &one.name);
+    let mut others = near.iter().filter(|one| one.service != first.service);
+    if let Some(other) = others.find(is_wanted) {
         let service = other.service.as_deref().unwrap_or(&other.name);
         let text = format!(
             "{} and {}: both are called `{dialled}`",

@@ -161,6 +161,10 @@ fn target<'f>(world: &World<'f>, client: &'f ContainerFact, name: &'f str) -> Ta
             is_disabled: !declared.is_enabled,
         };
     }
+    // A service that the files have and nobody looked at may have the name.
+    if world.has_service(name) {
+        return Target::Elsewhere;
+    }
     let known = world.containers().flat_map(names);
     Target::Unknown {
         nearest: nearest(name, known.collect::<BTreeSet<&'f str>>()),

@@ -13,11 +13,11 @@ const ON_LOOPBACK: &[(&str, u16)] = &[
 
 /// An address of the container itself that a healthcheck dials.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// As it is written: `localhost`, `127.0.0.1`, `::1`.
-    pub(super) host: String,
+    pub(crate) host: String,
     /// Its port, where that can be read.
-    pub(super) port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 impl Asked {
@@ -28,7 +28,7 @@ impl Asked {
 }
 
 /// The first address on the loopback that a test dials; `test` begins with `CMD` or `CMD-SHELL`.
-pub(super) fn asked(test: &[String]) -> Option<Asked> {
+pub(crate) fn asked(test: &[String]) -> Option<Asked> {
     let text = test.get(1..)?.join(" ");
     let is_break =
         |character: char| character.is_whitespace() || "'\"`;|&()<>,=".contains(character);
