@@ -63,6 +63,10 @@ pub(crate) enum Verb {
     Stop(StopArgs),
     /// Stop and start services, as they are
     Restart(StopArgs),
+    /// Freeze services that run; what they hold stays
+    Pause(StartArgs),
+    /// Let paused services go on, and return when they are ready
+    Unpause(StartArgs),
     /// Run done jobs once more
     Rerun(RerunArgs),
     /// List the operations of the stack

@@ -46,7 +46,9 @@ fn at_points(case: Case, name: &str) {
     let mut chance = Chance::new(seed);
     let expected = Expected::of(&shop, case);
     // Every so many requests one, in a sample.
-    let (stride, first) = (5, chance.below(5));
+    let is_short = matches!(case, Case::Pause | Case::Unpause);
+    let stride = if is_short { 2 } else { 5 };
+    let first = chance.below(stride);
     let mut kills = 0;
     'requests: for number in 0_u64.. {
         let moments: &[Moment] = if is_full_run() {
@@ -66,7 +68,11 @@ fn at_points(case: Case, name: &str) {
         }
     }
     eprintln!("{case:?}: {kills} kills");
-    let enough = if is_full_run() { 40 } else { 2 };
+    let enough = match (is_full_run(), is_short) {
+        (true, false) => 40,
+        (true, true) => 12,
+        (false, _) => 2,
+    };
     assert!(kills >= enough, "{kills} kills");
 }
 
@@ -86,6 +92,16 @@ fn a_down_that_is_killed_at_any_request_is_completed_or_taken_back() {
 }
 
 #[test]
+fn a_pause_that_is_killed_at_any_request_is_completed_or_taken_back() {
+    at_points(Case::Pause, "points-pause");
+}
+
+#[test]
+fn an_unpause_that_is_killed_at_any_request_is_completed_or_taken_back() {
+    at_points(Case::Unpause, "points-unpause");
+}
+
+#[test]
 fn operations_that_are_killed_at_random_moments_are_completed_or_taken_back() {
     let (seed, shop) = (seed(), Shop::new(&engine_host(), "random"));
     eprintln!("BOWLINE_TEST_SEED={seed}");
@@ -93,7 +109,8 @@ fn operations_that_are_killed_at_random_moments_are_completed_or_taken_back() {
     let expected = CASES.map(|case| Expected::of(&shop, case));
     let kills = if is_full_run() { 100 } else { 6 };
     for kill in 0..kills {
-        let which = usize::try_from(chance.below(3)).unwrap();
+        let cases = u64::try_from(CASES.len()).unwrap();
+        let which = usize::try_from(chance.below(cases)).unwrap();
         let (case, expected) = (CASES[which], &expected[which]);
         case.prepare(&shop);
         let millis = chance.below(expected.millis());

@@ -194,6 +194,49 @@ fn one_that_is_not_ready_says_why_and_holds_up_only_what_needs_it() {
 }
 
 #[test]
+fn what_is_paused_stands_still_until_it_is_let_go_on() {
+    let stack = Stack::new("pause");
+    stack.ends(0, &["up"]);
+    let states = || {
+        let listed = stack.ends(0, &["ps", "-a", "--format", "json"]);
+        let lines = listed.lines();
+        let found = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mut words: Vec<String> = found
+            .map(|one| {
+                let text = |key: &str| one[key].as_str().unwrap().to_owned();
+                format!("{} {}", text("Service"), text("State"))
+            })
+            .collect();
+        words.sort();
+        words.join(", ")
+    };
+    let running = states();
+
+    stack.ends(0, &["pause"]);
+    assert_eq!(states(), "db paused, migrate exited, web paused");
+    assert_eq!(stack.ends(0, &["pause"]), "pause: nothing to do\n");
+    let said = stack.ends(5, &["up"]);
+    for part in [
+        "is paused and stays so: `bowline unpause db` lets it go on\n",
+        "reason       paused\n",
+        "hint: let it go on: `bowline unpause db`\n",
+    ] {
+        assert!(said.contains(part), "`{part}` is missing:\n{said}");
+    }
+    stack.ends(5, &["start", "web"]);
+
+    stack.ends(0, &["unpause"]);
+    assert_eq!(states(), running);
+    assert_eq!(stack.ends(0, &["unpause"]), "unpause: nothing to do\n");
+    stack.ends(0, &["undo"]);
+    assert_eq!(states(), "db paused, migrate exited, web paused");
+    stack.ends(0, &["restart", "-t", "0", "db"]);
+    assert_eq!(states(), "db running, migrate exited, web paused");
+    stack.ends(0, &["down", "-t", "0"]);
+    assert!(stack.names().is_empty());
+}
+
+#[test]
 fn volumes_stay_unless_they_are_named() {
     let stack = Stack::new("data");
     stack.ends(0, &["up"]);

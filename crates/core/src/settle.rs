@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bowline_engine::{Engine, EngineError, EventFilter, Selector};
 use bowline_model::{
-    Action, ContainerId, ContainerRef, EventAction, Labels, ObjectKind, ObservedContainer,
-    OperationId, StepId, StepOutcome, label,
+    Action, ContainerId, ContainerRef, ContainerStatus, EventAction, Labels, ObjectKind,
+    ObservedContainer, OperationId, StepId, StepOutcome, label,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -212,6 +212,8 @@ impl Settling<'_> {
             | Action::RenameContainer { .. }
             | Action::StartContainer { .. }
             | Action::StopContainer { .. }
+            | Action::PauseContainer { .. }
+            | Action::UnpauseContainer { .. }
             | Action::RemoveContainer { .. }
             | Action::ConnectNetwork { .. }
             | Action::DisconnectNetwork { .. } => self.look_at_container(action, since).await?,
@@ -246,6 +248,14 @@ impl Settling<'_> {
                 container,
                 grace_secs,
             } => self.look_at_stop(container, *grace_secs, since).await?,
+            Action::PauseContainer { container } => {
+                let found = find(self.engine, container).await?;
+                done_if(found.is_some_and(|found| found.state.status == ContainerStatus::Paused))
+            }
+            Action::UnpauseContainer { container } => {
+                let found = find(self.engine, container).await?;
+                done_if(found.is_some_and(|found| found.state.status == ContainerStatus::Running))
+            }
             Action::RemoveContainer { container, .. } => {
                 done_if(find(self.engine, container).await?.is_none())
             }

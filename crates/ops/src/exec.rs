@@ -265,12 +265,7 @@ async fn not_running(
 fn next(container: &ObservedContainer, service: &str) -> Vec<String> {
     let logs = format!("`bowline logs {service}` shows what it wrote");
     match container.state.status {
-        ContainerStatus::Paused => {
-            vec![format!(
-                "let it go on with `docker unpause {}`",
-                container.name
-            )]
-        }
+        ContainerStatus::Paused => vec![format!("let it go on with `bowline unpause {service}`")],
         ContainerStatus::Restarting => vec![
             logs,
             "it ends again and again; between two starts nothing can be run in it".to_owned(),
@@ -488,7 +483,7 @@ mod tests {
         ");
         let (message, hints) = refusal(engine.clone(), &request("web", &["true"])).await;
         insta::assert_snapshot!(message, @"container `shop-web-1` does not run: Up 5 seconds (Paused)");
-        insta::assert_snapshot!(hints.join("\n"), @"let it go on with `docker unpause shop-web-1`");
+        insta::assert_snapshot!(hints.join("\n"), @"let it go on with `bowline unpause web`");
         let (message, _) = refusal(engine.clone(), &request("broken", &["true"])).await;
         insta::assert_snapshot!(message, @"container `shop-broken-1` does not run: Created: no such file");
         let how = RemoveContainer::default();

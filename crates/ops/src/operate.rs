@@ -74,7 +74,7 @@ pub struct DownRequest {
     pub parallel: Option<usize>,
 }
 
-/// What `start`, `stop` and `restart` are asked for.
+/// What `start`, `stop`, `restart`, `pause` and `unpause` are asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServicesRequest {
@@ -82,11 +82,11 @@ pub struct ServicesRequest {
     pub stack: StackOptions,
     /// Services; none: all.
     pub services: Vec<String>,
-    /// Seconds until a container is killed.
+    /// Seconds until a container is killed, where one is stopped.
     pub grace_secs: Option<i64>,
 }
 
-/// Which of the three.
+/// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Start what is stopped.
@@ -95,6 +95,10 @@ pub enum Turn {
     Stop,
     /// Stop and start.
     Restart,
+    /// Freeze what runs.
+    Pause,
+    /// Let go on what is frozen.
+    Unpause,
 }
 
 /// What became of an operation.
@@ -303,7 +307,7 @@ pub async fn down(
     })
 }
 
-/// Starts, stops or restarts services as they are.
+/// Starts, stops, restarts, freezes or lets go on services as they are.
 pub async fn turn(
     surroundings: &Surroundings,
     request: &ServicesRequest,
@@ -323,6 +327,8 @@ pub async fn turn(
             services,
             grace_secs,
         },
+        Turn::Pause => Goal::Pause { services },
+        Turn::Unpause => Goal::Unpause { services },
     };
     let done = reach(surroundings, &session, &goal, None, progress, halt).await?;
     Ok(Answer {

@@ -295,7 +295,7 @@ fn gate_hints(step: &Step, reason: &NotReady) -> Vec<String> {
         } => hints.push(
             "give it more memory: `mem_limit`, or `deploy.resources.limits.memory`".to_owned(),
         ),
-        NotReady::Paused => hints.push("let it go on: `docker unpause`".to_owned()),
+        NotReady::Paused => hints.push(format!("let it go on: `bowline unpause {service}`")),
         _ => hints.push(format!("read all of its output: `bowline logs {service}`")),
     }
     hints.push(

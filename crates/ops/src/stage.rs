@@ -52,6 +52,7 @@ pub(crate) fn by_name() -> Named {
         name: STACK.to_owned(),
         project: None,
         warnings: String::new(),
+        empty_variables: std::collections::BTreeMap::new(),
     }
 }
 

@@ -176,7 +176,7 @@ pub(crate) struct StopArgs {
     timeout: Option<i64>,
 }
 
-/// `bowline start`
+/// `bowline start`, `bowline pause` and `bowline unpause`
 #[derive(Debug, Args)]
 pub(crate) struct StartArgs {
     /// Services [default: all]

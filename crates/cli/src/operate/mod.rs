@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bowline_model::OperationId;
 use bowline_ops::{
-    Answer, AtStake, ExitCode, Failure, Halt, OperationDone, PlanView, StackOptions, Surroundings,
-    Turn,
+    Answer, AtStake, ExitCode, Failure, Halt, OperationDone, PlanView, ServicesRequest,
+    StackOptions, Surroundings, Turn,
 };
 use bowline_ops::{at_stake, down, history, plan, rerun, resume, turn, undo, up};
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,6 +68,8 @@ pub(crate) fn run(
         | Verb::Start(_)
         | Verb::Stop(_)
         | Verb::Restart(_)
+        | Verb::Pause(_)
+        | Verb::Unpause(_)
         | Verb::Rerun(_)
         | Verb::History(_)
         | Verb::Undo(_)
@@ -92,23 +94,16 @@ impl Call<'_> {
             }
             Verb::Plan(args) => self.plan(args).await,
             Verb::Down(args) => self.down(args).await,
-            Verb::Start(args) => {
-                let (request, halt) = (args.request(stack), self.listen(None)?);
-                Ok(self.show(
-                    &turn(at, &request, Turn::Start, steps, halt).await?,
-                    "start",
-                ))
-            }
-            Verb::Stop(args) => {
-                let (request, halt) = (args.request(stack), self.listen(None)?);
-                Ok(self.show(&turn(at, &request, Turn::Stop, steps, halt).await?, "stop"))
-            }
+            Verb::Start(args) => self.turn(&args.request(stack), Turn::Start, "start").await,
+            Verb::Stop(args) => self.turn(&args.request(stack), Turn::Stop, "stop").await,
             Verb::Restart(args) => {
-                let (request, halt) = (args.request(stack), self.listen(None)?);
-                Ok(self.show(
-                    &turn(at, &request, Turn::Restart, steps, halt).await?,
-                    "restart",
-                ))
+                let request = args.request(stack);
+                self.turn(&request, Turn::Restart, "restart").await
+            }
+            Verb::Pause(args) => self.turn(&args.request(stack), Turn::Pause, "pause").await,
+            Verb::Unpause(args) => {
+                let request = args.request(stack);
+                self.turn(&request, Turn::Unpause, "unpause").await
             }
             Verb::Rerun(args) => {
                 let halt = self.listen(None)?;
@@ -130,6 +125,12 @@ impl Call<'_> {
 
     fn listen(&self, seconds: Option<u64>) -> Result<watch::Receiver<Option<Halt>>, Failure> {
         listen(self.terminal, self.acts.clone(), seconds)
+    }
+
+    async fn turn(&self, request: &ServicesRequest, how: Turn, verb: &str) -> Result<u8, Failure> {
+        let halt = self.listen(None)?;
+        let answer = turn(&self.surroundings, request, how, &self.steps, halt).await?;
+        Ok(self.show(&answer, verb))
     }
 
     async fn plan(&self, args: &PlanArgs) -> Result<u8, Failure> {

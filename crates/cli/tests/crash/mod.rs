@@ -84,23 +84,44 @@ pub(crate) enum Case {
     ChangedUp,
     /// Everything goes but the volume.
     Down,
+    /// Everything that runs is frozen.
+    Pause,
+    /// Everything that is frozen goes on.
+    Unpause,
 }
 
-pub(crate) const CASES: [Case; 3] = [Case::Up, Case::ChangedUp, Case::Down];
+pub(crate) const CASES: [Case; 5] = [
+    Case::Up,
+    Case::ChangedUp,
+    Case::Down,
+    Case::Pause,
+    Case::Unpause,
+];
 
 impl Case {
     /// Brings the stack to where the operation begins.
     pub(crate) fn prepare(self, shop: &Shop) {
         shop.first();
-        let verb = if self == Self::Up { "down" } else { "up" };
-        shop.ends(0, &[verb], "before");
+        let verbs: &[&str] = match self {
+            Self::Up => &["down"],
+            Self::ChangedUp | Self::Down | Self::Pause => &["unpause", "up"],
+            Self::Unpause => &["unpause", "up", "pause"],
+        };
+        for verb in verbs {
+            shop.ends(0, &[verb], "before");
+        }
         if self == Self::ChangedUp {
             shop.changed();
         }
     }
 
     pub(crate) fn verb(self) -> &'static str {
-        if self == Self::Down { "down" } else { "up" }
+        match self {
+            Self::Up | Self::ChangedUp => "up",
+            Self::Down => "down",
+            Self::Pause => "pause",
+            Self::Unpause => "unpause",
+        }
     }
 }
 

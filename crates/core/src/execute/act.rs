@@ -8,9 +8,9 @@ use bowline_engine::{
     Stopped as Answered,
 };
 use bowline_model::{
-    Action, Capability, ContainerId, ContainerRef, ContainerSpec, EndpointSpec, FileToCopy,
-    HashText, Labels, NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share, VolumeSpec,
-    label,
+    Action, Capability, ContainerId, ContainerRef, ContainerSpec, ContainerStatus, EndpointSpec,
+    FileToCopy, HashText, Labels, NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share,
+    VolumeSpec, label,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,8 +62,8 @@ pub(super) struct Actor<'a> {
 }
 
 impl Actor<'_> {
-    /// The container that an action starts, stops, removes or takes off a network, as it is now; `None` where it is
-    /// gone, and for every other action.
+    /// The container that an action starts, stops, freezes, lets go on, removes or takes off a network, as it is now;
+    /// `None` where it is gone, and for every other action.
     pub(super) async fn look(
         &self,
         action: &Action,
@@ -71,6 +71,8 @@ impl Actor<'_> {
         match action {
             Action::StartContainer { container }
             | Action::StopContainer { container, .. }
+            | Action::PauseContainer { container }
+            | Action::UnpauseContainer { container }
             | Action::RemoveContainer { container, .. }
             | Action::DisconnectNetwork { container, .. } => self.find(container).await,
             _ => Ok(None),
@@ -142,6 +144,18 @@ impl Actor<'_> {
                 Ok(Acted::now_or(started == Started::Already))
             }
             Action::StopContainer { grace_secs, .. } => self.stop(found, *grace_secs).await,
+            Action::PauseContainer { container } => {
+                let found = found.ok_or_else(|| missing(container))?;
+                let already = found.state.status == ContainerStatus::Paused;
+                self.engine.pause_container(&found.id).await?;
+                Ok(Acted::now_or(already))
+            }
+            Action::UnpauseContainer { container } => {
+                let found = found.ok_or_else(|| missing(container))?;
+                let already = found.state.status == ContainerStatus::Running;
+                self.engine.unpause_container(&found.id).await?;
+                Ok(Acted::now_or(already))
+            }
             Action::SignalContainer { container, signal } => {
                 let id = self.id(container).await?;
                 self.engine.kill_container(&id, signal).await?;

@@ -7,7 +7,8 @@
 //!   remove container          create it again as it was, on the image that it had; nothing where it was half made
 //!   remove network            create it again as it was; nothing where another one has its name
 //!   remove volume             impossible
-//!   start / stop              stop / start, where that changes something
+//!   start / stop              stop / start, where that changes something; one that was frozen is frozen again
+//!   pause / unpause           unpause / pause, where that changes something
 //!   pull, build, tag          let the references point to the images that they pointed to
 //!   rename, connect           the other way round
 //! ```
@@ -16,8 +17,8 @@ use std::collections::BTreeMap;
 
 use bowline_engine::{Engine, Selector};
 use bowline_model::{
-    Action, ContainerRef, ContainerSpec, EffectiveMount, ImageId, MountSource, MountSpec,
-    ObservedContainer, Undo, VolumeMountSpec, label,
+    Action, ContainerRef, ContainerSpec, ContainerStatus, EffectiveMount, ImageId, MountSource,
+    MountSpec, ObservedContainer, Undo, VolumeMountSpec, label,
 };
 
 use super::act::Actor;
@@ -88,7 +89,24 @@ pub(super) async fn undo_of(
             }]),
         },
         Action::StopContainer { container, .. } => match found {
-            Some(found) if found.state.is_running() => Undo::Run(vec![Action::StartContainer {
+            Some(found) if found.state.is_running() => {
+                let container = container.clone();
+                let start = Action::StartContainer {
+                    container: container.clone(),
+                };
+                let freeze = is_paused(found).then_some(Action::PauseContainer { container });
+                Undo::Run([start].into_iter().chain(freeze).collect())
+            }
+            _ => Undo::Nothing,
+        },
+        Action::PauseContainer { container } => match found {
+            Some(found) if is_paused(found) => Undo::Nothing,
+            _ => Undo::Run(vec![Action::UnpauseContainer {
+                container: container.clone(),
+            }]),
+        },
+        Action::UnpauseContainer { container } => match found {
+            Some(found) if is_paused(found) => Undo::Run(vec![Action::PauseContainer {
                 container: container.clone(),
             }]),
             _ => Undo::Nothing,
@@ -136,6 +154,10 @@ pub(super) async fn undo_of(
             None => Undo::Nothing,
         },
     })
+}
+
+fn is_paused(container: &ObservedContainer) -> bool {
+    container.state.status == ContainerStatus::Paused
 }
 
 /// Lets the references of an action point again to what they point to now; nothing for those that point nowhere:

@@ -44,7 +44,12 @@ fn may_become(from: &Outcome, to: &Outcome) -> bool {
 /// Goals that carry no secret, so that they can be reached without a key.
 fn needs_key(goal: &Goal) -> bool {
     match goal {
-        Goal::Down { .. } | Goal::Start { .. } | Goal::Stop { .. } | Goal::Restart { .. } => false,
+        Goal::Down { .. }
+        | Goal::Start { .. }
+        | Goal::Stop { .. }
+        | Goal::Restart { .. }
+        | Goal::Pause { .. }
+        | Goal::Unpause { .. } => false,
         Goal::Up { .. } | Goal::Rerun { .. } | Goal::Undo { .. } => true,
     }
 }

@@ -117,6 +117,8 @@ fn objects_of(action: &Action) -> Vec<(ObjectKind, &str)> {
         }
         Action::StartContainer { container }
         | Action::StopContainer { container, .. }
+        | Action::PauseContainer { container }
+        | Action::UnpauseContainer { container }
         | Action::SignalContainer { container, .. }
         | Action::RemoveContainer { container, .. }
         | Action::ConnectNetwork { container, .. }

@@ -1,11 +1,11 @@
-//! `down`, `stop`, `start`, `restart`: what is there, whatever the files say.
+//! `down`, `stop`, `start`, `restart`, `pause`, `unpause`: what is there, whatever the files say.
 //!
 //! These work by labels alone, so they need no project: dependencies are read from the label that every
 //! container carries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{Action, Cause, Condition, ObservedContainer, StepId, label};
+use bowline_model::{Action, Cause, Condition, ContainerStatus, ObservedContainer, StepId, label};
 
 use super::PlanError;
 use super::draft::{Draft, Known, Running, reference};
@@ -91,39 +91,100 @@ fn dependents_first<'a>(services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>
     order
 }
 
+/// Whether any of these containers depends on a service.
+fn depend_on(containers: &[&ObservedContainer], service: &str) -> bool {
+    let mut needed = containers
+        .iter()
+        .flat_map(|container| dependencies(container));
+    needed.any(|(dependency, ..)| dependency == service)
+}
+
+/// Does something to services one behind the other: to each behind those among the earlier ones that `comes_before`
+/// it. Returns the steps by service.
+fn in_turn<'a>(
+    draft: &mut Draft<'a>,
+    services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>,
+    order: Vec<&'a str>,
+    comes_before: impl Fn(&str, &str) -> bool,
+    act: impl Fn(&ObservedContainer) -> Option<Action>,
+) -> BTreeMap<&'a str, Vec<StepId>> {
+    let mut done: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+    for name in order {
+        let before = done.iter().filter(|(other, _)| comes_before(other, name));
+        let after: Vec<StepId> = before.flat_map(|(_, steps)| steps).copied().collect();
+        for action in services[name].iter().filter_map(|container| act(container)) {
+            let id = draft.step(action, Cause::Requested, Some(name), &after);
+            done.entry(name).or_default().push(id);
+        }
+        // One to which nothing is done holds nothing up, but what it comes behind still does.
+        done.entry(name).or_insert(after);
+    }
+    done
+}
+
 /// Stops services, each behind what depends on it. Returns the stops by service.
 fn stops<'a>(
     draft: &mut Draft<'a>,
     services: &BTreeMap<&'a str, Vec<&'a ObservedContainer>>,
     grace_secs: Option<i64>,
 ) -> BTreeMap<&'a str, Vec<StepId>> {
-    let mut stopped: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
-    for name in dependents_first(services) {
-        let mut after = Vec::new();
-        for (other, containers) in services {
-            if containers.iter().any(|container| {
-                dependencies(container)
-                    .iter()
-                    .any(|(dependency, ..)| *dependency == name)
-            }) {
-                after.extend(stopped.get(other).into_iter().flatten().copied());
-            }
-        }
-        for container in services[name]
-            .iter()
-            .filter(|container| container.state.status.is_up())
-        {
-            let stop = Action::StopContainer {
-                container: reference(container),
-                grace_secs,
-            };
-            let id = draft.step(stop, Cause::Requested, Some(name), &after);
-            stopped.entry(name).or_default().push(id);
-        }
-        // What does not run any more does not hold up what it depends on, but what depends on it still does.
-        stopped.entry(name).or_insert(after);
+    let order = dependents_first(services);
+    let depends = |other: &str, name: &str| depend_on(&services[other], name);
+    in_turn(draft, services, order, depends, |container| {
+        let stop = Action::StopContainer {
+            container: reference(container),
+            grace_secs,
+        };
+        container.state.status.is_up().then_some(stop)
+    })
+}
+
+/// Plans `pause`: what runs is frozen, each service behind what depends on it, so that nobody calls one that does not
+/// answer any more.
+pub(super) fn pause(draft: &mut Draft<'_>, names: &[String]) {
+    let services = selected(draft, names);
+    let containers = services.values().flatten();
+    for container in containers.filter(|found| found.state.status == ContainerStatus::Restarting) {
+        draft.note(
+            format!("container {}", container.name),
+            "is between two starts, and only what runs can be paused",
+        );
     }
-    stopped
+    let order = dependents_first(&services);
+    let depends = |other: &str, name: &str| depend_on(&services[other], name);
+    in_turn(draft, &services, order, depends, |container| {
+        let pause = Action::PauseContainer {
+            container: reference(container),
+        };
+        (container.state.status == ContainerStatus::Running).then_some(pause)
+    });
+}
+
+/// Plans `unpause`: what is frozen goes on, each service behind what it depends on, and is waited for.
+pub(super) fn unpause(draft: &mut Draft<'_>, names: &[String]) {
+    let services = selected(draft, names);
+    let mut order = dependents_first(&services);
+    order.reverse();
+    let is_needed = |other: &str, name: &str| depend_on(&services[name], other);
+    let is_paused =
+        |container: &ObservedContainer| container.state.status == ContainerStatus::Paused;
+    let unpaused = in_turn(draft, &services, order, is_needed, |container| {
+        let unpause = Action::UnpauseContainer {
+            container: reference(container),
+        };
+        is_paused(container).then_some(unpause)
+    });
+    for (name, containers) in &services {
+        let paused = containers.iter().filter(|container| is_paused(container));
+        for (container, step) in paused.zip(&unpaused[name]) {
+            let running = Running {
+                container: reference(container),
+                started: Some(*step),
+                known: Known::default(),
+            };
+            draft.until(&running, Condition::Healthy, Cause::Requested, name);
+        }
+    }
 }
 
 /// Plans `stop`.
@@ -133,7 +194,7 @@ pub(super) fn stop(draft: &mut Draft<'_>, names: &[String], grace_secs: Option<i
 }
 
 /// Plans `start`: what is stopped starts again, each service behind what it depends on. Jobs that are done stay so
-/// unless they are named.
+/// unless they are named; so does what is paused, whether or not it is named.
 pub(super) fn start(draft: &mut Draft<'_>, names: &[String]) {
     let services = selected(draft, names);
     starts(
@@ -177,11 +238,16 @@ fn starts<'a>(
             let is_done = !names.iter().any(|named| named == name)
                 && draft.is_done(container, waited_for.contains(name));
             if !restarts && (container.state.status.is_up() || is_done) {
-                running.entry(name).or_default().push(Running {
+                let stays = Running {
                     container: reference(container),
                     started: None,
                     known,
-                });
+                };
+                if draft.stays_paused(container) {
+                    // To be started means to run, which it does not; the wait says so.
+                    draft.until(&stays, Condition::Healthy, Cause::Requested, name);
+                }
+                running.entry(name).or_default().push(stays);
                 continue;
             }
             let mut after: Vec<StepId> = stopped.get(name).into_iter().flatten().copied().collect();

@@ -71,6 +71,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Says of a container that is paused that it is left so, and tells whether it is.
+    pub(super) fn stays_paused(&mut self, container: &ObservedContainer) -> bool {
+        let is_paused = container.state.status == ContainerStatus::Paused;
+        if is_paused {
+            let service = container.service().unwrap_or_default();
+            let text = format!("is paused and stays so: `bowline unpause {service}` lets it go on");
+            self.note(format!("container {}", container.name), text);
+        }
+        is_paused
+    }
+
     pub(super) fn fail(&mut self, error: PlanError) {
         if !self.errors.contains(&error) {
             self.errors.push(error);

@@ -218,6 +218,8 @@ pub fn plan(
             services,
             grace_secs,
         } => down::restart(&mut draft, services, *grace_secs),
+        Goal::Pause { services } => down::pause(&mut draft, services),
+        Goal::Unpause { services } => down::unpause(&mut draft, services),
         Goal::Undo { .. } => {}
     }
     draft.finish()

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::{
-    Action, Cause, Condition, ContainerRef, ContainerSpec, ContainerStatus, ObservedContainer,
-    OnContentChange, StepId, Wanted, WantedService, label,
+    Action, Cause, Condition, ContainerRef, ContainerSpec, ObservedContainer, OnContentChange,
+    StepId, Wanted, WantedService, label,
 };
 
 use super::draft::{Draft, Known, Running, reference};
@@ -421,12 +421,7 @@ impl<'a> Up<'a> {
         }
         let known = draft.known(observed);
         let is_done = draft.is_done(observed, subject.is_job);
-        if observed.state.status == ContainerStatus::Paused {
-            draft.note(
-                format!("container {}", observed.name),
-                "is paused and stays so",
-            );
-        }
+        draft.stays_paused(observed);
         if observed.state.status.is_up() || is_done {
             return Running {
                 container,

@@ -1,12 +1,13 @@
 //! Whole operations on the scripted engine, with a real journal: forth and back again.
 
 mod died;
+mod frozen;
 
 use std::sync::Mutex;
 
 use bowline_engine::Tap;
 use bowline_engine::fake::FakeEngine;
-use bowline_model::{Step, StepOutcome};
+use bowline_model::{Step, StepOutcome, Wanted};
 
 use super::*;
 use crate::SystemClock;

@@ -130,6 +130,16 @@ pub enum Action {
         /// Seconds until it is killed; `None` is what the container itself says, else ten.
         grace_secs: Option<i64>,
     },
+    /// Freezes a container that runs: its processes stand still, and what they hold stays.
+    PauseContainer {
+        /// Which.
+        container: ContainerRef,
+    },
+    /// Lets a frozen container go on.
+    UnpauseContainer {
+        /// Which.
+        container: ContainerRef,
+    },
     /// Sends a signal to a container's main process.
     SignalContainer {
         /// Which.
@@ -196,6 +206,8 @@ impl Action {
             | Self::RenameContainer { .. }
             | Self::StartContainer { .. }
             | Self::StopContainer { .. }
+            | Self::PauseContainer { .. }
+            | Self::UnpauseContainer { .. }
             | Self::SignalContainer { .. }
             | Self::ConnectNetwork { .. }
             | Self::DisconnectNetwork { .. } => Effect::Reversible,
@@ -228,6 +240,8 @@ impl Action {
             Self::RenameContainer { container, .. }
             | Self::StartContainer { container }
             | Self::StopContainer { container, .. }
+            | Self::PauseContainer { container }
+            | Self::UnpauseContainer { container }
             | Self::SignalContainer { container, .. }
             | Self::RemoveContainer { container, .. }
             | Self::ConnectNetwork { container, .. }
@@ -263,6 +277,8 @@ impl fmt::Display for Action {
             }
             Self::StartContainer { container } => write!(f, "start container {container}"),
             Self::StopContainer { container, .. } => write!(f, "stop container {container}"),
+            Self::PauseContainer { container } => write!(f, "pause container {container}"),
+            Self::UnpauseContainer { container } => write!(f, "unpause container {container}"),
             Self::SignalContainer { container, signal } => {
                 write!(f, "send {signal} to container {container}")
             }

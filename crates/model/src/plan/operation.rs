@@ -81,6 +81,16 @@ pub enum Goal {
         /// Seconds until a container is killed.
         grace_secs: Option<i64>,
     },
+    /// These services stand still.
+    Pause {
+        /// Names.
+        services: Vec<String>,
+    },
+    /// These services go on from where they were frozen.
+    Unpause {
+        /// Names.
+        services: Vec<String>,
+    },
     /// These jobs run once more.
     Rerun {
         /// What is wanted of the stack.
@@ -104,6 +114,8 @@ impl Goal {
             Self::Start { .. } => "start",
             Self::Stop { .. } => "stop",
             Self::Restart { .. } => "restart",
+            Self::Pause { .. } => "pause",
+            Self::Unpause { .. } => "unpause",
             Self::Rerun { .. } => "rerun",
             Self::Undo { .. } => "undo",
         }

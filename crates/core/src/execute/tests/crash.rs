@@ -265,3 +265,15 @@ async fn a_changed_up_that_dies_anywhere_is_completed_by_the_next() {
 async fn a_down_that_dies_anywhere_is_completed_by_the_next() {
     dies_everywhere(&[up(&shop())], &down()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_or_unpause_that_dies_anywhere_is_completed_by_the_next() {
+    let pause = Goal::Pause {
+        services: Vec::new(),
+    };
+    let unpause = Goal::Unpause {
+        services: Vec::new(),
+    };
+    dies_everywhere(&[up(&shop())], &pause).await;
+    dies_everywhere(&[up(&shop()), pause], &unpause).await;
+}
