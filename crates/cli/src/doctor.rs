@@ -1,11 +1,14 @@
 //! `bowline doctor`: what is wrong with a stack, and what shows it.
 
 mod report;
-mod text;
+pub(crate) mod text;
 
-use bowline_ops::{Answer, Diagnosis, DoctorRequest, ExitCode, Failure, Look, Unseen, doctor};
+use bowline_ops::{
+    Answer, Diagnosis, DoctorRequest, ExitCode, Failure, FixRequest, Look, Unseen, doctor,
+};
 use clap::{Args, ValueEnum};
 
+use crate::fix::{self, FixArgs};
 use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
 use crate::{runtime, surroundings};
@@ -34,6 +37,8 @@ pub(crate) struct DoctorArgs {
     /// Diagnose what `--record` wrote, and look at nothing else
     #[arg(long, value_name = "FILE", conflicts_with = "record")]
     replay: Option<String>,
+    #[command(flatten)]
+    fix: FixArgs,
 }
 
 /// The form of the answer.
@@ -45,6 +50,27 @@ enum DoctorFormat {
     Json,
     /// Markdown, to be handed on
     Report,
+}
+
+impl DoctorArgs {
+    /// What is to be mended, if anything is.
+    fn fix(&self, global: &GlobalArgs) -> Result<Option<FixRequest>, Failure> {
+        let request = FixRequest {
+            stack: global.stack()?,
+            no_logs: self.no_logs,
+            no_exec: self.no_exec,
+            parallel: global.parallel()?,
+            ..FixRequest::default()
+        };
+        let request = self.fix.request(request);
+        if request.is_some() && self.format == DoctorFormat::Report {
+            return Err(Failure::Usage {
+                message: "there is no report of what is mended".to_owned(),
+                hint: Some("`--format` can be `text` or `json` with `--fix`".to_owned()),
+            });
+        }
+        Ok(request)
+    }
 }
 
 /// Looks at a stack and says what is wrong. Exit codes: 0 nothing, 11 causes, 12 not well and no cause found, 13 could
@@ -64,6 +90,10 @@ pub(crate) fn run(
         recording,
     };
     let surroundings = surroundings::read(&request.stack, terminal.color())?;
+    if let Some(request) = args.fix(global)? {
+        let is_json = args.format == DoctorFormat::Json;
+        return fix::run(&args.fix, &request, is_json, &surroundings, terminal);
+    }
     let Answer { value, warnings } = match runtime::block_on(doctor(&surroundings, &request)) {
         Ok(answer) => answer,
         Err(failure) if failure.exit_code() == ExitCode::EngineUnreachable => {

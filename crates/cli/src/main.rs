@@ -6,6 +6,7 @@ mod args;
 mod doctor;
 mod exec;
 mod explain;
+mod fix;
 mod global;
 mod logs;
 mod ls;

@@ -13,8 +13,7 @@ use std::sync::Arc;
 
 use bowline_engine::{Engine, EngineError, Inside};
 use bowline_model::{
-    Action, Actor, ContainerId, Goal, Observed, OperationId, Outcome, Plan, Readiness, Step,
-    Wanted, label,
+    Action, Actor, ContainerId, Goal, Observed, OperationId, Outcome, Plan, Readiness, Step, label,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -169,7 +168,7 @@ impl Stack {
         goal: &Goal,
         journal: Option<&Journal>,
     ) -> Result<(Observed, Memory), StackError> {
-        let names = wanted_of(goal).map(Names::of).unwrap_or_default();
+        let names = goal.wanted().map(Names::of).unwrap_or_default();
         let observed = observe(&*self.engine, &self.project, &names).await?;
         let ids = observed
             .containers
@@ -525,13 +524,6 @@ async fn close_left(journal: &Journal) -> Result<(), JournalError> {
     Ok(())
 }
 
-fn wanted_of(goal: &Goal) -> Option<&Wanted> {
-    match goal {
-        Goal::Up { wanted, .. } | Goal::Rerun { wanted, .. } => Some(wanted),
-        _ => None,
-    }
-}
-
 /// Lets the lock go. One that cannot be let go is taken over by the next operation from here, so that is no
 /// failure of what was done.
 async fn release(chapter: Chapter) {
@@ -579,7 +571,7 @@ async fn forward(
 /// The objects whose events belong to an operation.
 fn scope(project: &str, work: &Work<'_>) -> Scope {
     let mut names = BTreeSet::new();
-    if let Some(wanted) = wanted_of(work.goal) {
+    if let Some(wanted) = work.goal.wanted() {
         let wanted = Names::of(wanted);
         names.extend(wanted.networks);
         names.extend(wanted.volumes);
@@ -612,7 +604,8 @@ fn execution<'a>(
     stopped: Stopped,
     halt: watch::Receiver<Option<Halt>>,
 ) -> Execution<'a> {
-    let readiness: BTreeMap<String, Readiness> = wanted_of(goal)
+    let readiness: BTreeMap<String, Readiness> = goal
+        .wanted()
         .into_iter()
         .flat_map(|wanted| &wanted.services)
         .map(|(name, service)| (name.clone(), service.readiness))

@@ -7,7 +7,7 @@ use bowline_doctor::{
     Bounds, Culprit, CulpritKind, Diagnosis, EmptyVariable, Facts, ReplayError, Risk, Subject,
     WhyUnseen, codes, collect, diagnose, lint, record, replay,
 };
-use bowline_model::{EngineEvent, Place, Project, Secret};
+use bowline_model::{EngineEvent, Place, Project, Secret, nearest};
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ pub async fn doctor(
     surroundings: &Surroundings,
     request: &DoctorRequest,
 ) -> Result<Answer<DoctorAnswer>, Failure> {
-    is_known(request.only.as_deref())?;
+    request.only.as_deref().map_or(Ok(()), is_known)?;
     let (facts, named) = if let Some(text) = &request.recording {
         (replay(text).map_err(|error| unreadable(&error))?, None)
     } else {
@@ -120,16 +120,20 @@ async fn seen(
 }
 
 /// Whether there is a rule of this code.
-fn is_known(only: Option<&str>) -> Result<(), Failure> {
-    let Some(only) = only else {
-        return Ok(());
-    };
-    if codes().iter().any(|(code, _)| code.0 == only) {
+pub(crate) fn is_known(wanted: &str) -> Result<(), Failure> {
+    let codes = codes();
+    let mut known = codes.iter().map(|(code, _)| code.0);
+    if known.any(|code| code == wanted) {
         return Ok(());
     }
+    let all = "`bowline explain` lists them";
+    let meant = nearest(wanted, codes.iter().map(|(code, _)| code.0));
     Err(Failure::Usage {
-        message: format!("there is no code `{only}`"),
-        hint: Some("`bowline explain` lists them".to_owned()),
+        message: format!("there is no code `{wanted}`"),
+        hint: Some(match meant {
+            Some(meant) => format!("did you mean `{meant}`? {all}"),
+            None => all.to_owned(),
+        }),
     })
 }
 

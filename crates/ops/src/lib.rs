@@ -22,6 +22,7 @@ mod plan_view;
 mod problem;
 mod progress;
 mod ps;
+mod remedy;
 mod session;
 mod stack;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use plan_view::{PlanView, StepView};
 pub use problem::Problem;
 pub use progress::{Building, Progress};
 pub use ps::{Done, PsAnswer, PsContainer, PsRequest, PsScope, Publisher, ps};
+pub use remedy::{FixRequest, FixView, Mended, Remedies, Remedy, remedies};
 pub use stack::{StackOptions, Surroundings, Who};
 pub use stay::{AbortOn, Ended, StayEnd, StayRequest, Stayed, Staying, stay};
 

@@ -115,10 +115,20 @@ pub struct Done {
 }
 
 impl Done {
+    /// Whether it was interrupted, or lost its lock or its engine: nothing more can or may be done then.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        let is_halted = matches!(self.halted, Some(Halt::Interrupted | Halt::LockLost));
+        is_halted || self.is_engine_gone()
+    }
+
+    fn is_engine_gone(&self) -> bool {
+        self.problems.iter().any(|problem| problem.is_engine_gone)
+    }
+
     /// The exit code that says how it went.
     pub fn exit_code(&self) -> ExitCode {
         // Without its engine a lock cannot be held either.
-        if self.problems.iter().any(|problem| problem.is_engine_gone) {
+        if self.is_engine_gone() {
             return ExitCode::EngineUnreachable;
         }
         match &self.halted {
@@ -316,8 +326,18 @@ pub async fn turn(
     halt: watch::Receiver<Option<Halt>>,
 ) -> Result<Answer<Done>, Failure> {
     let session = session::by_name(surroundings, &request.stack).await?;
+    let goal = turn_goal(request, turn);
+    let done = reach(surroundings, &session, &goal, None, progress, halt).await?;
+    Ok(Answer {
+        value: done,
+        warnings: String::new(),
+    })
+}
+
+/// The goal of a `start`, `stop`, `restart`, `pause` or `unpause`.
+pub(crate) fn turn_goal(request: &ServicesRequest, turn: Turn) -> Goal {
     let (services, grace_secs) = (request.services.clone(), request.grace_secs);
-    let goal = match turn {
+    match turn {
         Turn::Start => Goal::Start { services },
         Turn::Stop => Goal::Stop {
             services,
@@ -329,12 +349,7 @@ pub async fn turn(
         },
         Turn::Pause => Goal::Pause { services },
         Turn::Unpause => Goal::Unpause { services },
-    };
-    let done = reach(surroundings, &session, &goal, None, progress, halt).await?;
-    Ok(Answer {
-        value: done,
-        warnings: String::new(),
-    })
+    }
 }
 
 /// Runs done jobs once more.
@@ -356,7 +371,8 @@ pub async fn rerun(
         wanted: Box::new(loaded.wanted),
         jobs: jobs.to_vec(),
     };
-    let done = reach(surroundings, &loaded.session, &goal, None, progress, halt).await?;
+    let session = &loaded.session;
+    let done = reach(surroundings, session, &goal, None, progress, halt).await?;
     Ok(Answer {
         value: done,
         warnings: loaded.warnings,

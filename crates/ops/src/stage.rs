@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use bowline_doctor::{Code, Confidence, Culprit, CulpritKind, Finding};
 use bowline_engine::Engine as _;
 use bowline_engine::fake::{FakeEngine, Run};
 use bowline_model::{ContainerId, ContainerSpec, ImageConfig, Secret, label};
@@ -53,6 +54,30 @@ pub(crate) fn by_name() -> Named {
         project: None,
         warnings: String::new(),
         empty_variables: std::collections::BTreeMap::new(),
+    }
+}
+
+/// A certain cause that blames a service.
+pub(crate) fn finding(service: &str) -> Finding {
+    Finding {
+        code: Code("D101"),
+        confidence: Confidence::Certain,
+        culprit: Culprit {
+            kind: CulpritKind::Service,
+            name: service.to_owned(),
+            field: None,
+            place: None,
+        },
+        service: Some(service.to_owned()),
+        claim: "it is paused".to_owned(),
+        evidence: Vec::new(),
+        ruled_out: Vec::new(),
+        not_ruled_out: Vec::new(),
+        unchecked: Vec::new(),
+        fix: None,
+        chain: Vec::new(),
+        affects: Vec::new(),
+        verify: Vec::new(),
     }
 }
 

@@ -46,16 +46,28 @@ fn show_risk(text: &mut String, risk: &Risk) {
     );
 }
 
-fn show(text: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
+/// A cause in one line.
+pub(crate) fn headline(cause: &Finding) -> String {
     let culprit = &cause.culprit;
-    let _ = writeln!(
-        text,
+    format!(
         "error[{}]: {}`{}`: {}",
         cause.code,
         kind(culprit.kind),
         culprit.name,
         cause.claim
-    );
+    )
+}
+
+/// What mends a cause, and what that costs.
+pub(crate) fn fix(cause: &Finding) -> Option<String> {
+    let fix = cause.fix.as_ref()?;
+    Some(format!("{}{}", fix.text, cost(fix.safety)))
+}
+
+/// A cause with everything that shows it.
+pub(crate) fn show(text: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
+    let culprit = &cause.culprit;
+    let _ = writeln!(text, "{}", headline(cause));
     let place = culprit.place.as_ref();
     let place = place.map(|place| format!("{place}  ")).unwrap_or_default();
     match (&culprit.field, culprit.kind) {
@@ -95,8 +107,8 @@ fn show(text: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
         let _ = writeln!(text, "  ruled out  {}", out.join(", "));
     }
     let _ = writeln!(text, "  confidence {}", confidence(cause));
-    if let Some(fix) = &cause.fix {
-        let _ = writeln!(text, "  fix        {}{}", fix.text, cost(fix.safety));
+    if let Some(fix) = fix(cause) {
+        let _ = writeln!(text, "  fix        {fix}");
     }
     let _ = writeln!(text, "  verify     {}", cause.verify.join(" "));
     if !cause.affects.is_empty() {

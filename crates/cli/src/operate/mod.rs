@@ -1,7 +1,7 @@
 //! The verbs that change a stack, and those that look at what was done.
 
 mod args;
-mod show;
+pub(crate) mod show;
 mod stay;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -22,7 +22,7 @@ use args::PlanFormat;
 pub(crate) use args::{
     DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
 };
-use show::Steps;
+pub(crate) use show::Steps;
 
 use crate::args::Verb;
 use crate::global::GlobalArgs;
@@ -208,7 +208,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
     clippy::exit,
     reason = "a second Ctrl-C means at once, whatever still runs"
 )]
-fn listen(
+pub(crate) fn listen(
     terminal: &Terminal,
     acts: Arc<AtomicBool>,
     seconds: Option<u64>,

@@ -50,6 +50,7 @@ fn needs_key(goal: &Goal) -> bool {
         | Goal::Restart { .. }
         | Goal::Pause { .. }
         | Goal::Unpause { .. } => false,
+        Goal::Remedy { by, .. } => needs_key(by),
         Goal::Up { .. } | Goal::Rerun { .. } | Goal::Undo { .. } => true,
     }
 }
@@ -84,7 +85,7 @@ pub(super) fn begin(
         )?
         .execute(params![
             new.id.0,
-            new.goal.verb(),
+            new.goal.to_string(),
             user,
             host,
             pid,

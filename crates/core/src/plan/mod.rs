@@ -13,7 +13,7 @@ mod up;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{Change, ContainerId, Goal, Ignored, Observed, Place, Plan};
+use bowline_model::{Cause, Change, ContainerId, Goal, Ignored, Observed, Place, Plan};
 use jiff::Timestamp;
 
 use crate::compare::Baseline;
@@ -220,9 +220,22 @@ pub fn plan(
         } => down::restart(&mut draft, services, *grace_secs),
         Goal::Pause { services } => down::pause(&mut draft, services),
         Goal::Unpause { services } => down::unpause(&mut draft, services),
+        Goal::Remedy { code, by } => {
+            return Ok(mending(plan(project, by, observed, memory, images)?, code));
+        }
         Goal::Undo { .. } => {}
     }
     draft.finish()
+}
+
+/// A plan whose steps were not asked for by themselves, but to mend what was found.
+fn mending(mut plan: Plan, code: &str) -> Plan {
+    for step in &mut plan.steps {
+        if step.cause == Cause::Requested {
+            step.cause = Cause::Mends(code.to_owned());
+        }
+    }
+    plan
 }
 
 /// Plans only what has to be pulled or built before anything else can be known: which image a container is
@@ -234,7 +247,7 @@ pub fn plan_images(
 ) -> Result<Plan, Vec<PlanError>> {
     let memory = Memory::default();
     let mut draft = draft::Draft::new(project, observed, &memory);
-    if let Goal::Up { wanted, .. } | Goal::Rerun { wanted, .. } = goal {
+    if let Some(wanted) = goal.wanted() {
         images::bring(&mut draft, wanted);
     }
     draft.finish()

@@ -61,6 +61,8 @@ pub enum Cause {
     Started,
     /// It was asked for.
     Requested,
+    /// It mends what the doctor found; the code of that.
+    Mends(String),
     /// The image's policy says so.
     Policy,
     /// What it is used by goes.
@@ -93,6 +95,7 @@ impl fmt::Display for Cause {
             Self::NeededBy(service) => write!(f, "needed by {service}"),
             Self::Started => f.write_str("started"),
             Self::Requested => f.write_str("requested"),
+            Self::Mends(code) => write!(f, "mends {code}"),
             Self::Policy => f.write_str("pull policy"),
             Self::Unused => f.write_str("no longer used"),
             Self::Doubled => f.write_str("another network has its name"),

@@ -98,6 +98,13 @@ pub enum Goal {
         /// Names of the jobs.
         jobs: Vec<String>,
     },
+    /// What the doctor found is mended by reaching another goal.
+    Remedy {
+        /// Code of the finding: `D101`.
+        code: String,
+        /// What mends it.
+        by: Box<Goal>,
+    },
     /// An earlier operation is taken back.
     Undo {
         /// Which.
@@ -117,7 +124,34 @@ impl Goal {
             Self::Pause { .. } => "pause",
             Self::Unpause { .. } => "unpause",
             Self::Rerun { .. } => "rerun",
+            Self::Remedy { by, .. } => by.verb(),
             Self::Undo { .. } => "undo",
+        }
+    }
+
+    /// What is wanted of the stack, where the goal says so.
+    pub fn wanted(&self) -> Option<&Wanted> {
+        match self {
+            Self::Up { wanted, .. } | Self::Rerun { wanted, .. } => Some(wanted),
+            Self::Remedy { by, .. } => by.wanted(),
+            Self::Down { .. }
+            | Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Restart { .. }
+            | Self::Pause { .. }
+            | Self::Unpause { .. }
+            | Self::Undo { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    /// What was asked for, and because of which finding: `up`, `unpause for D101`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb())?;
+        match self {
+            Self::Remedy { code, .. } => write!(f, " for {code}"),
+            _ => Ok(()),
         }
     }
 }
@@ -186,7 +220,7 @@ pub enum StepOutcome {
 pub struct Operation {
     /// Its id.
     pub id: OperationId,
-    /// The verb.
+    /// The verb, and the code of the finding that it is to mend, if it is: `unpause for D101`.
     pub verb: String,
     /// Who asked for it.
     pub actor: Actor,

@@ -195,3 +195,43 @@ async fn what_starts_again_and_again_is_left_alone_and_named() {
     note: container shop-web-1: is between two starts, and only what runs can be paused
     ");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_remedy_is_its_goal_with_the_finding_as_its_reason() {
+    let scene = Scene::up_and_settled().await;
+    let running = scene.engine.snapshot();
+    scene.reach(&pause(&["web"])).await;
+    let frozen = scene.engine.snapshot();
+    let remedy = Goal::Remedy {
+        code: "D101".to_owned(),
+        by: Box::new(unpause(&["web"])),
+    };
+    insta::assert_snapshot!(scene.plan_of(&remedy).await, @r"
+    1. unpause container shop-web-1 (mends D101)
+    2. unpause container shop-web-2 (mends D101)
+    3. wait until container shop-web-1 is ready (mends D101) after 1
+    4. wait until container shop-web-2 is ready (mends D101) after 2
+    ");
+    scene.reach(&remedy).await;
+    assert_eq!(scene.engine.snapshot(), running);
+    let last = &scene.stack.history(1).await.expect("it opens")[0];
+    assert_eq!(last.verb, "unpause for D101");
+    scene.undo(None).await;
+    assert_eq!(scene.engine.snapshot(), frozen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remedy_that_brings_the_stack_up_brings_its_images_too() {
+    let remedy = Goal::Remedy {
+        code: "D052".to_owned(),
+        by: Box::new(up(&labelled())),
+    };
+    let scene = Scene::up_and_settled().await;
+    scene.reach(&down()).await;
+    let plain = scene.plan_of(&up(&labelled())).await;
+    assert_eq!(scene.plan_of(&remedy).await, plain);
+    scene.reach(&remedy).await;
+    assert_eq!(scene.plan_of(&remedy).await, "");
+    let last = &scene.stack.history(1).await.expect("it opens")[0];
+    assert_eq!(last.verb, "up for D052");
+}

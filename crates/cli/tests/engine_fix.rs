@@ -1,0 +1,130 @@
+//! `doctor --fix` on a real engine: the one at `BOWLINE_TEST_DOCKER_HOST`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test of the binary ends where that fails"
+)]
+
+mod program;
+
+use bowline_testkit::{engine_host, image};
+use program::{Program, stack_name};
+use serde_json::Value;
+
+/// A server, and one that asks it. The password is nobody's business.
+const CALLS: &str = "
+services:
+  cache:
+    image: IMAGE
+    command: [busybox, httpd, -f, -p, '8080', -h, /etc]
+    stop_grace_period: 0s
+  api:
+    image: IMAGE
+    command: [sleep, infinity]
+    stop_grace_period: 0s
+    environment:
+      CACHE_URL: http://HOST:8080
+      DB_PASSWORD: opensesame-17
+    depends_on: [cache]
+    healthcheck:
+      test: [CMD, curl, -sf, -m, '1', -o, /dev/null, 'http://HOST:8080/hostname']
+      interval: 1s
+      retries: 2
+";
+
+/// A stack that is taken down when the test is over.
+struct Stack(Program);
+
+impl Stack {
+    fn new(name: &str, text: &str) -> Self {
+        let bowline = Program::on(&engine_host());
+        let text = text.replace("IMAGE", &image("busy"));
+        bowline.write("compose.yaml", &format!("name: {}{text}", stack_name(name)));
+        Self(bowline)
+    }
+
+    fn calling(name: &str, host: &str) -> Self {
+        Self::new(name, &CALLS.replace("HOST", host))
+    }
+
+    fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        self.0.ends(code, arguments)
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let output = self.0.output(&[arguments, &["--format", "json"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Looks until a cause is there: an engine takes its time to call a service unhealthy.
+    fn until_found(&self, code: &str) {
+        let found = (0..60).any(|_| self.0.said(&["doctor", "--only", code]).0 == Some(11));
+        assert!(found, "{}", self.0.said(&["doctor"]).1);
+    }
+
+    fn state(&self, service: &str) -> String {
+        let listed = self.ends(0, &["ps", "-a", "--format", "json", service]);
+        let container: Value = serde_json::from_str(listed.trim()).unwrap();
+        container["State"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        drop(self.0.output(&["down", "-t", "0"]));
+    }
+}
+
+#[test]
+fn a_paused_service_goes_on_and_the_cause_is_gone() {
+    let stack = Stack::calling("fix", "cache");
+    stack.ends(0, &["up"]);
+    let said = stack.ends(0, &["doctor", "--fix", "D101"]);
+    assert_eq!(said, "D101 is not there: nothing to mend\n");
+
+    stack.ends(0, &["pause", "cache"]);
+    stack.until_found("D101");
+    let shown = stack.ends(0, &["doctor", "--fix", "D101", "--dry-run"]);
+    assert!(shown.contains("-cache-1 (mends D101)\n"), "{shown}");
+    assert!(shown.ends_with("nothing was changed\n"), "{shown}");
+    let elsewhere = stack.ends(64, &["doctor", "--fix", "D101=api"]);
+    assert!(elsewhere.contains("`--fix D101=cache`"), "{elsewhere}");
+    assert_eq!(stack.state("cache"), "paused");
+
+    let answer = stack.json(0, &["doctor", "--fix", "d101=cache"]);
+    assert_eq!(stack.state("cache"), "running");
+    assert_eq!(answer["mended"], true);
+    assert_eq!(
+        answer["remedies"][0]["plan"]["steps"][0]["because"],
+        "mends D101"
+    );
+    assert!(answer["after"]["causes"].is_array(), "{answer}");
+    let operation = answer["remedies"][0]["operation"].as_str().unwrap();
+    let history = stack.json(0, &["history"]);
+    assert_eq!(history[0]["id"], operation);
+    assert_eq!(history[0]["verb"], "unpause for D101");
+
+    stack.ends(0, &["undo", operation]);
+    assert_eq!(stack.state("cache"), "paused");
+}
+
+#[test]
+fn a_service_that_ends_again_is_still_down() {
+    let ends = CALLS
+        .replace("HOST", "cache")
+        .replace("[busybox, httpd, -f, -p, '8080', -h, /etc]", "['false']");
+    let stack = Stack::new("fix-not", &ends);
+    let (code, said) = stack.0.said(&["up"]);
+    assert_ne!(code, Some(0), "{said}");
+    stack.until_found("D052");
+    let said = stack.ends(11, &["doctor", "--fix", "D052", "--yes"]);
+    assert!(
+        said.contains("still there:\n\nerror[D052]: `cache`: "),
+        "{said}"
+    );
+    assert!(said.contains("  because    1 "), "{said}");
+    let answer = stack.json(11, &["doctor", "--fix", "D052"]);
+    assert_eq!(answer["mended"], false);
+}

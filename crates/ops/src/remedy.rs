@@ -1,0 +1,473 @@
+//! `doctor --fix`: what mends a cause is planned, shown, done as any other operation, and then looked at again.
+//!
+//! Only six verbs are ever done, and none of them destroys data. What a person has to decide, and what no command
+//! mends, is said and not done.
+
+use std::collections::BTreeMap;
+
+use bowline_core::Halt;
+use bowline_doctor::{Confidence, Diagnosis, Finding, Fix, Look, Safety};
+use bowline_model::{Goal, OperationId, Plan};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::doctor::{self, DoctorRequest, doctor};
+use crate::operate::{Done, ServicesRequest, Turn, UpRequest, reach, turn_goal, up_goal};
+use crate::plan_view::PlanView;
+use crate::progress::Progress;
+use crate::session::{self, Selection, Session};
+use crate::stack::{StackOptions, Surroundings};
+use crate::{Answer, ExitCode, Failure};
+
+/// What `doctor --fix` is asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FixRequest {
+    /// Which stack.
+    pub stack: StackOptions,
+    /// The code of the cause.
+    pub code: String,
+    /// Only where this is to blame, by its name; none: wherever the cause is.
+    pub culprit: Option<String>,
+    /// Do not read what containers wrote.
+    pub no_logs: bool,
+    /// Try nothing from within containers.
+    pub no_exec: bool,
+    /// How many steps may be under way at once.
+    pub parallel: Option<usize>,
+}
+
+/// What was found, and what mends it.
+pub struct Remedies {
+    request: FixRequest,
+    /// One for each culprit; none where the cause is not there.
+    pub remedies: Vec<Remedy>,
+    /// Everything that was found.
+    pub before: Diagnosis,
+}
+
+/// What mends one cause.
+pub struct Remedy {
+    /// The cause.
+    pub finding: Finding,
+    way: Result<Planned, String>,
+}
+
+/// An operation that mends something.
+struct Planned {
+    session: Session,
+    goal: Goal,
+    plan: Plan,
+}
+
+/// What became of it.
+pub struct Mended {
+    /// What was done, a place for each remedy; `None` where nothing was.
+    pub operations: Vec<Option<Done>>,
+    /// What there is to find now; `None` where an operation was cut short and nobody looked.
+    pub after: Option<Diagnosis>,
+    /// The causes that are still there.
+    pub left: Vec<Finding>,
+}
+
+/// Looks for a cause and plans what mends it. Changes nothing.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] where there is no such code, or it is there and not at the culprit that was named; those of
+/// [`doctor`], and of the verbs before they begin.
+pub async fn remedies(
+    surroundings: &Surroundings,
+    request: &FixRequest,
+) -> Result<Answer<Remedies>, Failure> {
+    doctor::is_known(&request.code)?;
+    let Answer { value, warnings } = doctor(surroundings, &request.look()).await?;
+    let mut remedies = Vec::new();
+    for finding in request.of(&value.diagnosis) {
+        remedies.push(Remedy {
+            way: planned(surroundings, request, finding).await?,
+            finding: finding.clone(),
+        });
+    }
+    if remedies.is_empty() {
+        request.is_nowhere(&value.diagnosis)?;
+    }
+    let value = Remedies {
+        request: request.clone(),
+        remedies,
+        before: value.diagnosis,
+    };
+    Ok(Answer { value, warnings })
+}
+
+impl FixRequest {
+    fn look(&self) -> DoctorRequest {
+        DoctorRequest {
+            stack: self.stack.clone(),
+            no_logs: self.no_logs,
+            no_exec: self.no_exec,
+            ..DoctorRequest::default()
+        }
+    }
+
+    /// The causes that are meant.
+    fn of<'d>(&'d self, diagnosis: &'d Diagnosis) -> impl Iterator<Item = &'d Finding> {
+        let causes = diagnosis.causes.iter();
+        causes.filter(|cause| {
+            let culprit = self.culprit.as_ref();
+            cause.code.0 == self.code && culprit.is_none_or(|name| *name == cause.culprit.name)
+        })
+    }
+
+    /// Whether the cause is not there at all, rather than somewhere else than the user said.
+    fn is_nowhere(&self, diagnosis: &Diagnosis) -> Result<(), Failure> {
+        let elsewhere = diagnosis.causes.iter();
+        let elsewhere: Vec<String> = elsewhere
+            .filter(|cause| cause.code.0 == self.code)
+            .map(|cause| format!("`--fix {}={}`", self.code, cause.culprit.name))
+            .collect();
+        match &self.culprit {
+            Some(culprit) if !elsewhere.is_empty() => Err(Failure::Usage {
+                message: format!("{} is there, and `{culprit}` is not to blame", self.code),
+                hint: Some(format!("there is {}", elsewhere.join(", "))),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The operation that mends a cause, planned; or why there is none.
+async fn planned(
+    surroundings: &Surroundings,
+    request: &FixRequest,
+    finding: &Finding,
+) -> Result<Result<Planned, String>, Failure> {
+    let verb = match verb(finding) {
+        Ok(verb) => verb,
+        Err(why_not) => return Ok(Err(why_not)),
+    };
+    let (session, goal) = verb.aim(surroundings, &request.stack).await?;
+    let goal = Goal::Remedy {
+        code: request.code.clone(),
+        by: Box::new(goal),
+    };
+    let plan = session.stack.plan(&goal).await?;
+    Ok(Ok(Planned {
+        session,
+        goal,
+        plan,
+    }))
+}
+
+/// A verb that mends something, with its services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verb {
+    Turn(Turn, Vec<String>),
+    Up(Vec<String>),
+    Rerun(Vec<String>),
+}
+
+/// The verb that mends a cause, or why none does.
+fn verb(finding: &Finding) -> Result<Verb, String> {
+    let Some(Fix {
+        text,
+        command,
+        safety,
+    }) = &finding.fix
+    else {
+        return Err("nothing is known that mends this".to_owned());
+    };
+    match safety {
+        Safety::NeedsYou => Err(format!("somebody has to decide here: {text}")),
+        Safety::Safe | Safety::Restart if finding.confidence == Confidence::Possible => Err(
+            format!("nothing that decides it was seen, so nothing is done: {text}"),
+        ),
+        Safety::Safe | Safety::Restart => {
+            Verb::of(command).ok_or_else(|| format!("there is no command that mends this: {text}"))
+        }
+    }
+}
+
+impl Verb {
+    /// Reads a command. One that is not among these is not understood, and neither is one with options: what it would
+    /// do is not known here.
+    fn of(command: &[String]) -> Option<Self> {
+        let [program, verb, services @ ..] = command else {
+            return None;
+        };
+        if program != "bowline" || services.iter().any(|word| word.starts_with('-')) {
+            return None;
+        }
+        let services = services.to_vec();
+        match verb.as_str() {
+            "start" => Some(Self::Turn(Turn::Start, services)),
+            "stop" => Some(Self::Turn(Turn::Stop, services)),
+            "restart" => Some(Self::Turn(Turn::Restart, services)),
+            "unpause" => Some(Self::Turn(Turn::Unpause, services)),
+            "up" => Some(Self::Up(services)),
+            "rerun" if !services.is_empty() => Some(Self::Rerun(services)),
+            _ => None,
+        }
+    }
+
+    /// The goal of the verb, and the stack on which it is to be reached.
+    async fn aim(
+        self,
+        surroundings: &Surroundings,
+        stack: &StackOptions,
+    ) -> Result<(Session, Goal), Failure> {
+        let scale = BTreeMap::new();
+        let selection = |services| Selection {
+            services,
+            no_deps: false,
+            scale: &scale,
+        };
+        Ok(match self {
+            Self::Turn(turn, services) => {
+                let session = session::by_name(surroundings, stack).await?;
+                let request = ServicesRequest {
+                    services,
+                    ..ServicesRequest::default()
+                };
+                (session, turn_goal(&request, turn))
+            }
+            Self::Up(services) => {
+                let selection = selection(&services);
+                let loaded = session::with_project(surroundings, stack, selection).await?;
+                let goal = up_goal(&UpRequest::default(), loaded.wanted);
+                (loaded.session, goal)
+            }
+            Self::Rerun(jobs) => {
+                let selection = selection(&jobs);
+                let loaded = session::with_project(surroundings, stack, selection).await?;
+                let goal = Goal::Rerun {
+                    wanted: Box::new(loaded.wanted),
+                    jobs,
+                };
+                (loaded.session, goal)
+            }
+        })
+    }
+}
+
+impl Remedy {
+    /// What would be done; `None` where nothing is.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.way.as_ref().ok().map(|planned| &planned.plan)
+    }
+
+    /// Why nothing is done; `None` where something is.
+    pub fn refusal(&self) -> Option<&str> {
+        self.way.as_ref().err().map(String::as_str)
+    }
+}
+
+impl Remedies {
+    /// Whether anything can be done about any of it.
+    pub fn can_mend(&self) -> bool {
+        self.remedies.iter().any(|remedy| remedy.way.is_ok())
+    }
+
+    /// The exit code where nothing is done: nothing to mend or only shown is fine, and a cause that nothing here mends
+    /// is still there.
+    pub fn exit_code(&self) -> ExitCode {
+        if could_not_look(&self.before) {
+            ExitCode::CouldNotLook
+        } else if self.remedies.iter().all(|remedy| remedy.way.is_ok()) {
+            ExitCode::Done
+        } else {
+            ExitCode::CausesFound
+        }
+    }
+
+    /// Does what can be done, one culprit after the other, waits as the verbs do, and looks again.
+    ///
+    /// Each is an operation of its own, planned anew under the stack's lock; one for which nothing is left to do is
+    /// none. After an interrupt, or when the engine is lost, nothing more is begun and nobody looks.
+    ///
+    /// # Errors
+    ///
+    /// Where an operation was not begun; the ones before it stay done. The second look could not be taken.
+    pub async fn run(
+        &self,
+        surroundings: &Surroundings,
+        progress: &dyn Progress,
+        halt: watch::Receiver<Option<Halt>>,
+    ) -> Result<Mended, Failure> {
+        let mut mended = Mended {
+            operations: Vec::new(),
+            after: None,
+            left: Vec::new(),
+        };
+        let parallel = self.request.parallel;
+        for remedy in &self.remedies {
+            let done = match &remedy.way {
+                Ok(Planned { session, goal, .. }) => {
+                    let halt = halt.clone();
+                    Some(reach(surroundings, session, goal, parallel, progress, halt).await?)
+                }
+                Err(_) => None,
+            };
+            let is_over = done.as_ref().is_some_and(Done::is_cut_short);
+            mended.operations.push(done);
+            if is_over {
+                return Ok(mended);
+            }
+        }
+        let looked = doctor(surroundings, &self.request.look()).await?;
+        let after = mended.after.insert(looked.value.diagnosis);
+        mended.left = self.request.of(after).cloned().collect();
+        Ok(mended)
+    }
+}
+
+impl Mended {
+    /// The exit code: that of an operation that was cut short, else whether the cause is still there, else how the
+    /// operations went.
+    pub fn exit_code(&self) -> ExitCode {
+        let codes = self.operations.iter().flatten().map(Done::exit_code);
+        let failed = codes.into_iter().find(|code| *code != ExitCode::Done);
+        match &self.after {
+            Some(after) if could_not_look(after) => ExitCode::CouldNotLook,
+            Some(_) if !self.left.is_empty() => ExitCode::CausesFound,
+            _ => failed.unwrap_or(ExitCode::Done),
+        }
+    }
+
+    /// Whether the cause is gone; `None` where nobody could look.
+    pub fn is_gone(&self) -> Option<bool> {
+        let after = self.after.as_ref()?;
+        (!could_not_look(after)).then_some(self.left.is_empty())
+    }
+}
+
+fn could_not_look(diagnosis: &Diagnosis) -> bool {
+    let mut unseen = diagnosis.unseen.iter();
+    unseen.any(|unseen| unseen.look == Look::Containers)
+}
+
+/// The answer of `doctor --fix` for programs.
+#[derive(Debug, Serialize)]
+pub struct FixView<'a> {
+    /// The code that was to be mended.
+    code: &'a str,
+    /// What mends it, one for each culprit.
+    remedies: Vec<RemedyView<'a>>,
+    /// Whether the cause is gone; `null` where nothing was done or nobody could look.
+    mended: Option<bool>,
+    /// The diagnosis after what was done; `null` where nothing was, or nobody looked.
+    after: Option<&'a Diagnosis>,
+}
+
+/// What mends one cause.
+#[derive(Debug, Serialize)]
+struct RemedyView<'a> {
+    /// The cause.
+    finding: &'a Finding,
+    /// What was done or would be.
+    plan: Option<PlanView<'a>>,
+    /// Why nothing is done.
+    refused: Option<&'a str>,
+    /// The operation that did it; `bowline undo` takes it back.
+    operation: Option<&'a OperationId>,
+    /// What did not work.
+    problems: Vec<String>,
+}
+
+impl<'a> FixView<'a> {
+    /// What was planned, and what became of it where it was done.
+    pub fn of(remedies: &'a Remedies, mended: Option<&'a Mended>) -> Self {
+        let done = |index: usize| mended?.operations.get(index)?.as_ref();
+        let view = |(index, remedy): (usize, &'a Remedy)| {
+            let done = done(index);
+            let plan = done.map(|done| &done.plan).or_else(|| remedy.plan());
+            let problems = done.iter().flat_map(|done| &done.problems);
+            let words =
+                problems.map(|problem| format!("{}: {}", problem.subject(), problem.reason));
+            RemedyView {
+                finding: &remedy.finding,
+                plan: plan.map(PlanView::of),
+                refused: remedy.refusal(),
+                operation: done.and_then(|done| done.operation.as_ref()),
+                problems: words.collect(),
+            }
+        };
+        Self {
+            code: &remedies.request.code,
+            remedies: remedies.remedies.iter().enumerate().map(view).collect(),
+            mended: mended.and_then(Mended::is_gone),
+            after: mended.and_then(|mended| mended.after.as_ref()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_command_is_one_of_six_verbs_without_options() {
+        let web = || vec!["web".to_owned()];
+        for (command, verb) in [
+            ("bowline start web", Verb::Turn(Turn::Start, web())),
+            ("bowline stop web", Verb::Turn(Turn::Stop, web())),
+            ("bowline restart web", Verb::Turn(Turn::Restart, web())),
+            ("bowline unpause web", Verb::Turn(Turn::Unpause, web())),
+            ("bowline up web", Verb::Up(web())),
+            ("bowline up", Verb::Up(Vec::new())),
+            ("bowline rerun web", Verb::Rerun(web())),
+        ] {
+            assert_eq!(Verb::of(&words(command)), Some(verb), "{command}");
+        }
+        for command in [
+            "",
+            "bowline",
+            "bowline down web",
+            "bowline down --destroy-volumes shop_data",
+            "bowline up --build web",
+            "bowline rerun",
+            "bowline exec web rm",
+            "docker restart web",
+        ] {
+            assert_eq!(Verb::of(&words(command)), None, "{command}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_done_that_somebody_has_to_decide_or_that_no_command_does() {
+        use Confidence::{Certain, Possible};
+        let unpause = "bowline unpause web";
+        let finding = |confidence, command: &str, safety| Finding {
+            confidence,
+            fix: Some(Fix {
+                text: "let it go on".to_owned(),
+                command: command.split_whitespace().map(str::to_owned).collect(),
+                safety,
+            }),
+            ..stage::finding("web")
+        };
+        let refused = |finding: &Finding| verb(finding).unwrap_err();
+        assert!(verb(&finding(Certain, unpause, Safety::Safe)).is_ok());
+        assert!(verb(&finding(Certain, unpause, Safety::Restart)).is_ok());
+        insta::assert_snapshot!(
+            refused(&finding(Certain, unpause, Safety::NeedsYou)),
+            @"somebody has to decide here: let it go on"
+        );
+        insta::assert_snapshot!(
+            refused(&finding(Certain, "", Safety::Safe)),
+            @"there is no command that mends this: let it go on"
+        );
+        insta::assert_snapshot!(
+            refused(&finding(Possible, unpause, Safety::Safe)),
+            @"nothing that decides it was seen, so nothing is done: let it go on"
+        );
+        let mut unknown = finding(Certain, unpause, Safety::Safe);
+        unknown.fix = None;
+        insta::assert_snapshot!(refused(&unknown), @"nothing is known that mends this");
+    }
+}
