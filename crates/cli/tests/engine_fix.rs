@@ -1,4 +1,5 @@
-//! `doctor --fix` on a real engine: the one at `BOWLINE_TEST_DOCKER_HOST`.
+//! `doctor --fix`, and the cause on the screen of an `up` that fails, on a real engine: the one at
+//! `BOWLINE_TEST_DOCKER_HOST`.
 
 #![expect(
     clippy::unwrap_used,
@@ -127,4 +128,53 @@ fn a_service_that_ends_again_is_still_down() {
     assert!(said.contains("  because    1 "), "{said}");
     let answer = stack.json(11, &["doctor", "--fix", "D052"]);
     assert_eq!(answer["mended"], false);
+}
+
+#[test]
+fn an_up_that_fails_says_why_and_what_somebody_has_to_decide_is_not_done() {
+    let stack = Stack::calling("why", "cahe");
+    let said = stack.ends(5, &["up"]);
+    let why = "why: error[D053]: `api`: it dials `cahe`, which nobody is called; did you mean `cache`? (compose.yaml:12:18)\n\
+               hint: what shows it, and what mends it: `bowline doctor`\n\
+               hint: read what it says: `bowline logs api`\n";
+    assert!(said.contains(why), "{said}");
+    assert!(!said.contains("opensesame-17"), "{said}");
+
+    let before = stack.ends(0, &["ps", "-a", "--format", "json", "--no-trunc"]);
+    let said = stack.ends(11, &["doctor", "--fix", "D053", "--yes"]);
+    assert!(
+        said.contains("none: somebody has to decide here: write `cache` there"),
+        "{said}"
+    );
+    assert!(said.ends_with("nothing was changed\n"), "{said}");
+    let ids = |listed: &str| -> Vec<Value> {
+        let lines = listed
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| line["ID"].clone()).collect()
+    };
+    let after = stack.ends(0, &["ps", "-a", "--format", "json", "--no-trunc"]);
+    assert_eq!(ids(&before), ids(&after));
+}
+
+#[test]
+fn a_failure_that_nothing_known_explains_is_shown_without_a_guess() {
+    let text = "
+services:
+  mute:
+    image: IMAGE
+    command: [sleep, infinity]
+    stop_grace_period: 0s
+    healthcheck: {test: [CMD, 'false'], interval: 1s, retries: 2}
+";
+    let stack = Stack::new("why-not", text);
+    let said = stack.ends(5, &["up"]);
+    assert!(
+        said.contains("error: service `mute` did not become ready\n"),
+        "{said}"
+    );
+    assert!(!said.contains("why: "), "{said}");
+    let said = stack.ends(64, &["doctor", "--fix", "D1O1"]);
+    let hint = "error: there is no code `D1O1`\nhint: did you mean `D101`? ";
+    assert!(said.contains(hint), "{said}");
 }

@@ -28,6 +28,7 @@ mod stack;
 #[cfg(test)]
 mod stage;
 mod stay;
+mod why;
 
 pub use bowline_core::{Halt, StepError, Watch};
 pub use bowline_doctor::{

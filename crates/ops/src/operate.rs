@@ -14,7 +14,7 @@ use crate::problem::{Problem, problems};
 use crate::progress::Progress;
 use crate::session::{self, Selection, Session};
 use crate::stack::{StackOptions, Surroundings};
-use crate::{Answer, ExitCode, Failure};
+use crate::{Answer, ExitCode, Failure, why};
 
 /// What `up` and `plan` are asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -215,15 +215,16 @@ pub async fn up(
 ) -> Result<Answer<Done>, Failure> {
     let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
     let goal = up_goal(request, loaded.wanted.clone());
-    let done = reach(
+    let mut done = reach(
         surroundings,
         &loaded.session,
         &goal,
         request.parallel,
         progress,
-        halt,
+        halt.clone(),
     )
     .await?;
+    why::explain(surroundings, &request.stack, &mut done, halt).await;
     Ok(Answer {
         value: done,
         warnings: loaded.warnings,
@@ -327,7 +328,8 @@ pub async fn turn(
 ) -> Result<Answer<Done>, Failure> {
     let session = session::by_name(surroundings, &request.stack).await?;
     let goal = turn_goal(request, turn);
-    let done = reach(surroundings, &session, &goal, None, progress, halt).await?;
+    let mut done = reach(surroundings, &session, &goal, None, progress, halt.clone()).await?;
+    why::explain(surroundings, &request.stack, &mut done, halt).await;
     Ok(Answer {
         value: done,
         warnings: String::new(),
@@ -372,7 +374,8 @@ pub async fn rerun(
         jobs: jobs.to_vec(),
     };
     let session = &loaded.session;
-    let done = reach(surroundings, session, &goal, None, progress, halt).await?;
+    let mut done = reach(surroundings, session, &goal, None, progress, halt.clone()).await?;
+    why::explain(surroundings, stack, &mut done, halt).await;
     Ok(Answer {
         value: done,
         warnings: loaded.warnings,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bowline_core::{
     ExecuteError, Halt, JournalError, LockLost, NotReady, Probe, Reached, StepError,
 };
+use bowline_doctor::Finding;
 use bowline_engine::{Engine, EngineError, LogOptions, PortHolder, Selector, port_holder};
 use bowline_model::{
     Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Protocol, Step, StepId,
@@ -15,7 +16,7 @@ use futures_util::TryStreamExt as _;
 const LAST_LINES: u64 = 10;
 
 /// One thing that did not work.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Problem {
     /// The service, if it is one's.
     pub service: Option<String>,
@@ -39,6 +40,10 @@ pub struct Problem {
     pub dockerfile: Option<String>,
     /// The step of the Dockerfile that failed, and the exit code of its program.
     pub build_step: Option<(String, Option<i64>)>,
+    /// Why it is so, where the doctor knew it at once.
+    pub why: Option<Box<Finding>>,
+    /// Whether it is about a container that did not start, or did not become what it was waited for.
+    pub(crate) is_about_a_run: bool,
     /// Whether it is a service that did not become ready, rather than a step that was not done.
     pub is_gate: bool,
     /// Whether the engine was lost.
@@ -97,6 +102,11 @@ async fn problem(
         hints: Vec::new(),
         dockerfile: None,
         build_step: None,
+        why: None,
+        is_about_a_run: matches!(
+            step.action,
+            Action::StartContainer { .. } | Action::Await { .. }
+        ),
         is_gate: false,
         is_engine_gone: false,
     };

@@ -17,8 +17,8 @@ use crate::logs::{self, LogSource, Logs};
 use crate::operate::{Done, UpRequest, reach, selection, up_goal};
 use crate::progress::Progress;
 use crate::session::{self, Session};
-use crate::stack::Surroundings;
-use crate::{Answer, ExitCode, Failure, Halt};
+use crate::stack::{StackOptions, Surroundings};
+use crate::{Answer, ExitCode, Failure, Halt, why};
 
 /// How long nothing may run before there is nothing to stay for: a recreation takes less.
 const QUIET: Duration = Duration::from_secs(5);
@@ -50,6 +50,7 @@ pub enum AbortOn {
 /// An `up` that stays and has not begun.
 pub struct Staying {
     session: Session,
+    stack: StackOptions,
     goal: Goal,
     parallel: Option<usize>,
     watched: Watched,
@@ -154,6 +155,7 @@ pub async fn stay(
     logs.sources = expected;
     let staying = Staying {
         session: loaded.session,
+        stack: up.stack.clone(),
         goal,
         parallel: up.parallel,
         watched,
@@ -207,7 +209,10 @@ impl Staying {
         halt: watch::Receiver<Option<Halt>>,
     ) -> Result<Done, Failure> {
         let (session, parallel) = (&self.session, self.parallel);
-        reach(surroundings, session, &self.goal, parallel, progress, halt).await
+        let halted = halt.clone();
+        let mut done = reach(surroundings, session, &self.goal, parallel, progress, halt).await?;
+        why::explain(surroundings, &self.stack, &mut done, halted).await;
+        Ok(done)
     }
 
     /// Stays with what was brought up. Where that is to be, everything is stopped in the end.

@@ -9,6 +9,7 @@ use bowline_ops::{
     Building, Halt, OperationDone, Problem, Progress, StayEnd, Stayed, StepError, Watch,
 };
 
+use crate::doctor::text::headline;
 use crate::table::columns;
 use crate::terminal::Terminal;
 
@@ -138,7 +139,18 @@ fn paragraph(problem: &Problem, terminal: &Terminal) -> String {
     if !problem.blocks.is_empty() {
         field(&mut text, "blocks", &problem.blocks.join(", "));
     }
-    for hint in &problem.hints {
+    let mut hints = problem.hints.clone();
+    if let Some(cause) = &problem.why {
+        let place = cause.culprit.place.as_ref();
+        let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+        let (why, cause) = (terminal.paint("1;31", "why"), headline(cause));
+        let _ = writeln!(text, "{why}: {cause}{place}");
+        hints.insert(
+            0,
+            "what shows it, and what mends it: `bowline doctor`".to_owned(),
+        );
+    }
+    for hint in &hints {
         let _ = writeln!(text, "{}: {hint}", terminal.paint("1;36", "hint"));
     }
     text
