@@ -245,7 +245,8 @@ vocabulary! {
     ExecFormat = "exec_format" needs [] may [path];
     /// A shell did not find a command.
     CommandMissing = "command_missing" needs [name] may [];
-    /// A variable, option or setting that has to be there is not.
+    /// A variable, option or setting that has to be there is not. A `KeyError` of Python can be of any dictionary, so look
+    /// whether the program is told a variable of that name anywhere.
     VariableMissing = "variable_missing" needs [name] may [];
     /// The program does not know an option or a setting that it was given.
     SettingUnknown = "setting_unknown" needs [] may [name, path];
