@@ -16,4 +16,23 @@ macro_rules! builtin {
 pub(crate) const ANY: &str = "any";
 
 /// All recipes; a test compares the list with the folders.
-pub(crate) const SOURCES: &[Source<'static>] = builtin!["mysql", "postgres", "redis", "any"];
+pub(crate) const SOURCES: &[Source<'static>] = builtin![
+    "grafana",
+    "jaeger",
+    "kafka",
+    "minio",
+    "mongodb",
+    "mysql",
+    "nginx",
+    "opensearch",
+    "otel-collector",
+    "postgres",
+    "qdrant",
+    "rabbitmq",
+    "redis",
+    "temporal",
+    "victoria-metrics",
+    "vite",
+    "zep",
+    "any"
+];

@@ -15,6 +15,7 @@
 mod builtin;
 mod load;
 mod matching;
+mod needles;
 mod reading;
 mod recipe;
 mod recipes;

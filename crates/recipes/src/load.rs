@@ -31,7 +31,7 @@ pub struct RecipeError {
     pub file: String,
     /// Line, from 1.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// Column in characters, from 1; it is 1 where only the line is known.
     pub column: usize,
     /// What is wrong.
     pub problem: Problem,

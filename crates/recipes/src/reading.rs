@@ -1,22 +1,21 @@
 //! Reading a log with the words of the recipes.
 //!
-//! One automaton over all patterns says in one pass which of them a line has; only those are then asked for their
-//! captures. It takes time in proportion to the text, whatever the text is: the crate `regex` never goes back.
+//! `needles` says in one pass over a line which patterns can be in it; those are then tried in the order in which they
+//! count. It takes time in proportion to the text, whatever the text is: the crate `regex` never goes back.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use aho_corasick::AhoCorasick;
+use regex::bytes::Regex;
 
-use crate::load;
 use crate::recipe::{By, Line, Pattern, Proof, Recipe};
 use crate::says::Says;
+use crate::{load, needles};
 
 /// Bytes of a line that are read; what is behind them says nothing.
 const LONGEST_LINE: usize = 8 * 1024;
-/// Bytes that the automaton of all patterns may take, compiled and while it runs.
-const AUTOMATON_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +48,13 @@ pub struct Reading<'a> {
 /// All patterns of all recipes, ready to be used.
 #[derive(Debug)]
 pub(crate) struct Texts {
-    all: RegexSet,
-    /// In the order of `all`.
+    /// Finds the texts without which a pattern is not there.
+    needles: AhoCorasick,
+    /// The number of the pattern that each of these texts is of.
+    patterns: Vec<usize>,
+    /// Numbers of patterns without such a text: they are tried on every line.
+    always: Vec<usize>,
+    /// Every pattern, the stronger recipe first.
     entries: Vec<Entry>,
 }
 
@@ -60,34 +64,59 @@ struct Entry {
     recipe: usize,
     line: usize,
     pattern: usize,
-    /// Most patterns are never found, so they are compiled when they are.
+    /// Most patterns are never found, so they are compiled when they are tried.
     regex: OnceLock<Option<Regex>>,
 }
 
 impl Texts {
-    /// Compiles the patterns of recipes, the stronger recipe first.
-    pub(crate) fn of(recipes: &[Recipe]) -> Result<Self, regex::Error> {
+    /// Makes the patterns of recipes ready.
+    ///
+    /// # Errors
+    ///
+    /// There are more texts than an automaton can have states, which takes gigabytes of recipes.
+    pub(crate) fn of(recipes: &[Recipe]) -> Result<Self, aho_corasick::BuildError> {
         let mut entries = Vec::new();
-        let mut patterns = Vec::new();
+        let (mut texts, mut patterns, mut always) = (Vec::new(), Vec::new(), Vec::new());
         for (recipe, it) in recipes.iter().enumerate() {
             for (line, it) in it.lines.iter().enumerate() {
                 for (pattern, it) in it.patterns.iter().enumerate() {
-                    patterns.push(it.text.as_str());
+                    match needles::of_pattern(&it.text) {
+                        Some(found) => {
+                            patterns.resize(patterns.len() + found.len(), entries.len());
+                            texts.extend(found);
+                        }
+                        None => always.push(entries.len()),
+                    }
+                    let regex = OnceLock::new();
                     entries.push(Entry {
                         recipe,
                         line,
                         pattern,
-                        regex: OnceLock::new(),
+                        regex,
                     });
                 }
             }
         }
-        let all = RegexSetBuilder::new(patterns)
-            .unicode(false)
-            .size_limit(AUTOMATON_BYTES)
-            .dfa_size_limit(AUTOMATON_BYTES)
-            .build()?;
-        Ok(Self { all, entries })
+        let mut builder = AhoCorasick::builder();
+        Ok(Self {
+            needles: builder.ascii_case_insensitive(true).build(texts)?,
+            patterns,
+            always,
+            entries,
+        })
+    }
+
+    /// Patterns that can be in a text, in the order in which they count.
+    fn candidates(&self, text: &[u8]) -> Vec<&Entry> {
+        let found = self.needles.find_overlapping_iter(text);
+        let numbers = found.map(|it| self.patterns[it.pattern().as_usize()]);
+        let mut numbers: Vec<usize> = numbers.chain(self.always.iter().copied()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+            .into_iter()
+            .map(|number| &self.entries[number])
+            .collect()
     }
 }
 
@@ -99,18 +128,14 @@ impl<'a> Reading<'a> {
     /// Only the first 8 KiB are read.
     pub fn line(&self, text: &str) -> Option<Said<'a>> {
         let text = &text.as_bytes()[..text.len().min(LONGEST_LINE)];
-        let found = self.texts.all.matches(text);
-        if !found.matched_any() {
-            return None;
-        }
-        let is_own = |entry: &&Entry| Some(entry.recipe) == self.server;
-        let entries = || found.iter().map(|number| &self.texts.entries[number]);
-        let own = entries().filter(is_own);
-        let other = entries().filter(|entry| !is_own(entry));
+        let candidates = self.texts.candidates(text);
+        let is_own = |entry: &&&Entry| Some(entry.recipe) == self.server;
+        let own = candidates.iter().filter(is_own);
+        let other = candidates.iter().filter(|entry| !is_own(entry));
         own.chain(other).find_map(|entry| self.said(entry, text))
     }
 
-    fn said(&self, entry: &'a Entry, text: &[u8]) -> Option<Said<'a>> {
+    fn said(&self, entry: &Entry, text: &[u8]) -> Option<Said<'a>> {
         let recipe = &self.recipes[entry.recipe];
         let line = &recipe.lines[entry.line];
         if line.by == By::Server && self.server != Some(entry.recipe) {

@@ -89,7 +89,7 @@ impl Recipes {
 
     /// Reads the log of a container in which the server of `recipe` runs; `None` is any other program.
     ///
-    /// The first call compiles all patterns, within some ten milliseconds; every further one is free.
+    /// The first call makes all patterns ready, within a few milliseconds; every further one is free.
     pub fn reading(&self, recipe: Option<&Recipe>) -> Reading<'_> {
         let server = recipe.and_then(|it| self.all.iter().position(|one| one.name == it.name));
         Reading {
@@ -124,6 +124,18 @@ mod tests {
         for source in SOURCES {
             let recipe = load::parse(*source).unwrap();
             load::check(*source, &recipe).unwrap();
+        }
+    }
+
+    /// One without would be tried on every line of every log.
+    #[test]
+    fn every_pattern_of_a_built_in_recipe_has_a_text_that_must_be_there() {
+        let lines = Recipes::builtin().iter().flat_map(|recipe| &recipe.lines);
+        for pattern in lines.flat_map(|line| &line.patterns) {
+            assert!(
+                crate::needles::of_pattern(&pattern.text).is_some(),
+                "{pattern:?}"
+            );
         }
     }
 }

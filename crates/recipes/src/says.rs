@@ -50,6 +50,9 @@ macro_rules! vocabulary {
 }
 
 vocabulary! {
+    /// Nothing that matters, although a more general line would say something: a page that a browser did not find.
+    Nothing = "nothing" needs [] may [];
+
     // Logins.
     /// A login was refused, and the line does not say why.
     PasswordRefused = "password_refused" needs [] may [user, database, host];
@@ -139,7 +142,7 @@ vocabulary! {
     PoolExhausted = "pool_exhausted" needs [] may [limit];
     /// The cache is at its limit of memory, and refuses writes.
     CacheFull = "cache_full" needs [] may [];
-    /// The cache is at its limit of memory, and throws away what it holds.
+    /// The cache holds more than it may, and throws away what it holds, where its policy allows it.
     Evicting = "evicting" needs [] may [];
     /// The server could not write its data, and refuses writes because of it.
     PersistenceFailed = "persistence_failed" needs [] may [path];
@@ -169,7 +172,8 @@ vocabulary! {
     VirtualMemoryAreasLow = "virtual_memory_areas_low" needs [] may [from, to];
 
     // Reaching another service.
-    /// The name does not exist for the resolver.
+    /// The name was not resolved: it does not exist for the resolver, or the client does not tell that from a resolver
+    /// that does not answer, as curl and wget do not.
     NameUnknown = "name_unknown" needs [] may [host];
     /// The resolver had no answer: it failed, or the one behind it cannot be reached.
     NameUnanswered = "name_unanswered" needs [] may [host];
@@ -201,6 +205,8 @@ vocabulary! {
     // TLS and time.
     /// One side speaks TLS, the other does not.
     TlsMismatch = "tls_mismatch" needs [] may [];
+    /// The other side speaks another protocol than it is spoken to.
+    ProtocolMismatch = "protocol_mismatch" needs [] may [host, port];
     /// A certificate is too old.
     TlsExpired = "tls_expired" needs [] may [];
     /// A certificate is of the future.
@@ -234,12 +240,13 @@ vocabulary! {
     /// A module, package or shared library of the program is not there.
     ModuleMissing = "module_missing" needs [module] may [];
     /// The program, or the interpreter that it names, is not there.
-    ExecMissing = "exec_missing" needs [path] may [];
+    ExecMissing = "exec_missing" needs [] may [path];
     /// The program is for another processor, or a script without a first line that says who reads it.
-    ExecFormat = "exec_format" needs [path] may [];
+    ExecFormat = "exec_format" needs [] may [path];
     /// A shell did not find a command.
     CommandMissing = "command_missing" needs [name] may [];
-    /// A variable, option or setting that has to be there is not.
+    /// A variable, option or setting that has to be there is not. A `KeyError` of Python can be of any dictionary, so look
+    /// whether the program is told a variable of that name anywhere.
     VariableMissing = "variable_missing" needs [name] may [];
     /// The program does not know an option or a setting that it was given.
     SettingUnknown = "setting_unknown" needs [] may [name, path];
@@ -263,7 +270,11 @@ impl Says {
     pub const fn is_benign(self) -> bool {
         matches!(
             self,
-            Self::Ready | Self::Initialised | Self::InitialisationSkipped | Self::ShuttingDown
+            Self::Nothing
+                | Self::Ready
+                | Self::Initialised
+                | Self::InitialisationSkipped
+                | Self::ShuttingDown
         )
     }
 

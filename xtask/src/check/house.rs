@@ -128,6 +128,9 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("tracing"           anywhere),
 
     // Each in its room.
+    // In recipes: the fixed texts of patterns, so that a line is not tried with all of them.
+    library!("aho-corasick"      in ["bowline-recipes"]),
+    library!("regex-syntax"      in ["bowline-recipes"]),
     library!("granit-parser"     in ["bowline-compose"]),
     library!("base64"            in ["bowline-engine"]),
     library!("http-body-util"    in ["bowline-engine", "orders"]),

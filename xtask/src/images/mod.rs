@@ -18,7 +18,7 @@ use crate::engine::http::{Body, Endpoint};
 pub(crate) use recipe::tag;
 use recipe::{From, Loaded};
 
-/// Makes sure that the engine has the images `names`, or all of them if none is named.
+/// Makes sure that the engine has the images `names`, or all that tests need if none is named.
 pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Result<()> {
     let mut recipes = load_all(&root.join("images"))?;
     if let Some(unknown) = names.iter().find(|name| !recipes.contains_key(*name)) {
@@ -28,7 +28,9 @@ pub(crate) fn prepare(root: &Path, engine: &Endpoint, names: &[String]) -> Resul
             known.join(", ")
         );
     }
-    let wanted = |image: &Loaded| names.is_empty() || names.contains(&image.name);
+    let wanted = |image: &Loaded| {
+        names.contains(&image.name) || names.is_empty() && !image.recipe.only_named
+    };
     for image in recipes.values_mut().filter(|image| wanted(image)) {
         if let Some(program) = image.recipe.program.clone() {
             image.add_program(build::build_program(root, &program)?)?;

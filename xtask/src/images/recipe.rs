@@ -24,6 +24,9 @@ pub(crate) struct Recipe {
     pub(crate) packages: Vec<String>,
     /// A crate of this workspace whose binary of the same name is put into `/usr/local/bin`.
     pub(crate) program: Option<String>,
+    /// Whether it is only made when somebody names it: heavy, and no test needs it.
+    #[serde(default)]
+    pub(crate) only_named: bool,
     #[serde(default)]
     pub(crate) config: Config,
 }
