@@ -47,6 +47,9 @@ pub(crate) const READ_ONLY: Rule = Rule {
 /// How far the engine's making of a folder may be from the container's.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(10);
 
+/// Complaints of one that runs from which on it means them.
+const AGAIN: usize = 3;
+
 /// A path of a container as a person finds it: on the host, where it is mounted from there.
 pub(super) fn on_host(world: &World<'_>, container: &ContainerFact, path: &str) -> String {
     let mounts = world.containers().find(|one| one.name == container.name);
@@ -107,7 +110,10 @@ fn missing(world: &World<'_>, cases: &mut Vec<Case>) {
             };
             let file = world.file(container, &path);
             let is_there = file.is_some_and(|file| file.there.is_some());
+            // One that goes on may do without it, unless it asks again and again.
+            let does_without = world.ailment(container).is_none() && said.count < AGAIN;
             if is_there
+                || does_without
                 || is_socket(&path)
                 || path.contains('#')
                 || made_by_engine(world, container, &path).is_some()
@@ -167,8 +173,30 @@ fn missing_file<'f>(
             "that it fails",
             stood(world, container, "it cannot go on without it"),
         )
-        .rules_out(Code("D034"), gone.clone())
+        .rules_out(
+            Code("D034"),
+            mounted(
+                world,
+                container,
+                "it lies in no folder that the engine made",
+            ),
+        )
         .rules_out(Code("D112"), gone)
+}
+
+/// Where something is mounted into a container, as evidence.
+pub(super) fn mounted<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    proves: &str,
+) -> Option<Evidence> {
+    let mounts = world.mounts(container)?;
+    let targets: Vec<&str> = mounts.iter().map(|mount| mount.target.as_str()).collect();
+    let text = match &*targets {
+        [] => format!("{}: nothing is mounted", container.name),
+        _ => format!("{}: mounted are {}", container.name, targets.join(", ")),
+    };
+    Some(shown(FactRef::Mounts(container.name.clone()), text, proves))
 }
 
 pub(super) fn service(container: &ContainerFact) -> &str {
@@ -289,8 +317,11 @@ fn read_only(world: &World<'_>, cases: &mut Vec<Case>) {
             else {
                 continue;
             };
-            let what = path.as_deref().unwrap_or(&place);
-            let claim = format!("it writes to `{what}`, and {setting}");
+            let what = path.as_deref().unwrap_or("…");
+            let claim = match &path {
+                Some(path) => format!("it writes to `{path}`, and {setting}"),
+                None => format!("it writes where it may not: {setting}"),
+            };
             let fact = if field == "volumes" {
                 FactRef::Mounts(container.name.clone())
             } else {

@@ -72,24 +72,7 @@ const SEGMENTS: u64 = 50;
 fn open_files(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         for said in world.complaints(container, &[Says::TooManyFiles]) {
-            let asked = world.limits(container).and_then(|limits| limits.open_files);
-            let inside = world.inside(container);
-            let open = inside.and_then(|inside| inside.open_files);
-            let (limit, fact) = match (open, asked) {
-                (Some((count, Some(limit))), _) => {
-                    let text = format!("{}: {count} of {limit} files open", container.name);
-                    let proves = "it is at its limit, or near it";
-                    let fact = shown(FactRef::Inside(container.name.clone()), text, proves);
-                    (Some(limit), Some(fact).filter(|_| count * 10 >= limit * 8))
-                }
-                (_, Some(limit)) => {
-                    let text = format!("{}: at most {limit} open files", container.name);
-                    let proves = "there is a limit to reach";
-                    let fact = shown(FactRef::Limits(container.name.clone()), text, proves);
-                    (u64::try_from(limit).ok(), Some(fact))
-                }
-                _ => (None, None),
-            };
+            let (limit, fact) = limit_of_files(world, container);
             let claim = match limit {
                 Some(limit) => {
                     format!("it may have {limit} files open, and needs more, or never closes them")
@@ -107,6 +90,30 @@ fn open_files(world: &World<'_>, cases: &mut Vec<Case>) {
             );
         }
     }
+}
+
+/// How many files it may have open, with what shows it: that it is near it now, or that there is such a limit.
+fn limit_of_files<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+) -> (Option<u64>, Option<Evidence>) {
+    let open = world.inside(container).and_then(|inside| inside.open_files);
+    let asked = world.limits(container).and_then(|limits| limits.open_files);
+    if let Some((count, Some(limit))) = open
+        && count * 10 >= limit * 8
+    {
+        let text = format!("{}: {count} of {limit} files open", container.name);
+        let fact = FactRef::Inside(container.name.clone());
+        let near = shown(fact, text, "it is at its limit, or near it");
+        return (Some(limit), Some(near));
+    }
+    let Some(limit) = asked else {
+        return (None, None);
+    };
+    let text = format!("{}: at most {limit} open files", container.name);
+    let fact = FactRef::Limits(container.name.clone());
+    let there = shown(fact, text, "there is a limit to reach");
+    (u64::try_from(limit).ok(), Some(there))
 }
 
 fn processes(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -7,7 +7,7 @@ use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, World, culprit, filed, is_below, shown, spoken, stood};
 
-use super::files::{absolute, asked, made_by_engine, refused_program};
+use super::files::{absolute, asked, made_by_engine, mounted, refused_program};
 
 pub(crate) const LAYOUT: Rule = Rule {
     code: Code("D013"),
@@ -228,14 +228,7 @@ pub(super) fn is_hidden<'f>(world: &World<'f>, container: &'f ContainerFact, pat
 
 /// That no mount lies over the program's own folder.
 fn not_covered<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Evidence> {
-    let mounts = world.mounts(container)?;
-    let targets: Vec<&str> = mounts.iter().map(|mount| mount.target.as_str()).collect();
-    let text = match &*targets {
-        [] => format!("{}: nothing is mounted", container.name),
-        _ => format!("{}: mounted are {}", container.name, targets.join(", ")),
-    };
-    let proves = "its own folder is the image's";
-    Some(shown(FactRef::Mounts(container.name.clone()), text, proves))
+    mounted(world, container, "its own folder is the image's")
 }
 
 impl Missing<'_, '_> {

@@ -197,12 +197,11 @@ fn carriage_return(world: &World<'_>, cases: &mut Vec<Case>) {
             container.name, script.interpreter
         );
         let there = filed(script.file, "the script itself is there");
-        let line = shown(there.fact.clone(), text, "no program is called so");
-        let paths = interpreter_paths(container, script.interpreter);
-        let mut looked = paths.iter().filter_map(|path| world.file(container, path));
-        let interpreter = looked.find(|file| file.there.is_some());
-        let interpreter =
-            interpreter.map(|file| filed(file, "without the carriage return it would be found"));
+        let line = shown(
+            there.fact.clone(),
+            text,
+            "no program is called so, whatever is installed",
+        );
         let host = on_host(world, container, path);
         cases.push(
             Case::new(whole(CulpritKind::File, path), claim)
@@ -214,8 +213,8 @@ fn carriage_return(world: &World<'_>, cases: &mut Vec<Case>) {
                     Safety::Restart,
                 )
                 .decides("the refusal", script.refusal.clone())
-                .decides("the first line", Some(line))
-                .rules_out(Code("D070"), interpreter)
+                .decides("the first line", Some(line.clone()))
+                .rules_out(Code("D070"), Some(line))
                 .rules_out(Code("D072"), Some(there)),
         );
     }
