@@ -11,6 +11,7 @@ use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
 use crate::rules::drift::is_secret;
 use crate::rules::files::{absolute, refused_program};
+use crate::rules::health::address::failed;
 use crate::rules::hostports::own_ports;
 use crate::rules::kernel::MOST_MEMORY_AREAS;
 use crate::rules::modules::module_paths;
@@ -351,6 +352,16 @@ fn tries(world: &World<'_>) -> Vec<Try> {
                 ports.entry((&client.name, host)).or_default();
             }
         }
+    }
+    // What a healthcheck takes `localhost` for.
+    for failed in failed(world)
+        .iter()
+        .filter(|failed| failed.asked.may_be_v6())
+    {
+        ports
+            .entry((&failed.container.name, "localhost"))
+            .or_default()
+            .extend(failed.asked.port);
     }
     let tries = ports.into_iter();
     tries

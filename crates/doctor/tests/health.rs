@@ -130,6 +130,25 @@ fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
     .facts();
     code(&v6, "D089");
     rests_on_its_evidence(&v6);
+
+    // A probe that says nothing but that it was refused: then it matters what `localhost` is there.
+    let refused = api(
+        health("unhealthy", &wget, &[REFUSED; 3]),
+        &[("0.0.0.0", 8080)],
+    );
+    let localhost = |answer: &str| {
+        json!({
+            "from": "shop-api-1", "host": "localhost", "name": {"addresses": ["127.0.0.1", "::1"]}, "dialled": [
+                {"address": "127.0.0.1", "port": 8080, "answer": "connected"},
+                {"address": "::1", "port": 8080, "answer": answer},
+            ],
+        })
+    };
+    let facts = refused.clone().add("tried", localhost("refused")).facts();
+    code(&facts, "D089");
+    rests_on_its_evidence(&facts);
+    let facts = refused.add("tried", localhost("connected")).facts();
+    assert_eq!(diagnose(&facts).causes, []);
 }
 
 #[test]

@@ -347,7 +347,11 @@ pub(crate) fn own_ports(world: &World<'_>, container: &ContainerFact) -> Vec<Str
         .iter()
         .filter(|(key, _)| names_own_port(key));
     let told = told.filter_map(|(_, value)| value.as_deref()?.rsplit(':').next()?.parse().ok());
-    let numbers: BTreeSet<u16> = known.chain(checked).chain(told).collect();
+    // `--listen :8080`, `-p 8080`: who holds a number that is no port is nobody.
+    let words = container.command.iter();
+    let words = words.filter_map(|word| word.rsplit([':', '=']).next()?.parse().ok());
+    let words = words.filter(|port: &u16| *port >= 80);
+    let numbers: BTreeSet<u16> = known.chain(checked).chain(told).chain(words).collect();
     let numbers = numbers.into_iter().map(|number| format!("{number}/tcp"));
     container.exposed.iter().cloned().chain(numbers).collect()
 }
@@ -390,9 +394,7 @@ fn meant<'f>(world: &World<'f>, edge: &Edge<'f>, port: u16) -> Option<(&'f Conta
             .service
             .as_deref()
             .is_some_and(|name| needs.contains(&name));
-        let listens = world
-            .inside(one)
-            .is_some_and(|inside| !inside.listeners.is_empty());
+        let listens = world.open_ports(one).is_some_and(|open| !open.is_empty());
         is_needed && listens && one.published.is_empty()
     });
     likely.map(|one| (*one, false))

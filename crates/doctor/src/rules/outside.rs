@@ -428,7 +428,7 @@ fn came_first(
     server: &ContainerFact,
 ) -> Option<Evidence> {
     let (mine, theirs) = (world.state(client)?.started?, world.state(server)?.started?);
-    let is_worker = world.inside(client)?.listeners.is_empty();
+    let is_worker = world.open_ports(client)?.is_empty();
     let is_settled = world.now().duration_since(theirs).as_secs() > 5;
     (mine < theirs && is_worker && is_settled).then(|| {
         let text = format!(

@@ -89,11 +89,8 @@ fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
                     "this one does not work",
                 ));
             }
-            let inside = world.inside(replica)?;
-            return inside
-                .listeners
-                .is_empty()
-                .then(|| listening(replica, world, "this one serves nobody"))?;
+            let is_deaf = world.open_ports(replica)?.is_empty();
+            return is_deaf.then(|| listening(replica, world, "this one serves nobody"))?;
         }
         _ => return None,
     };
@@ -107,8 +104,7 @@ fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
 
 /// A replica that works, as evidence.
 fn works(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
-    let inside = world.inside(replica)?;
-    let is_sound = defect(world, replica).is_none() && !inside.listeners.is_empty();
+    let is_sound = !world.open_ports(replica)?.is_empty() && defect(world, replica).is_none();
     is_sound.then(|| {
         listening(
             replica,

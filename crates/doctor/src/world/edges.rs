@@ -314,15 +314,20 @@ impl<'f> World<'f> {
         (!is_new).then_some(Trouble::NeverListens)
     }
 
+    /// The TCP ports on which others can reach a container; `None` where it was not looked into. Engines listen in it too,
+    /// on its loopback, to look names up.
+    pub(crate) fn open_ports(&self, container: &ContainerFact) -> Option<BTreeSet<u16>> {
+        let listeners = &self.inside(container)?.listeners;
+        let tcp = listeners.iter().filter(|one| one.protocol == Protocol::Tcp);
+        let open = tcp.filter(|one| !is_hidden(one));
+        Some(open.map(|one| one.port).collect())
+    }
+
     /// Whether some of those who have a name listen on a port, and some do not.
     fn differ(&self, containers: &[&'f ContainerFact], port: u16) -> bool {
         let listens = containers.iter().filter_map(|container| {
-            let listeners = &self.inside(container)?.listeners;
-            Some(
-                listeners
-                    .iter()
-                    .any(|one| one.port == port && !is_hidden(one)),
-            )
+            let open = self.open_ports(container)?;
+            Some(open.contains(&port))
         });
         let listens: BTreeSet<bool> = listens.collect();
         listens.len() > 1

@@ -22,7 +22,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Whether it may lead to an IPv6 address.
-    pub(super) fn may_be_v6(&self) -> bool {
+    pub(crate) fn may_be_v6(&self) -> bool {
         self.host == "localhost" || self.host == "::1"
     }
 }

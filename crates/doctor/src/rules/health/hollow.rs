@@ -114,12 +114,13 @@ fn does_not_work(world: &World<'_>, container: &ContainerFact) -> Option<Evidenc
             .chain(&container.exposed)
             .any(|port| port.ends_with("/tcp"))
     };
-    let is_deaf = world.inside(container).is_some_and(|inside| {
-        let is_old = container
-            .started
-            .is_none_or(|started| world.now().duration_since(started).as_secs() > 10);
-        inside.listeners.is_empty() && is_old && promises() && container.network_mode.is_none()
-    });
+    let is_old = container
+        .started
+        .is_none_or(|started| world.now().duration_since(started).as_secs() > 10);
+    let is_deaf = world
+        .open_ports(container)
+        .is_some_and(|open| open.is_empty());
+    let is_deaf = is_deaf && is_old && promises() && container.network_mode.is_none();
     if is_stuck || is_deaf {
         return listening(container, world, "nobody can be served there");
     }
