@@ -368,10 +368,7 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         let (Some(port), Some(server)) = (edge.port, containers.first()) else {
             continue;
         };
-        let lives = world.runs(edge.client)
-            && containers
-                .iter()
-                .all(|one| world.runs(one) && world.seems_well(one));
+        let lives = world.runs(edge.client) && containers.iter().all(|one| world.seems_ready(one));
         if !lives
             || !is_broker(world, server)
             || is_connected(world, edge.client, containers, port) != Some(false)

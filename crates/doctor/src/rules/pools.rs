@@ -249,11 +249,10 @@ fn dialled_in_vain(world: &World<'_>, client: &ContainerFact) -> Vec<(IpAddr, Ev
         .iter()
         .filter(|said| said.is_fresh && UPSTREAM.contains(&said.says))
     {
-        if let Some(address) = said.capture("host").and_then(|host| host.parse().ok()) {
-            found.push((
-                address,
-                spoken(client, said, "this is the address that it goes to"),
-            ));
+        let captured = said.capture("host").and_then(|host| host.parse().ok());
+        if let Some(address) = captured.or_else(|| address_in(world, client, said.text)) {
+            let proves = "this is the address that it goes to";
+            found.push((address, spoken(client, said, proves)));
         }
     }
     let inside = world.inside(client);
@@ -271,6 +270,19 @@ fn dialled_in_vain(world: &World<'_>, client: &ContainerFact) -> Vec<(IpAddr, Ev
         ));
     }
     found
+}
+
+/// The first address in a text that stands before a port which the client dials: `http://172.18.0.3:8080/`.
+fn address_in(world: &World<'_>, client: &ContainerFact, text: &str) -> Option<IpAddr> {
+    let own = world.edges().iter();
+    let own = own.filter(|edge| edge.client.name == client.name);
+    let ports: BTreeSet<u16> = own.filter_map(|edge| edge.port).collect();
+    let is_break = |it: char| !(it.is_ascii_digit() || it == '.' || it == ':');
+    text.split(is_break).find_map(|word| {
+        let (address, port) = word.split_once(':')?;
+        let is_dialled = ports.contains(&port.parse().ok()?);
+        address.parse().ok().filter(|_| is_dialled)
+    })
 }
 
 fn stale_address(world: &World<'_>, cases: &mut Vec<Case>) {
