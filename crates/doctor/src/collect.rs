@@ -336,11 +336,7 @@ impl Looking<'_> {
                 .iter()
                 .map(|container| container_fact(container, &mut tokens, &mask))
                 .collect(),
-            taken_subnets: if missing.is_empty() {
-                Vec::new()
-            } else {
-                networks::taken(&seen.networks.all)
-            },
+            taken_subnets: networks::taken(&seen.networks.all, &missing),
             missing_networks: missing,
             routes: networks::routes(&seen.networks.own, host_routes()),
             networks: std::mem::take(&mut seen.networks.own),
@@ -355,15 +351,7 @@ impl Looking<'_> {
             ..Facts::none(&self.subject.name, self.at)
         };
         for (name, closer) in closer {
-            if let Some(log) = closer.log {
-                facts.logs.insert(name.clone(), self.log_fact(log, &mask));
-            }
-            if let Some(mut inside) = closer.inside {
-                for word in &mut inside.main {
-                    *word = mask.apply(word);
-                }
-                facts.insides.insert(name, inside);
-            }
+            self.add_closer(&mut facts, name, closer, &mask);
         }
         // What the first answers show may ask for more: a script names its interpreter.
         let mut asked = BTreeSet::new();
@@ -374,6 +362,19 @@ impl Looking<'_> {
         facts.unseen = self.unseen;
         sort(&mut facts);
         facts
+    }
+
+    /// Adds what was seen of one container closely.
+    fn add_closer(&self, facts: &mut Facts, name: String, closer: Closer, mask: &Mask) {
+        if let Some(log) = closer.log {
+            facts.logs.insert(name.clone(), self.log_fact(log, mask));
+        }
+        if let Some(mut inside) = closer.inside {
+            for word in &mut inside.main {
+                *word = mask.apply(word);
+            }
+            facts.insides.insert(name, inside);
+        }
     }
 
     /// Looks at what is in question because of what was seen.

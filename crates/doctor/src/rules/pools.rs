@@ -462,6 +462,13 @@ fn namesake<'f>(
             ),
         });
     }
+    stranger(world, edge, first)
+}
+
+/// A container of somebody else that has the name, on a network of the client.
+fn stranger(world: &World<'_>, edge: &Edge<'_>, first: &ContainerFact) -> Option<Namesake> {
+    let dialled = edge.host.name.as_str();
+    let mine = world.networks(edge.client)?;
     mine.keys()
         .filter_map(|network| world.network(network))
         .find_map(|network| {

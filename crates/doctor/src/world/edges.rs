@@ -273,12 +273,21 @@ impl<'f> World<'f> {
         if up.iter().all(|container| is_paused(container)) {
             return Some(Trouble::Paused);
         }
-        let port = edge.port?;
+        self.trouble_at(edge, &up, edge.port?)
+    }
+
+    /// The same with those that run, at a port.
+    fn trouble_at(
+        &self,
+        edge: &Edge<'f>,
+        up: &[&'f ContainerFact],
+        port: u16,
+    ) -> Option<Trouble<'f>> {
         if up
             .iter()
             .any(|container| container.service != up[0].service)
         {
-            return self.differ(&up, port).then_some(Trouble::SharedName);
+            return self.differ(up, port).then_some(Trouble::SharedName);
         }
         // Replicas are alike: the first that can be looked into speaks for all.
         let inside = up.iter().find_map(|container| self.inside(container))?;
