@@ -385,6 +385,15 @@ fn a_worker_that_gave_up_its_broker_is_told_from_one_that_is_connected() {
     }]);
     silent(&worker(&connected, NOT_THERE, &runs).facts());
     silent(&worker(&json!([]), "ready for work", &runs).facts());
+    // One that was there before its broker, and has said nothing of it.
+    let later = json!({"endpoints": on_net("172.18.0.3"), "started": "2026-11-21T10:02:00Z"});
+    is(
+        &certain(&worker(&json!([]), "ready for work", &later).facts()),
+        "D062",
+        "worker",
+        None,
+    );
+    silent(&worker(&connected, "ready for work", &later).facts());
 }
 
 #[test]
@@ -401,6 +410,17 @@ fn a_broker_that_is_down_is_named_though_those_who_need_it_went_on() {
     let finding = only(&facts);
     is(&finding, "D026", "queue", None);
     assert_eq!(finding.fix.unwrap().safety, Safety::Safe);
+    let facts = worker(&json!([]), "ready for work", &stopped)
+        .heard([event_of(
+            "shop-queue-1",
+            &json!("die"),
+            1,
+            &json!({"code": 1}),
+        )])
+        .facts();
+    let finding = only(&facts);
+    is(&finding, "D026", "queue", None);
+    assert_eq!(finding.confidence, Confidence::Likely);
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn service_fact(
         is_built: service.build.is_some(),
         has_log_settings: service.logging.is_some(),
         odd: odd(service),
-        expose: service.expose.iter().map(exposed).collect(),
+        expose: service.expose.iter().map(|port| exposed(port)).collect(),
     }
 }
 
@@ -184,9 +184,9 @@ fn odd(service: &Service) -> BTreeMap<String, BTreeSet<Oddity>> {
 }
 
 /// A port with its protocol: `8080/tcp`.
-fn exposed(port: &String) -> String {
+fn exposed(port: &str) -> String {
     match port.split_once('/') {
-        Some(_) => port.clone(),
+        Some(_) => port.to_owned(),
         None => format!("{port}/tcp"),
     }
 }
