@@ -38,6 +38,7 @@ use crate::facts::{
 };
 use crate::questions::{self, Question};
 use crate::tokens::{Mask, Tokens};
+use files::is_settings;
 use networks::Networks;
 use told::Reader;
 use translate::{container_fact, image_fact, volume_fact};
@@ -312,13 +313,7 @@ impl Looking<'_> {
             .collect();
         let project = self.subject.project.as_ref();
         let mut tokens = Tokens::new(declared::names(project));
-        for secret in &self.subject.secrets {
-            tokens.token(secret);
-        }
-        for reader in &readers {
-            reader.remember(&mut tokens);
-        }
-        declared::remember(project, &mut tokens);
+        self.remember(&readers, &mut tokens);
         let mask = tokens.mask();
         let told = readers
             .iter()
@@ -362,6 +357,17 @@ impl Looking<'_> {
         facts.unseen = self.unseen;
         sort(&mut facts);
         facts
+    }
+
+    /// Remembers every secret value that anybody is told.
+    fn remember(&self, readers: &[Reader<'_>], tokens: &mut Tokens) {
+        for secret in &self.subject.secrets {
+            tokens.token(secret);
+        }
+        for reader in readers {
+            reader.remember(tokens);
+        }
+        declared::remember(self.subject.project.as_ref(), tokens);
     }
 
     /// Adds what was seen of one container closely.
@@ -615,38 +621,6 @@ fn add_kills(events: &mut Vec<Event>, kills: &[MemoryKill], containers: &[Observ
         }
     }
     events.sort_by_key(|event| event.at);
-}
-
-/// Whether a path in a container is that of a file with settings or a secret, by its name.
-fn is_settings(path: &str) -> bool {
-    const ENDINGS: &[&str] = &[
-        "cfg",
-        "cnf",
-        "conf",
-        "env",
-        "ini",
-        "js",
-        "json",
-        "py",
-        "rb",
-        "sh",
-        "sql",
-        "toml",
-        "ts",
-        "txt",
-        "xml",
-        "yaml",
-        "yml",
-        "properties",
-        "config",
-        "template",
-        "hcl",
-    ];
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    path.starts_with("/run/") && !name.ends_with(".sock")
-        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
-        || name.starts_with('.')
 }
 
 fn image_facts(images: &BTreeMap<String, Option<ObservedImage>>) -> BTreeMap<String, ImageFact> {

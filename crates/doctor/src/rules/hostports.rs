@@ -457,8 +457,8 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
 fn by_files(world: &World<'_>, service: &str, port: u16) -> Option<(bool, Evidence)> {
     let declared = world.declared(service)?;
     let exposes = declared.expose.contains(&format!("{port}/tcp"));
-    let word = if exposes { "named" } else { "not named" };
-    let text = format!("{service}: port {port} is {word} under `expose`");
+    let whether = if exposes { "named" } else { "not named" };
+    let text = format!("{service}: port {port} is {whether} under `expose`");
     let fact = FactRef::Declared(service.to_owned());
     Some((exposes, shown(fact, text, "so the files say")))
 }

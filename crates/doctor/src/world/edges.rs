@@ -270,7 +270,7 @@ impl<'f> World<'f> {
             self.state(container)
                 .is_some_and(|state| state.status == ContainerStatus::Paused)
         };
-        if up.iter().all(|container| is_paused(container)) {
+        if up.iter().all(is_paused) {
             return Some(Trouble::Paused);
         }
         self.trouble_at(edge, &up, edge.port?)

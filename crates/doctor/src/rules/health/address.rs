@@ -142,7 +142,7 @@ fn asks_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// That `localhost` leads to ::1 in a container, where nobody takes calls: told by the probe, or by our own call.
+/// That `localhost` leads to `::1` in a container, where nobody takes calls: told by the probe, or by our own call.
 fn dials_v6(world: &World<'_>, failed: &Failed<'_>) -> Option<Evidence> {
     let last = failed.health.probes.last()?;
     let proves = "the probe dialled an IPv6 address";

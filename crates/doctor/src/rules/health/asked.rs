@@ -29,10 +29,10 @@ impl Asked {
 
 /// The first address on the loopback that a test dials; `test` begins with `CMD` or `CMD-SHELL`.
 pub(crate) fn asked(test: &[String]) -> Option<Asked> {
-    let text = test.get(1..)?.join(" ");
+    let line = test.get(1..)?.join(" ");
     let is_break =
         |character: char| character.is_whitespace() || "'\"`;|&()<>,=".contains(character);
-    let words: Vec<&str> = text
+    let words: Vec<&str> = line
         .split(is_break)
         .filter(|word| !word.is_empty())
         .collect();

@@ -142,10 +142,10 @@ fn constant(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let by_log = matches!(trouble.fact, FactRef::Log(_));
         let written = health.test[1..].join(" ");
-        let text = format!("{}: healthy by `{written}`", container.name);
+        let says = format!("{}: healthy by `{written}`", container.name);
         let test = shown(
             FactRef::Health(container.name.clone()),
-            text,
+            says,
             "this test cannot fail",
         );
         let claim = format!(
