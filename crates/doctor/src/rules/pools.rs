@@ -7,7 +7,7 @@ use bowline_engine::TcpState;
 use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, DialAnswer, TriedFact};
+use crate::facts::{ContainerFact, DialAnswer, NetworkFact, TriedFact};
 use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::contains;
@@ -328,15 +328,27 @@ fn moved_target<'w, 'f>(
     newest
 }
 
+/// Who has an address now, for people.
+fn heir(world: &World<'_>, network: &NetworkFact, gone: IpAddr) -> String {
+    let mut containers = world.containers();
+    let own = containers.find(|one| addresses(world, one).contains(&gone));
+    let mut strangers = network.strangers.iter();
+    let stranger = strangers.find(|one| one.ipv4.as_deref() == Some(&gone.to_string()));
+    match (own.and_then(|one| one.service.as_deref()), stranger) {
+        (Some(own), _) => format!("`{own}` has that address"),
+        (None, Some(stranger)) => format!("container `{}` has that address", stranger.name),
+        (None, None) => format!("nobody on `{}` has that address", network.name),
+    }
+}
+
 fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidence) -> Option<Case> {
     // An address of its own networks, which somebody there had.
     let shared = world
         .networks(client)?
         .keys()
         .filter_map(|name| world.network(name));
-    let holds = |network: &&crate::facts::NetworkFact| {
-        network.subnets.iter().any(|subnet| contains(subnet, gone))
-    };
+    let holds =
+        |network: &&NetworkFact| network.subnets.iter().any(|subnet| contains(subnet, gone));
     let network = shared.into_iter().find(holds)?;
     let (edge, target) = moved_target(world, client, gone)?;
     let Target::Service {
@@ -351,13 +363,7 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
         .map(|it| it.to_string())
         .collect();
     let now = Some(now.join(", ")).filter(|now| !now.is_empty())?;
-    let heir = world
-        .containers()
-        .find(|one| addresses(world, one).contains(&gone));
-    let whose = match heir.and_then(|one| one.service.as_deref()) {
-        Some(heir) => format!("`{heir}` has that address"),
-        None => format!("nobody on `{}` has that address", network.name),
-    };
+    let whose = heir(world, network, gone);
     let claim =
         format!("it goes on to dial {gone} for `{name}`, which is at {now} by now; {whose}");
     let text = format!("{}: at {now}", target.name);
