@@ -23,6 +23,7 @@ fn changed(started: &str) -> Recording {
     Recording::new()
         .with(container("api", &api))
         .declared("api", &json!({"environment": {"MODE": "new"}}))
+        .add("unseen", json!({"look": "changes", "cause": "too_slow"}))
 }
 
 #[test]
@@ -41,6 +42,11 @@ fn settings_that_were_changed_and_only_restarted_are_told_from_files_that_nobody
         "api",
         Some("environment.MODE"),
     );
+
+    // A plan knows better than the environment alone.
+    let mut planned = changed("2026-11-21T10:03:00Z").facts();
+    planned.unseen.clear();
+    silent(&planned);
 
     // The engine's word for it is as good as the times.
     let event = event_of("shop-api-1", &json!("restart"), 9, &json!({}));

@@ -96,6 +96,9 @@ fn refused<'f>(world: &World<'f>) -> Vec<Refused<'f>> {
             continue;
         };
         let lower = error.to_lowercase();
+        if world.runs(container) {
+            continue;
+        }
         if !lower.contains("port is already allocated") && !lower.contains("address already in use")
         {
             continue;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bowline_engine::TcpState;
+use bowline_model::carried::{Carrier, Form};
 use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
 
@@ -134,8 +135,17 @@ fn pools<'f>(world: &World<'f>) -> Vec<Vec<&'f ContainerFact>> {
             let Target::Service { containers, .. } = &edge.target else {
                 continue;
             };
+            // `left:80, right:80` is a list of those who do the same; URLs are of those who do something of their own.
+            if edge.told.form != Form::HostPorts {
+                continue;
+            }
             for one in containers {
-                let key = (edge.port, &one.image_id, &one.command);
+                let key = (
+                    edge.port,
+                    source(&edge.host.carrier),
+                    &one.image_id,
+                    &one.command,
+                );
                 let pool = alike.entry(key).or_default();
                 if pool.iter().all(|other| other.name != one.name) {
                     pool.push(one);
@@ -149,6 +159,15 @@ fn pools<'f>(world: &World<'f>) -> Vec<Vec<&'f ContainerFact>> {
         );
     }
     pools
+}
+
+/// What an address stands in: a variable, a file, the command.
+fn source(carrier: &Carrier) -> &str {
+    match carrier {
+        Carrier::Variable(name) => name,
+        Carrier::File { path, .. } => path,
+        Carrier::Argument(_) => "",
+    }
 }
 
 /// Whether a service is one of several that are alike, and another one of them works: then it is not simply down.

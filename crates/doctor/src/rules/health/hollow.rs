@@ -124,6 +124,10 @@ fn does_not_work(world: &World<'_>, container: &ContainerFact) -> Option<Evidenc
     if is_stuck || is_deaf {
         return listening(container, world, "nobody can be served there");
     }
+    // Servers write down whoever they refused: that says nothing of themselves.
+    if world.recipe(container).is_some() {
+        return None;
+    }
     let mut said = world.said(container).iter();
     let complaint = said.find(|said| said.is_fresh && !said.says.is_benign())?;
     world
