@@ -120,7 +120,8 @@ pub(crate) fn run(
 
 fn code(diagnosis: &Diagnosis, one_cause: bool) -> ExitCode {
     let could_not = |unseen: &Unseen| unseen.look == Look::Containers;
-    let is_empty = diagnosis.containers == 0 && diagnosis.failing.is_empty();
+    let is_empty =
+        diagnosis.containers == 0 && diagnosis.failing.is_empty() && diagnosis.causes.is_empty();
     if is_empty || diagnosis.unseen.iter().any(could_not) {
         ExitCode::CouldNotLook
     } else if one_cause && diagnosis.causes.is_empty() {

@@ -38,6 +38,7 @@ use crate::facts::{
 };
 use crate::questions::{self, Question};
 use crate::tokens::{Mask, Tokens};
+use files::is_settings;
 use networks::Networks;
 use told::Reader;
 use translate::{container_fact, image_fact, volume_fact};
@@ -312,13 +313,7 @@ impl Looking<'_> {
             .collect();
         let project = self.subject.project.as_ref();
         let mut tokens = Tokens::new(declared::names(project));
-        for secret in &self.subject.secrets {
-            tokens.token(secret);
-        }
-        for reader in &readers {
-            reader.remember(&mut tokens);
-        }
-        declared::remember(project, &mut tokens);
+        self.remember(&readers, &mut tokens);
         let mask = tokens.mask();
         let told = readers
             .iter()
@@ -336,11 +331,7 @@ impl Looking<'_> {
                 .iter()
                 .map(|container| container_fact(container, &mut tokens, &mask))
                 .collect(),
-            taken_subnets: if missing.is_empty() {
-                Vec::new()
-            } else {
-                networks::taken(&seen.networks.all)
-            },
+            taken_subnets: networks::taken(&seen.networks.all, &missing),
             missing_networks: missing,
             routes: networks::routes(&seen.networks.own, host_routes()),
             networks: std::mem::take(&mut seen.networks.own),
@@ -355,15 +346,7 @@ impl Looking<'_> {
             ..Facts::none(&self.subject.name, self.at)
         };
         for (name, closer) in closer {
-            if let Some(log) = closer.log {
-                facts.logs.insert(name.clone(), self.log_fact(log, &mask));
-            }
-            if let Some(mut inside) = closer.inside {
-                for word in &mut inside.main {
-                    *word = mask.apply(word);
-                }
-                facts.insides.insert(name, inside);
-            }
+            self.add_closer(&mut facts, name, closer, &mask);
         }
         // What the first answers show may ask for more: a script names its interpreter.
         let mut asked = BTreeSet::new();
@@ -374,6 +357,30 @@ impl Looking<'_> {
         facts.unseen = self.unseen;
         sort(&mut facts);
         facts
+    }
+
+    /// Remembers every secret value that anybody is told.
+    fn remember(&self, readers: &[Reader<'_>], tokens: &mut Tokens) {
+        for secret in &self.subject.secrets {
+            tokens.token(secret);
+        }
+        for reader in readers {
+            reader.remember(tokens);
+        }
+        declared::remember(self.subject.project.as_ref(), tokens);
+    }
+
+    /// Adds what was seen of one container closely.
+    fn add_closer(&self, facts: &mut Facts, name: String, closer: Closer, mask: &Mask) {
+        if let Some(log) = closer.log {
+            facts.logs.insert(name.clone(), self.log_fact(log, mask));
+        }
+        if let Some(mut inside) = closer.inside {
+            for word in &mut inside.main {
+                *word = mask.apply(word);
+            }
+            facts.insides.insert(name, inside);
+        }
     }
 
     /// Looks at what is in question because of what was seen.
@@ -614,38 +621,6 @@ fn add_kills(events: &mut Vec<Event>, kills: &[MemoryKill], containers: &[Observ
         }
     }
     events.sort_by_key(|event| event.at);
-}
-
-/// Whether a path in a container is that of a file with settings or a secret, by its name.
-fn is_settings(path: &str) -> bool {
-    const ENDINGS: &[&str] = &[
-        "cfg",
-        "cnf",
-        "conf",
-        "env",
-        "ini",
-        "js",
-        "json",
-        "py",
-        "rb",
-        "sh",
-        "sql",
-        "toml",
-        "ts",
-        "txt",
-        "xml",
-        "yaml",
-        "yml",
-        "properties",
-        "config",
-        "template",
-        "hcl",
-    ];
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    path.starts_with("/run/") && !name.ends_with(".sock")
-        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
-        || name.starts_with('.')
 }
 
 fn image_facts(images: &BTreeMap<String, Option<ObservedImage>>) -> BTreeMap<String, ImageFact> {

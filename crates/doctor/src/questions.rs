@@ -11,13 +11,14 @@ use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
 use crate::rules::drift::is_secret;
 use crate::rules::files::{absolute, refused_program};
+use crate::rules::health::address::failed;
 use crate::rules::hostports::own_ports;
 use crate::rules::kernel::MOST_MEMORY_AREAS;
 use crate::rules::modules::module_paths;
 use crate::rules::pools::is_shared;
 use crate::rules::programs::interpreter_paths;
 use crate::world::edges::Trouble;
-use crate::world::{Said, Target, World};
+use crate::world::{Edge, Said, Target, World};
 
 /// A further look. In the order in which they are taken where there are too many.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -308,40 +309,7 @@ fn tries(world: &World<'_>) -> Vec<Try> {
         .collect();
     let mut ports: BTreeMap<(&str, &str), BTreeSet<u16>> = BTreeMap::new();
     for edge in world.edges() {
-        let is_worth = world.runs(edge.client)
-            && (!world.seems_well(edge.client)
-                || is_calling(world, edge.client)
-                || is_shared(world, edge)
-                || !target_seems_well(world, &edge.target));
-        let is_dialled = !matches!(edge.target, Target::Itself);
-        if is_worth && is_dialled && !edge.host.name.starts_with('#') {
-            ports
-                .entry((&edge.client.name, &edge.host.name))
-                .or_default()
-                .extend(edge.port);
-        }
-        if !is_worth {
-            continue;
-        }
-        // A name of the stack shows whether the resolver answers at all.
-        if let (Target::Elsewhere, Some(service)) = (&edge.target, &edge.client.service) {
-            ports.entry((&edge.client.name, service)).or_default();
-        }
-        // One that takes calls from itself is not too busy to take those of others.
-        let is_cut_off = matches!(
-            world.trouble(edge),
-            Some(Trouble::Unanswered | Trouble::Rejected)
-        );
-        if let Target::Service { containers, .. } = &edge.target
-            && is_cut_off
-        {
-            for target in containers.iter().filter(|target| world.runs(target)) {
-                ports
-                    .entry((&target.name, &target.name))
-                    .or_default()
-                    .extend(edge.port);
-            }
-        }
+        dialled(world, edge, &mut ports);
     }
     for client in world.containers().filter(|client| world.runs(client)) {
         let said = world.said(client).iter();
@@ -352,6 +320,16 @@ fn tries(world: &World<'_>) -> Vec<Try> {
             }
         }
     }
+    // What a healthcheck takes `localhost` for.
+    for failed in failed(world)
+        .iter()
+        .filter(|failed| failed.asked.may_be_v6())
+    {
+        ports
+            .entry((&failed.container.name, "localhost"))
+            .or_default()
+            .extend(failed.asked.port);
+    }
     let tries = ports.into_iter();
     tries
         .map(|((from, host), ports)| Try {
@@ -361,6 +339,45 @@ fn tries(world: &World<'_>) -> Vec<Try> {
             known: known.clone(),
         })
         .collect()
+}
+
+/// What is tried because of an address that a container was told to dial.
+fn dialled<'w>(
+    world: &'w World<'_>,
+    edge: &'w Edge<'_>,
+    ports: &mut BTreeMap<(&'w str, &'w str), BTreeSet<u16>>,
+) {
+    let is_worth = world.runs(edge.client)
+        && (!world.seems_well(edge.client)
+            || is_calling(world, edge.client)
+            || is_shared(world, edge)
+            || !target_seems_well(world, &edge.target));
+    if !is_worth {
+        return;
+    }
+    if !matches!(edge.target, Target::Itself) && !edge.host.name.starts_with('#') {
+        ports
+            .entry((&edge.client.name, &edge.host.name))
+            .or_default()
+            .extend(edge.port);
+    }
+    // A name of the stack shows whether the resolver answers at all.
+    if let (Target::Elsewhere, Some(service)) = (&edge.target, &edge.client.service) {
+        ports.entry((&edge.client.name, service)).or_default();
+    }
+    // One that takes calls from itself is not too busy to take those of others.
+    let trouble = world.trouble(edge);
+    let is_cut_off = matches!(trouble, Some(Trouble::Unanswered | Trouble::Rejected));
+    if let Target::Service { containers, .. } = &edge.target
+        && is_cut_off
+    {
+        for target in containers.iter().filter(|target| world.runs(target)) {
+            ports
+                .entry((&target.name, &target.name))
+                .or_default()
+                .extend(edge.port);
+        }
+    }
 }
 
 /// Whether it calls somebody who has not answered yet.

@@ -23,6 +23,7 @@ fn changed(started: &str) -> Recording {
     Recording::new()
         .with(container("api", &api))
         .declared("api", &json!({"environment": {"MODE": "new"}}))
+        .add("unseen", json!({"look": "changes", "cause": "too_slow"}))
 }
 
 #[test]
@@ -41,6 +42,11 @@ fn settings_that_were_changed_and_only_restarted_are_told_from_files_that_nobody
         "api",
         Some("environment.MODE"),
     );
+
+    // A plan knows better than the environment alone.
+    let mut planned = changed("2026-11-21T10:03:00Z").facts();
+    planned.unseen.clear();
+    silent(&planned);
 
     // The engine's word for it is as good as the times.
     let event = event_of("shop-api-1", &json!("restart"), 9, &json!({}));
@@ -385,6 +391,15 @@ fn a_worker_that_gave_up_its_broker_is_told_from_one_that_is_connected() {
     }]);
     silent(&worker(&connected, NOT_THERE, &runs).facts());
     silent(&worker(&json!([]), "ready for work", &runs).facts());
+    // One that was there before its broker, and has said nothing of it.
+    let later = json!({"endpoints": on_net("172.18.0.3"), "started": "2026-11-21T10:02:00Z"});
+    is(
+        &certain(&worker(&json!([]), "ready for work", &later).facts()),
+        "D062",
+        "worker",
+        None,
+    );
+    silent(&worker(&connected, "ready for work", &later).facts());
 }
 
 #[test]
@@ -401,6 +416,17 @@ fn a_broker_that_is_down_is_named_though_those_who_need_it_went_on() {
     let finding = only(&facts);
     is(&finding, "D026", "queue", None);
     assert_eq!(finding.fix.unwrap().safety, Safety::Safe);
+    let facts = worker(&json!([]), "ready for work", &stopped)
+        .heard([event_of(
+            "shop-queue-1",
+            &json!("die"),
+            1,
+            &json!({"code": 1}),
+        )])
+        .facts();
+    let finding = only(&facts);
+    is(&finding, "D026", "queue", None);
+    assert_eq!(finding.confidence, Confidence::Likely);
 }
 
 #[test]

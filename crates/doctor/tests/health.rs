@@ -31,7 +31,7 @@ fn listens(places: &[(&str, u16)]) -> Value {
 }
 
 /// `api` with a healthcheck, and `web` that waits for it and was not started.
-fn api(health: Value, listeners: &[(&str, u16)]) -> Recording {
+fn api(health: &Value, listeners: &[(&str, u16)]) -> Recording {
     Recording::new()
         .with(container("api", &json!({"health": health})))
         .with(container(
@@ -53,7 +53,7 @@ const CURL: &[&str] = &["CMD", "curl", "-fsS", "http://localhost:8080/"];
 /// Everything refused until the healthcheck gave up, and fine since.
 fn slow() -> Recording {
     let probes = [REFUSED, REFUSED, REFUSED, REFUSED, (0, "ok")];
-    api(health("healthy", CURL, &probes), &[("0.0.0.0", 8080)])
+    api(&health("healthy", CURL, &probes), &[("0.0.0.0", 8080)])
         .heard([verdict("unhealthy", 8), verdict("healthy", 11)])
 }
 
@@ -82,7 +82,7 @@ fn what_the_last_operation_noted_of_its_wait_stands_for_a_verdict_that_the_engin
         "at": "2026-11-21T10:00:08Z", "service": "api", "step": "wait for shop-api-1 to be healthy",
         "is_wait": true, "error": "unhealthy: 3 failures in a row",
     });
-    let facts = api(health("healthy", CURL, &probes), &[("0.0.0.0", 8080)])
+    let facts = api(&health("healthy", CURL, &probes), &[("0.0.0.0", 8080)])
         .add("not_done", noted)
         .facts();
     code(&facts, "D010");
@@ -93,7 +93,7 @@ fn what_the_last_operation_noted_of_its_wait_stands_for_a_verdict_that_the_engin
 fn one_that_says_itself_that_it_is_still_starting_was_given_up_too_soon() {
     let test = ["CMD", "pg_isready", "-h", "127.0.0.1"];
     let probes = [(1, "127.0.0.1:5432 - rejecting connections"); 3];
-    let facts = api(health("unhealthy", &test, &probes), &[])
+    let facts = api(&health("unhealthy", &test, &probes), &[])
         .said(
             "shop-api-1",
             &[("10:04:55", "FATAL:  the database system is starting up")],
@@ -107,7 +107,7 @@ fn one_that_says_itself_that_it_is_still_starting_was_given_up_too_soon() {
 #[test]
 fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
     let loopback = api(
-        health("unhealthy", CURL, &[REFUSED; 3]),
+        &health("unhealthy", CURL, &[REFUSED; 3]),
         &[("172.18.0.3", 8080)],
     )
     .facts();
@@ -124,12 +124,31 @@ fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
     let to_v6 =
         "Connecting to localhost:8080 ([::1]:8080)\nwget: can't connect: Connection refused";
     let v6 = api(
-        health("unhealthy", &wget, &[(1, to_v6); 3]),
+        &health("unhealthy", &wget, &[(1, to_v6); 3]),
         &[("0.0.0.0", 8080)],
     )
     .facts();
     code(&v6, "D089");
     rests_on_its_evidence(&v6);
+
+    // A probe that says nothing but that it was refused: then it matters what `localhost` is there.
+    let refused = api(
+        &health("unhealthy", &wget, &[REFUSED; 3]),
+        &[("0.0.0.0", 8080)],
+    );
+    let localhost = |answer: &str| {
+        json!({
+            "from": "shop-api-1", "host": "localhost", "name": {"addresses": ["127.0.0.1", "::1"]}, "dialled": [
+                {"address": "127.0.0.1", "port": 8080, "answer": "connected"},
+                {"address": "::1", "port": 8080, "answer": answer},
+            ],
+        })
+    };
+    let facts = refused.clone().add("tried", localhost("refused")).facts();
+    code(&facts, "D089");
+    rests_on_its_evidence(&facts);
+    let facts = refused.add("tried", localhost("connected")).facts();
+    assert_eq!(diagnose(&facts).causes, []);
 }
 
 #[test]
@@ -139,20 +158,20 @@ fn a_probe_that_fails_although_it_reaches_its_service_is_none_of_these() {
         (&[("::", 8080)], "connecting to [::1]:8080: HTTP 500"),
         (&[("127.0.0.1", 8080)], "HTTP 500"),
     ] {
-        let facts = api(health("unhealthy", CURL, &[(22, output); 3]), places).facts();
+        let facts = api(&health("unhealthy", CURL, &[(22, output); 3]), places).facts();
         assert_eq!(diagnose(&facts).causes, [], "{places:?}");
     }
 }
 
 #[test]
 fn a_healthcheck_that_is_never_run_is_told_from_one_that_fails_without_end() {
-    let never = api(health("starting", CURL, &[]), &[("0.0.0.0", 8080)]).facts();
+    let never = api(&health("starting", CURL, &[]), &[("0.0.0.0", 8080)]).facts();
     code(&never, "D083");
     rests_on_its_evidence(&never);
 
     let mut patient = health("starting", CURL, &[REFUSED; 5]);
     patient["start_period_secs"] = json!(600.0);
-    let endless = api(patient, &[]).facts();
+    let endless = api(&patient, &[]).facts();
     let finding = code(&endless, "D077");
     assert!(
         finding.claim.contains("`start_period` of 600 s"),
@@ -244,7 +263,7 @@ fn a_part_that_nobody_depends_on_makes_a_service_unhealthy() {
     let answer = r#"{"status": "error", "checks": {"db": "ok", "cache": {"status": "down"}}}"#;
     let unhealthy = |needs: &Value| {
         api(
-            health("unhealthy", CURL, &[(22, answer); 3]),
+            &health("unhealthy", CURL, &[(22, answer); 3]),
             &[("0.0.0.0", 8080)],
         )
         .declared("cache", &json!({}))

@@ -127,6 +127,16 @@ fn one_in_the_hosts_network_names_the_port_itself() {
     is_port(&finding, "D050");
     rests_on_its_evidence(&facts);
     assert_eq!(only(&web("host").facts()).confidence, Confidence::Likely);
+    // Words without the port leave what it was told to listen on.
+    let bare = web("host").said(
+        "shop-web-1",
+        &[("10:00:02", "bind: Address already in use")],
+    );
+    let mut facts = held(bare, &json!({"process": ["nginx", 99]})).facts();
+    facts.containers[0]
+        .environment
+        .insert("LISTEN".to_owned(), Some("127.0.0.1:8080".to_owned()));
+    is_port(&certain(&facts), "D050");
     // In a network of its own it is its own port that is taken twice.
     assert_eq!(diagnose(&web("net").facts()).causes, []);
 }
@@ -169,6 +179,23 @@ fn a_port_that_is_only_exposed_is_told_from_one_that_is_not_named_at_all() {
     let open =
         json!([{"container": "5432/tcp", "host_ip": "", "host_port": "5432", "is_open": true}]);
     assert_eq!(diagnose(&unpublished(&[], &open).facts()).causes, []);
+}
+
+#[test]
+fn a_port_of_the_host_that_a_needed_service_once_had_is_no_certainty() {
+    let mut facts = unpublished(&[], &json!([])).facts();
+    facts.told.get_mut("shop-probe-1").unwrap()[0].hosts[0].port =
+        serde_json::from_value(json!({"written": 25432})).unwrap();
+    facts.logs.get_mut("shop-probe-1").unwrap().lines[0].text =
+        "connect to localhost port 25432 failed: Connection refused".to_owned();
+    assert_eq!(diagnose(&facts).causes, []);
+    facts
+        .needs
+        .insert("probe".to_owned(), ["db".to_owned()].into());
+    let finding = only(&facts);
+    assert_eq!(finding.code.0, "D069");
+    assert_eq!(finding.culprit.name, "db");
+    assert_eq!(finding.confidence, Confidence::Likely);
 }
 
 #[test]

@@ -366,6 +366,37 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
 }
 
 #[test]
+fn one_of_two_services_that_do_the_same_is_not_simply_down() {
+    let lane = |address: &str| json!({"endpoints": on(&[("net", address)])});
+    let mut stopped = lane("");
+    stopped["status"] = json!("exited");
+    stopped["exit_code"] = json!(143);
+    stopped["finished"] = json!("2026-11-21T10:04:00Z");
+    let both = [
+        dials("left", 8080)[0].clone(),
+        dials("right", 8080)[0].clone(),
+    ];
+    let facts = Recording::new()
+        .with(container("left", &stopped))
+        .with(container("right", &lane("172.18.0.4")))
+        .with(container("gate", &lane("172.18.0.2")))
+        .add("networks", network("net", "172.18.0.0/16", &json!({})))
+        .set("told", "shop-gate-1", json!(both))
+        .set("insides", "shop-right-1", listens(8080))
+        .said(
+            "shop-gate-1",
+            &[(
+                "10:04:55",
+                "dial tcp 172.18.0.3:8080: connect: connection refused",
+            )],
+        )
+        .facts();
+    let finding = certain(&facts);
+    is(&finding, "D059", CulpritKind::Service, "left");
+    assert_eq!(finding.affects, ["gate"]);
+}
+
+#[test]
 fn a_call_that_failed_at_an_address_that_its_service_has_is_no_stale_address() {
     let well = json!({"endpoints": on(&[("net", "172.18.0.4")])});
     let facts = gateway(&well, "172.18.0.4").facts();

@@ -180,16 +180,16 @@ async fn look(
     }
     bounds.tries = !request.no_exec;
     // Without its files nothing can be said of what they would change.
-    let changes = async {
+    let drift = async {
         match &named.project {
             Some(_) => noted::changed(surroundings, &request.stack).await,
             None => Ok(BTreeMap::new()),
         }
     };
-    let (facts, changed) = join(collect(&*engine, &subject, bounds), changes).await;
+    let (facts, drift) = join(collect(&*engine, &subject, bounds), drift).await;
     let mut facts = facts?;
-    match changed {
-        Ok(changed) => facts.changed = changed,
+    match drift {
+        Ok(fields) => facts.changed = fields,
         Err(unseen) => facts.unseen.push(unseen),
     }
     if named.project.is_some() {

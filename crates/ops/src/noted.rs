@@ -83,11 +83,11 @@ pub(crate) async fn changed(
         look: Look::Drift,
         cause,
     };
-    let planned = timeout(PLAN, plan(surroundings, &request)).await;
-    let planned = planned.map_err(|_| unseen(WhyUnseen::TooSlow))?;
+    let answer = timeout(PLAN, plan(surroundings, &request)).await;
+    let answer = answer.map_err(|_| unseen(WhyUnseen::TooSlow))?;
     let Answer { value, .. } =
-        planned.map_err(|failure| unseen(WhyUnseen::Engine(failure.to_string())))?;
-    let mut changed: BTreeMap<String, Vec<Changed>> = BTreeMap::new();
+        answer.map_err(|failure| unseen(WhyUnseen::Engine(failure.to_string())))?;
+    let mut by_service: BTreeMap<String, Vec<Changed>> = BTreeMap::new();
     for step in &value.steps {
         let (changes, by_files) = match &step.cause {
             Cause::Changed(changes) => (changes, true),
@@ -97,7 +97,7 @@ pub(crate) async fn changed(
         let Some(service) = &step.service else {
             continue;
         };
-        let fields = changed.entry(service.clone()).or_default();
+        let fields = by_service.entry(service.clone()).or_default();
         fields.extend(changes.iter().map(|change| Changed {
             field: change.field.clone(),
             by_files,
@@ -105,7 +105,7 @@ pub(crate) async fn changed(
         fields.sort();
         fields.dedup();
     }
-    Ok(changed)
+    Ok(by_service)
 }
 
 /// Variables of this process that stand before another value in a file of variables, with the fields that would be

@@ -153,14 +153,7 @@ fn service_fact(
         is_built: service.build.is_some(),
         has_log_settings: service.logging.is_some(),
         odd: odd(service),
-        expose: service
-            .expose
-            .iter()
-            .map(|port| match port.split_once('/') {
-                Some(_) => port.clone(),
-                None => format!("{port}/tcp"),
-            })
-            .collect(),
+        expose: service.expose.iter().map(|port| exposed(port)).collect(),
     }
 }
 
@@ -188,6 +181,14 @@ fn odd(service: &Service) -> BTreeMap<String, BTreeSet<Oddity>> {
         .filter(|(key, _)| is_secret_key(key));
     let odd = secret.map(|(key, value)| (key.to_owned(), oddities(value)));
     odd.filter(|(_, odd)| !odd.is_empty()).collect()
+}
+
+/// A port with its protocol: `8080/tcp`.
+fn exposed(port: &str) -> String {
+    match port.split_once('/') {
+        Some(_) => port.to_owned(),
+        None => format!("{port}/tcp"),
+    }
 }
 
 /// The networks that the files want and the engine does not have.

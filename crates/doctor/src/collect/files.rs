@@ -11,6 +11,38 @@ const HEAD: usize = 512;
 /// Symbolic links that are followed from one to the next.
 const LINKS: usize = 5;
 
+/// Whether a path in a container is that of a file with settings or a secret, by its name.
+pub(super) fn is_settings(path: &str) -> bool {
+    const ENDINGS: &[&str] = &[
+        "cfg",
+        "cnf",
+        "conf",
+        "env",
+        "ini",
+        "js",
+        "json",
+        "py",
+        "rb",
+        "sh",
+        "sql",
+        "toml",
+        "ts",
+        "txt",
+        "xml",
+        "yaml",
+        "yml",
+        "properties",
+        "config",
+        "template",
+        "hcl",
+    ];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    path.starts_with("/run/") && !name.ends_with(".sock")
+        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        || name.starts_with('.')
+}
+
 /// Says what is at a path of a container.
 pub(super) async fn look(
     engine: &dyn Engine,

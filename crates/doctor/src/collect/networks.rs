@@ -6,7 +6,7 @@ use bowline_engine::{Engine, EngineError, Selector};
 use bowline_model::{ContainerId, ObservedContainer, ObservedNetwork, label};
 use futures_util::future::join_all;
 
-use crate::facts::{NetworkFact, RouteFact, Stranger, TakenSubnet};
+use crate::facts::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
 
 /// Strangers that are told of, over all networks.
 const MOST_STRANGERS: usize = 32;
@@ -91,8 +91,11 @@ fn subnets(network: &ObservedNetwork) -> impl Iterator<Item = String> {
     pools.filter_map(|pool| pool.subnet.clone())
 }
 
-/// The subnets that are taken.
-pub(super) fn taken(networks: &[ObservedNetwork]) -> Vec<TakenSubnet> {
+/// The subnets that are taken, where a network is missing that may want one of them.
+pub(super) fn taken(networks: &[ObservedNetwork], missing: &[MissingNetwork]) -> Vec<TakenSubnet> {
+    if missing.is_empty() {
+        return Vec::new();
+    }
     let taken = networks.iter().flat_map(|network| {
         subnets(network).map(|subnet| TakenSubnet {
             network: network.spec.name.clone(),

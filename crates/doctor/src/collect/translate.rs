@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bowline_model::{
-    EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedImage, ObservedVolume,
-    PortSpec, ResourcesSpec, RestartSpec, Secret, UlimitSpec, carried, is_secret_key, label,
-    mask_command,
+    ContainerSpec, EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedImage,
+    ObservedVolume, PortSpec, ResourcesSpec, RestartSpec, Secret, UlimitSpec, carried,
+    is_secret_key, label, mask_command,
 };
 
 use crate::facts::{
@@ -78,16 +78,7 @@ pub(super) fn container_fact(
         tmpfs: spec.tmpfs.keys().cloned().collect(),
         has_init: spec.init == Some(true),
         dns: spec.network.dns.clone(),
-        log_options: spec
-            .logging
-            .as_ref()
-            .map(|logging| {
-                let options = logging.options.iter();
-                options
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect()
-            })
-            .unwrap_or_default(),
+        log_options: log_options(spec),
         working_dir: spec.working_dir.clone().filter(|folder| !folder.is_empty()),
         cap_drop: spec.security.cap_drop.clone(),
         sysctls: spec.security.sysctls.clone(),
@@ -113,6 +104,13 @@ fn nano_cpus(resources: &ResourcesSpec) -> Option<i64> {
 fn open_files(limits: &[UlimitSpec]) -> Option<i64> {
     let limit = limits.iter().find(|limit| limit.name == "nofile")?;
     Some(limit.soft).filter(|soft| *soft >= 0)
+}
+
+fn log_options(spec: &ContainerSpec) -> BTreeMap<String, String> {
+    let options = spec.logging.iter().flat_map(|one| one.options.iter());
+    options
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn endpoints(container: &ObservedContainer) -> BTreeMap<String, Endpoint> {

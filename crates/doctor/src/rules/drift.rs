@@ -68,6 +68,9 @@ fn differences(world: &World<'_>, container: &ContainerFact) -> Vec<Changed> {
     if !planned.is_empty() {
         return planned;
     }
+    if world.is_planned() {
+        return Vec::new();
+    }
     // Without a plan the environment can still be compared; what comes from other files is not in the files' own.
     let Some(declared) = world.declared(service) else {
         return Vec::new();

@@ -116,7 +116,7 @@ fn no_order(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let (Some(ended), Some(server)) = (
             gave_up(world, edge.client),
-            containers.iter().find(|one| world.seems_well(one)),
+            containers.iter().find(|one| world.seems_ready(one)),
         ) else {
             continue;
         };
@@ -249,7 +249,7 @@ fn temporary<'w>(
 }
 
 fn temporary_server(world: &World<'_>, cases: &mut Vec<Case>) {
-    for server in world.containers().filter(|one| world.seems_well(one)) {
+    for server in world.containers().filter(|one| world.seems_ready(one)) {
         let (Some([ready, ends]), Some(service)) =
             (temporary(world, server), server.service.as_deref())
         else {

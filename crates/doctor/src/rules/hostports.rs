@@ -96,6 +96,9 @@ fn refused<'f>(world: &World<'f>) -> Vec<Refused<'f>> {
             continue;
         };
         let lower = error.to_lowercase();
+        if world.runs(container) {
+            continue;
+        }
         if !lower.contains("port is already allocated") && !lower.contains("address already in use")
         {
             continue;
@@ -347,7 +350,11 @@ pub(crate) fn own_ports(world: &World<'_>, container: &ContainerFact) -> Vec<Str
         .iter()
         .filter(|(key, _)| names_own_port(key));
     let told = told.filter_map(|(_, value)| value.as_deref()?.rsplit(':').next()?.parse().ok());
-    let numbers: BTreeSet<u16> = known.chain(checked).chain(told).collect();
+    // `--listen :8080`, `-p 8080`: who holds a number that is no port is nobody.
+    let words = container.command.iter();
+    let words = words.filter_map(|word| word.rsplit([':', '=']).next()?.parse().ok());
+    let words = words.filter(|port: &u16| *port >= 80);
+    let numbers: BTreeSet<u16> = known.chain(checked).chain(told).chain(words).collect();
     let numbers = numbers.into_iter().map(|number| format!("{number}/tcp"));
     container.exposed.iter().cloned().chain(numbers).collect()
 }
@@ -390,9 +397,7 @@ fn meant<'f>(world: &World<'f>, edge: &Edge<'f>, port: u16) -> Option<(&'f Conta
             .service
             .as_deref()
             .is_some_and(|name| needs.contains(&name));
-        let listens = world
-            .inside(one)
-            .is_some_and(|inside| !inside.listeners.is_empty());
+        let listens = world.open_ports(one).is_some_and(|open| !open.is_empty());
         is_needed && listens && one.published.is_empty()
     });
     likely.map(|one| (*one, false))
@@ -425,61 +430,75 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
         let Some((target, is_sure)) = meant(world, edge, port) else {
             continue;
         };
-        let declared = target
-            .service
-            .as_deref()
-            .and_then(|service| world.declared(service));
-        let exposes =
-            declared.is_some_and(|declared| declared.expose.contains(&format!("{port}/tcp")));
-        let Some(service) = target.service.as_deref().filter(|_| exposes == is_exposed) else {
+        let Some(service) = target.service.as_deref() else {
             continue;
         };
-        let why = if is_exposed {
-            "`expose` opens nothing on the host"
-        } else {
-            "it publishes no such port"
-        };
-        let claim = format!(
-            "`{}` dials port {port} of the host, where nobody listens: `{service}` listens in its container, and {why}",
-            edge.client.service.as_deref().unwrap_or(&edge.client.name)
-        );
-        let text = format!("{}: port {port} is not published", target.name);
-        let closed = shown(
-            FactRef::Networks(target.name.clone()),
-            text,
-            "from the host it cannot be reached",
-        );
-        let closed = world.networks(target).map(|_| closed);
-        let other = if is_exposed {
-            Code("D069")
-        } else {
-            Code("D104")
-        };
-        let fact = FactRef::Declared(service.to_owned());
-        let text = format!(
-            "{service}: {}",
-            if exposes {
-                "named under `expose`"
-            } else {
-                "not named under `expose`"
-            }
-        );
-        let by_files = declared.map(|_| shown(fact, text, "so the files say"));
-        let listens = listening(target, world, "it is there, inside");
+        let files = by_files(world, service, port);
+        if files.as_ref().is_some_and(|(exposes, _)| *exposes) != is_exposed {
+            continue;
+        }
         cases.push(
-            Case::new(culprit(target, Some("ports")), claim)
-                .seen_in(edge.client.service.as_deref())
-                .between(Some(service), edge.client.service.as_deref())
-                .mended_by(
-                    format!("publish it: `ports: [\"127.0.0.1:{port}:{port}\"]` under `{service}`, then `bowline up`; or dial `{service}` from a network of the stack"),
-                    Safety::Restart,
+            unpublished(world, edge, target, is_exposed)
+                .rules_out(
+                    if is_exposed {
+                        Code("D069")
+                    } else {
+                        Code("D104")
+                    },
+                    files.map(|(_, evidence)| evidence),
                 )
-                .decides("the address", Some(address(edge, "it is told to go there")))
-                .decides("that nothing is published", closed)
-                .decides("that it listens", listens.clone())
-                .rules_out(Code("D054"), listens)
-                .rules_out(other, by_files)
-                .at_most(if is_sure { Confidence::Certain } else { Confidence::Likely }),
+                .at_most(if is_sure {
+                    Confidence::Certain
+                } else {
+                    Confidence::Likely
+                }),
         );
     }
+}
+
+/// Whether a service names a port under `expose`, with what shows it.
+fn by_files(world: &World<'_>, service: &str, port: u16) -> Option<(bool, Evidence)> {
+    let declared = world.declared(service)?;
+    let exposes = declared.expose.contains(&format!("{port}/tcp"));
+    let whether = if exposes { "named" } else { "not named" };
+    let text = format!("{service}: port {port} is {whether} under `expose`");
+    let fact = FactRef::Declared(service.to_owned());
+    Some((exposes, shown(fact, text, "so the files say")))
+}
+
+fn unpublished(
+    world: &World<'_>,
+    edge: &Edge<'_>,
+    target: &ContainerFact,
+    is_exposed: bool,
+) -> Case {
+    let client = edge.client.service.as_deref();
+    let service = target.service.as_deref().unwrap_or(&target.name);
+    let port = edge.port.unwrap_or_default();
+    let why = if is_exposed {
+        "`expose` opens nothing on the host"
+    } else {
+        "it publishes no such port"
+    };
+    let claim = format!(
+        "`{}` dials port {port} of the host, where nobody listens: `{service}` listens in its container, and {why}",
+        client.unwrap_or(&edge.client.name)
+    );
+    let text = format!("{}: port {port} is not published", target.name);
+    let fact = FactRef::Networks(target.name.clone());
+    let closed = world
+        .networks(target)
+        .map(|_| shown(fact, text, "from the host it cannot be reached"));
+    let listens = listening(target, world, "it is there, inside");
+    Case::new(culprit(target, Some("ports")), claim)
+        .seen_in(client)
+        .between(Some(service), client)
+        .mended_by(
+            format!("publish it: `ports: [\"127.0.0.1:{port}:{port}\"]` under `{service}`, then `bowline up`; or dial `{service}` from a network of the stack"),
+            Safety::Restart,
+        )
+        .decides("the address", Some(address(edge, "it is told to go there")))
+        .decides("that nothing is published", closed)
+        .decides("that it listens", listens.clone())
+        .rules_out(Code("D054"), listens)
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bowline_recipes::Says;
 
 use crate::collect::networks::bridge;
-use crate::facts::{ContainerFact, NameAnswer, NetworkFact};
+use crate::facts::{ContainerFact, MissingNetwork, NameAnswer, NetworkFact, TakenSubnet};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::{contains, overlap, prefix};
@@ -213,24 +213,7 @@ fn no_subnet(world: &World<'_>, cases: &mut Vec<Case>) {
         if refused.is_none() && taken.is_none() {
             continue;
         }
-        let claim = match taken {
-            Some(taken) => format!(
-                "network `{}` cannot be made: its subnet {} overlaps {} of network `{}`",
-                network.name,
-                network.subnets.join(", "),
-                taken.subnet,
-                taken.network
-            ),
-            None if network.subnets.is_empty() => format!(
-                "network `{}` cannot be made: the engine has no free subnet left for it",
-                network.name
-            ),
-            None => format!(
-                "network `{}` cannot be made: its subnet {} overlaps another one of the host",
-                network.name,
-                network.subnets.join(", ")
-            ),
-        };
+        let claim = cannot_be_made(network, taken);
         let count = world.taken_subnets().len();
         let subnets = match taken {
             Some(taken) => Some(format!("network `{}` has {}", taken.network, taken.subnet)),
@@ -256,6 +239,27 @@ fn no_subnet(world: &World<'_>, cases: &mut Vec<Case>) {
                 .decides("the refusal", refused.map(|step| noted(step, "the engine could not give it addresses")))
                 .decides("the subnets", subnets),
         );
+    }
+}
+
+fn cannot_be_made(network: &MissingNetwork, taken: Option<&TakenSubnet>) -> String {
+    match taken {
+        Some(taken) => format!(
+            "network `{}` cannot be made: its subnet {} overlaps {} of network `{}`",
+            network.name,
+            network.subnets.join(", "),
+            taken.subnet,
+            taken.network
+        ),
+        None if network.subnets.is_empty() => format!(
+            "network `{}` cannot be made: the engine has no free subnet left for it",
+            network.name
+        ),
+        None => format!(
+            "network `{}` cannot be made: its subnet {} overlaps another one of the host",
+            network.name,
+            network.subnets.join(", ")
+        ),
     }
 }
 

@@ -368,10 +368,7 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         let (Some(port), Some(server)) = (edge.port, containers.first()) else {
             continue;
         };
-        let lives = world.runs(edge.client)
-            && containers
-                .iter()
-                .all(|one| world.runs(one) && world.seems_well(one));
+        let lives = world.runs(edge.client) && containers.iter().all(|one| world.seems_ready(one));
         if !lives
             || !is_broker(world, server)
             || is_connected(world, edge.client, containers, port) != Some(false)
@@ -428,7 +425,7 @@ fn came_first(
     server: &ContainerFact,
 ) -> Option<Evidence> {
     let (mine, theirs) = (world.state(client)?.started?, world.state(server)?.started?);
-    let is_worker = world.inside(client)?.listeners.is_empty();
+    let is_worker = world.open_ports(client)?.is_empty();
     let is_settled = world.now().duration_since(theirs).as_secs() > 5;
     (mine < theirs && is_worker && is_settled).then(|| {
         let text = format!(

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bowline_engine::TcpState;
+use bowline_model::carried::{Carrier, Form};
 use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, DialAnswer, TriedFact};
+use crate::facts::{ContainerFact, DialAnswer, NetworkFact, TriedFact};
 use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::contains;
@@ -89,11 +90,8 @@ fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
                     "this one does not work",
                 ));
             }
-            let inside = world.inside(replica)?;
-            return inside
-                .listeners
-                .is_empty()
-                .then(|| listening(replica, world, "this one serves nobody"))?;
+            let is_deaf = world.open_ports(replica)?.is_empty();
+            return is_deaf.then(|| listening(replica, world, "this one serves nobody"))?;
         }
         _ => return None,
     };
@@ -107,8 +105,7 @@ fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
 
 /// A replica that works, as evidence.
 fn works(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
-    let inside = world.inside(replica)?;
-    let is_sound = defect(world, replica).is_none() && !inside.listeners.is_empty();
+    let is_sound = !world.open_ports(replica)?.is_empty() && defect(world, replica).is_none();
     is_sound.then(|| {
         listening(
             replica,
@@ -138,8 +135,17 @@ fn pools<'f>(world: &World<'f>) -> Vec<Vec<&'f ContainerFact>> {
             let Target::Service { containers, .. } = &edge.target else {
                 continue;
             };
+            // `left:80, right:80` is a list of those who do the same; URLs are of those who do something of their own.
+            if edge.told.form != Form::HostPorts {
+                continue;
+            }
             for one in containers {
-                let key = (edge.port, &one.image_id, &one.command);
+                let key = (
+                    edge.port,
+                    source(&edge.host.carrier),
+                    &one.image_id,
+                    &one.command,
+                );
                 let pool = alike.entry(key).or_default();
                 if pool.iter().all(|other| other.name != one.name) {
                     pool.push(one);
@@ -153,6 +159,15 @@ fn pools<'f>(world: &World<'f>) -> Vec<Vec<&'f ContainerFact>> {
         );
     }
     pools
+}
+
+/// What an address stands in: a variable, a file, the command.
+fn source(carrier: &Carrier) -> &str {
+    match carrier {
+        Carrier::Variable(name) => name,
+        Carrier::File { path, .. } => path,
+        Carrier::Argument(_) => "",
+    }
 }
 
 /// Whether a service is one of several that are alike, and another one of them works: then it is not simply down.
@@ -253,11 +268,10 @@ fn dialled_in_vain(world: &World<'_>, client: &ContainerFact) -> Vec<(IpAddr, Ev
         .iter()
         .filter(|said| said.is_fresh && UPSTREAM.contains(&said.says))
     {
-        if let Some(address) = said.capture("host").and_then(|host| host.parse().ok()) {
-            found.push((
-                address,
-                spoken(client, said, "this is the address that it goes to"),
-            ));
+        let captured = said.capture("host").and_then(|host| host.parse().ok());
+        if let Some(address) = captured.or_else(|| address_in(world, client, said.text)) {
+            let proves = "this is the address that it goes to";
+            found.push((address, spoken(client, said, proves)));
         }
     }
     let inside = world.inside(client);
@@ -275,6 +289,19 @@ fn dialled_in_vain(world: &World<'_>, client: &ContainerFact) -> Vec<(IpAddr, Ev
         ));
     }
     found
+}
+
+/// The first address in a text that stands before a port which the client dials: `http://172.18.0.3:8080/`.
+fn address_in(world: &World<'_>, client: &ContainerFact, text: &str) -> Option<IpAddr> {
+    let own = world.edges().iter();
+    let own = own.filter(|edge| edge.client.name == client.name);
+    let ports: BTreeSet<u16> = own.filter_map(|edge| edge.port).collect();
+    let is_break = |it: char| !(it.is_ascii_digit() || it == '.' || it == ':');
+    text.split(is_break).find_map(|word| {
+        let (address, port) = word.split_once(':')?;
+        let is_dialled = ports.contains(&port.parse().ok()?);
+        address.parse().ok().filter(|_| is_dialled)
+    })
 }
 
 fn stale_address(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -320,15 +347,27 @@ fn moved_target<'w, 'f>(
     newest
 }
 
+/// Who has an address now, for people.
+fn heir(world: &World<'_>, network: &NetworkFact, gone: IpAddr) -> String {
+    let mut containers = world.containers();
+    let own = containers.find(|one| addresses(world, one).contains(&gone));
+    let mut strangers = network.strangers.iter();
+    let stranger = strangers.find(|one| one.ipv4.as_deref() == Some(&gone.to_string()));
+    match (own.and_then(|one| one.service.as_deref()), stranger) {
+        (Some(own), _) => format!("`{own}` has that address"),
+        (None, Some(stranger)) => format!("container `{}` has that address", stranger.name),
+        (None, None) => format!("nobody on `{}` has that address", network.name),
+    }
+}
+
 fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidence) -> Option<Case> {
     // An address of its own networks, which somebody there had.
     let shared = world
         .networks(client)?
         .keys()
         .filter_map(|name| world.network(name));
-    let holds = |network: &&crate::facts::NetworkFact| {
-        network.subnets.iter().any(|subnet| contains(subnet, gone))
-    };
+    let holds =
+        |network: &&NetworkFact| network.subnets.iter().any(|subnet| contains(subnet, gone));
     let network = shared.into_iter().find(holds)?;
     let (edge, target) = moved_target(world, client, gone)?;
     let Target::Service {
@@ -343,13 +382,7 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
         .map(|it| it.to_string())
         .collect();
     let now = Some(now.join(", ")).filter(|now| !now.is_empty())?;
-    let heir = world
-        .containers()
-        .find(|one| addresses(world, one).contains(&gone));
-    let whose = match heir.and_then(|one| one.service.as_deref()) {
-        Some(heir) => format!("`{heir}` has that address"),
-        None => format!("nobody on `{}` has that address", network.name),
-    };
+    let whose = heir(world, network, gone);
     let claim =
         format!("it goes on to dial {gone} for `{name}`, which is at {now} by now; {whose}");
     let text = format!("{}: at {now}", target.name);
@@ -454,6 +487,13 @@ fn namesake<'f>(
             ),
         });
     }
+    stranger(world, edge, first)
+}
+
+/// A container of somebody else that has the name, on a network of the client.
+fn stranger(world: &World<'_>, edge: &Edge<'_>, first: &ContainerFact) -> Option<Namesake> {
+    let dialled = edge.host.name.as_str();
+    let mine = world.networks(edge.client)?;
     mine.keys()
         .filter_map(|network| world.network(network))
         .find_map(|network| {

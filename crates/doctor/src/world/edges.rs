@@ -270,15 +270,24 @@ impl<'f> World<'f> {
             self.state(container)
                 .is_some_and(|state| state.status == ContainerStatus::Paused)
         };
-        if up.iter().all(|container| is_paused(container)) {
+        if up.iter().all(is_paused) {
             return Some(Trouble::Paused);
         }
-        let port = edge.port?;
+        self.trouble_at(edge, &up, edge.port?)
+    }
+
+    /// The same with those that run, at a port.
+    fn trouble_at(
+        &self,
+        edge: &Edge<'f>,
+        up: &[&'f ContainerFact],
+        port: u16,
+    ) -> Option<Trouble<'f>> {
         if up
             .iter()
             .any(|container| container.service != up[0].service)
         {
-            return self.differ(&up, port).then_some(Trouble::SharedName);
+            return self.differ(up, port).then_some(Trouble::SharedName);
         }
         // Replicas are alike: the first that can be looked into speaks for all.
         let inside = up.iter().find_map(|container| self.inside(container))?;
@@ -314,15 +323,20 @@ impl<'f> World<'f> {
         (!is_new).then_some(Trouble::NeverListens)
     }
 
+    /// The TCP ports on which others can reach a container; `None` where it was not looked into. Engines listen in it too,
+    /// on its loopback, to look names up.
+    pub(crate) fn open_ports(&self, container: &ContainerFact) -> Option<BTreeSet<u16>> {
+        let listeners = &self.inside(container)?.listeners;
+        let tcp = listeners.iter().filter(|one| one.protocol == Protocol::Tcp);
+        let open = tcp.filter(|one| !is_hidden(one));
+        Some(open.map(|one| one.port).collect())
+    }
+
     /// Whether some of those who have a name listen on a port, and some do not.
     fn differ(&self, containers: &[&'f ContainerFact], port: u16) -> bool {
         let listens = containers.iter().filter_map(|container| {
-            let listeners = &self.inside(container)?.listeners;
-            Some(
-                listeners
-                    .iter()
-                    .any(|one| one.port == port && !is_hidden(one)),
-            )
+            let open = self.open_ports(container)?;
+            Some(open.contains(&port))
         });
         let listens: BTreeSet<bool> = listens.collect();
         listens.len() > 1

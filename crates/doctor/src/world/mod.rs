@@ -333,6 +333,12 @@ impl<'f> World<'f> {
         }
     }
 
+    /// Whether it is known what an `up` would change.
+    pub(crate) fn is_planned(&self) -> bool {
+        let mut unseen = self.facts.unseen.iter();
+        !unseen.any(|unseen| unseen.look == Look::Changes)
+    }
+
     /// Variables of this shell that stand before what a file of variables says.
     pub(crate) fn overriding(&self) -> impl Iterator<Item = &'f Overriding> {
         let overriding = self.facts.overriding.iter();

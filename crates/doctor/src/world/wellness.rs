@@ -72,6 +72,15 @@ impl<'f> World<'f> {
             })
     }
 
+    /// Whether it runs, and its healthcheck, where it has one, says that it is well. What it complains of may be others:
+    /// servers write down whoever was refused.
+    pub(crate) fn seems_ready(&self, container: &'f ContainerFact) -> bool {
+        let health = self.health(container);
+        self.runs(container)
+            && self.ailment(container).is_none()
+            && health.is_none_or(|health| health.verdict == Some(HealthStatus::Healthy))
+    }
+
     /// Whether it was started again by the engine, and not long ago.
     fn was_started_again(&self, container: &'f ContainerFact) -> bool {
         let restarts = self.restarts(container);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bowline_model::{HealthStatus, Protocol};
 
-use crate::facts::{ContainerFact, HealthFact, ListenerFact};
+use crate::facts::{ContainerFact, DialAnswer, Dialled, HealthFact, ListenerFact};
 use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, listening, shown};
@@ -35,16 +35,16 @@ pub(crate) const ASKS_V6: Rule = Rule {
 };
 
 /// A healthcheck that ran and failed, with where it looked and who listens there.
-pub(super) struct Failed<'f> {
-    pub(super) container: &'f ContainerFact,
-    pub(super) health: &'f HealthFact,
-    pub(super) asked: Asked,
+pub(crate) struct Failed<'f> {
+    pub(crate) container: &'f ContainerFact,
+    pub(crate) health: &'f HealthFact,
+    pub(crate) asked: Asked,
     /// What listens on that port, on whatever address; on any port where the test names none.
-    pub(super) there: Vec<ListenerFact>,
+    pub(crate) there: Vec<ListenerFact>,
 }
 
 /// Every healthcheck that looks on the loopback and fails, of containers that can be looked into.
-pub(super) fn failed<'f>(world: &World<'f>) -> Vec<Failed<'f>> {
+pub(crate) fn failed<'f>(world: &World<'f>) -> Vec<Failed<'f>> {
     let mut found = Vec::new();
     for container in world.containers().filter(|one| world.runs(one)) {
         let (Some(health), Some(inside)) = (world.health(container), world.inside(container))
@@ -142,17 +142,46 @@ fn asks_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// That `localhost` leads to `::1` in a container, where nobody takes calls: told by the probe, or by our own call.
+fn dials_v6(world: &World<'_>, failed: &Failed<'_>) -> Option<Evidence> {
+    let last = failed.health.probes.last()?;
+    let proves = "the probe dialled an IPv6 address";
+    if failed.asked.host == "::1" || last.output.contains("::1") {
+        return last_probe(failed.container, failed.health, proves);
+    }
+    if !last.output.to_lowercase().contains("refused") {
+        return None;
+    }
+    let tried = world.tried(failed.container, &failed.asked.host)?;
+    let is_refused =
+        |dialled: &&Dialled| dialled.address.is_ipv6() && dialled.answer == DialAnswer::Refused;
+    let refused = tried.dialled.iter().find(is_refused)?;
+    let fact = FactRef::Tried {
+        from: tried.from.clone(),
+        host: tried.host.clone(),
+    };
+    let text = format!(
+        "{}: `{}` leads to {} too, which refuses calls at port {}",
+        tried.from, tried.host, refused.address, refused.port
+    );
+    Some(shown(
+        fact,
+        text,
+        "the probe was refused, so this is where it went",
+    ))
+}
+
 fn asks_v6(world: &World<'_>, cases: &mut Vec<Case>) {
     for failed in failed(world) {
-        let last = failed.health.probes.last();
-        let dials_v6 =
-            failed.asked.host == "::1" || last.is_some_and(|probe| probe.output.contains("::1"));
+        let Some(dialled) = dials_v6(world, &failed) else {
+            continue;
+        };
         let is_v4 = |listener: &ListenerFact| match listener.address {
             IpAddr::V4(address) => address.is_unspecified() || address.is_loopback(),
             IpAddr::V6(_) => false,
         };
         let is_only_v4 = !failed.there.is_empty() && failed.there.iter().all(is_v4);
-        if !failed.asked.may_be_v6() || !dials_v6 || !is_only_v4 {
+        if !failed.asked.may_be_v6() || !is_only_v4 {
             continue;
         }
         let claim = format!(
@@ -161,18 +190,14 @@ fn asks_v6(world: &World<'_>, cases: &mut Vec<Case>) {
             places(&failed.there)
         );
         let listens = listening(failed.container, world, "it is there, on IPv4 only");
-        let probe = last_probe(
-            failed.container,
-            failed.health,
-            "the probe dialled an IPv6 address",
-        );
+        let probe = last_probe(failed.container, failed.health, "the probe ran");
         cases.push(
             Case::new(culprit(failed.container, Some("healthcheck")), claim)
                 .mended_by(
                     "write `127.0.0.1` in the healthcheck instead, then `bowline up`",
                     Safety::Restart,
                 )
-                .decides("the probe", probe.clone())
+                .decides("the probe", Some(dialled))
                 .decides("what it listens on", listens.clone())
                 .rules_out(Code("D010"), listens.clone())
                 .rules_out(Code("D011"), listens)

@@ -22,17 +22,17 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Whether it may lead to an IPv6 address.
-    pub(super) fn may_be_v6(&self) -> bool {
+    pub(crate) fn may_be_v6(&self) -> bool {
         self.host == "localhost" || self.host == "::1"
     }
 }
 
 /// The first address on the loopback that a test dials; `test` begins with `CMD` or `CMD-SHELL`.
 pub(crate) fn asked(test: &[String]) -> Option<Asked> {
-    let text = test.get(1..)?.join(" ");
+    let line = test.get(1..)?.join(" ");
     let is_break =
         |character: char| character.is_whitespace() || "'\"`;|&()<>,=".contains(character);
-    let words: Vec<&str> = text
+    let words: Vec<&str> = line
         .split(is_break)
         .filter(|word| !word.is_empty())
         .collect();

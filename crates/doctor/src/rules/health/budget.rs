@@ -88,7 +88,12 @@ fn came_later(world: &World<'_>, container: &ContainerFact, health: &HealthFact)
     let (first, _) = waiting.first()?;
     let verdict = given_up(world, container);
     let success = health.probes.iter().find(|probe| probe.exit_code == 0)?;
-    if verdict.is_none() && health.probes.iter().all(|probe| probe.exit_code == 0) {
+    // Without a verdict an `up` may be on its way to those that wait.
+    let is_old = success
+        .at
+        .is_none_or(|at| world.now().duration_since(at).as_secs() > 5);
+    let has_failed = health.probes.iter().any(|probe| probe.exit_code != 0);
+    if verdict.is_none() && !(has_failed && is_old) {
         return None;
     }
     let claim = format!(

@@ -114,14 +114,19 @@ fn does_not_work(world: &World<'_>, container: &ContainerFact) -> Option<Evidenc
             .chain(&container.exposed)
             .any(|port| port.ends_with("/tcp"))
     };
-    let is_deaf = world.inside(container).is_some_and(|inside| {
-        let is_old = container
-            .started
-            .is_none_or(|started| world.now().duration_since(started).as_secs() > 10);
-        inside.listeners.is_empty() && is_old && promises() && container.network_mode.is_none()
-    });
+    let is_old = container
+        .started
+        .is_none_or(|started| world.now().duration_since(started).as_secs() > 10);
+    let is_deaf = world
+        .open_ports(container)
+        .is_some_and(|open| open.is_empty());
+    let is_deaf = is_deaf && is_old && promises() && container.network_mode.is_none();
     if is_stuck || is_deaf {
         return listening(container, world, "nobody can be served there");
+    }
+    // Servers write down whoever they refused: that says nothing of themselves.
+    if world.recipe(container).is_some() {
+        return None;
     }
     let mut said = world.said(container).iter();
     let complaint = said.find(|said| said.is_fresh && !said.says.is_benign())?;
@@ -141,10 +146,10 @@ fn constant(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let by_log = matches!(trouble.fact, FactRef::Log(_));
         let written = health.test[1..].join(" ");
-        let text = format!("{}: healthy by `{written}`", container.name);
+        let says = format!("{}: healthy by `{written}`", container.name);
         let test = shown(
             FactRef::Health(container.name.clone()),
-            text,
+            says,
             "this test cannot fail",
         );
         let claim = format!(
