@@ -341,12 +341,14 @@ impl Wait<'_> {
                     return Ok(Look::Again(Instant::now() + LISTEN_LOOK));
                 }
                 HealthStatus::Healthy => return Ok(Look::Done(ready(container))),
-                HealthStatus::Unhealthy => {
+                HealthStatus::Unhealthy if health.failing_streak >= check.retries => {
                     return Err(NotReady::Unhealthy {
                         failures: health.failing_streak,
                     });
                 }
-                HealthStatus::Starting => {}
+                // Fewer failures make no verdict: Docker also calls unhealthy what it has stopped to check, which a
+                // pause does, and takes that back only at the next interval after it goes on.
+                HealthStatus::Starting | HealthStatus::Unhealthy => {}
             }
         }
         let seen = self.run.map_or_else(Instant::now, |(_, seen)| seen);

@@ -193,6 +193,21 @@ async fn the_engines_unhealthy_fails_a_wait_and_shows_the_probe() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn unhealthy_after_a_pause_is_no_verdict_and_is_probed() {
+    let stage = Stage::new(Run::new(), checked()).await;
+    stage.wait(Condition::Healthy).await.0.expect("it is ready");
+    let id = stage.container.id.as_ref().expect("it has an id");
+    stage.tap.pause_container(id).await.expect("it runs");
+    stage.tap.unpause_container(id).await.expect("it is paused");
+    let health = stage.tap.inspect_container(id).await;
+    let health = health.expect("it is there").state.health;
+    let says = health.map(|health| (health.status, health.failing_streak));
+    assert_eq!(says, Some((HealthStatus::Unhealthy, 0)));
+    let (result, secs) = stage.wait(Condition::Healthy).await;
+    assert!(result.is_ok() && secs < 5.0, "{result:?} after {secs}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_a_probe_hangs_no_second_one_is_started() {
     let stage = Stage::new(Run::new().probes_hang(), checked()).await;
     let (result, _) = stage.wait(Condition::Healthy).await;

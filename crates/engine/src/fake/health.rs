@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bowline_model::{ContainerId, EventAction, HealthProbe, HealthStatus};
+use bowline_model::{ContainerId, ContainerStatus, EventAction, HealthProbe, HealthStatus};
 
 use super::script::Ready;
 use super::world::World;
@@ -57,7 +57,7 @@ impl World {
                     let same = world
                         .container(&id)
                         .is_ok_and(|container| container.run == run && container.is_running());
-                    if same {
+                    if same && !world.is_frozen(&id) {
                         ready |= world.engine_probe(
                             &id,
                             retries,
@@ -71,6 +71,11 @@ impl World {
                 }
             }
         });
+    }
+
+    fn is_frozen(&mut self, id: &ContainerId) -> bool {
+        let found = self.container(id);
+        found.is_ok_and(|container| container.state.status == ContainerStatus::Paused)
     }
 
     /// One probe by the engine. Tells whether it succeeded.

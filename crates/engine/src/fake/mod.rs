@@ -381,7 +381,7 @@ impl Engine for FakeEngine {
             let container = world.container(id)?;
             match container.state.status {
                 ContainerStatus::Paused => return Ok(()),
-                ContainerStatus::Running => container.state.status = ContainerStatus::Paused,
+                ContainerStatus::Running => container.freeze(),
                 _ => return Err(container.not_running()),
             }
             world.emit_of(id, EventAction::Pause, &[]);

@@ -327,6 +327,14 @@ impl FakeContainer {
         self.log.push(entry);
     }
 
+    /// Freezes it. Nobody checks its health meanwhile, and Docker calls that unhealthy until the next check.
+    pub(super) fn freeze(&mut self) {
+        self.state.status = ContainerStatus::Paused;
+        if let Some(health) = &mut self.state.health {
+            health.status = HealthStatus::Unhealthy;
+        }
+    }
+
     pub(super) fn not_running(&self) -> EngineError {
         let text = match self.state.status {
             ContainerStatus::Paused => "it is paused".to_owned(),
