@@ -403,7 +403,11 @@ impl<'a> FixView<'a> {
 
 #[cfg(test)]
 mod tests {
+    use bowline_core::{Clock as _, SystemClock};
+    use bowline_doctor::{Facts, Unseen, WhyUnseen, diagnose};
+
     use super::*;
+    use crate::problem::Problem;
     use crate::stage;
 
     fn words(text: &str) -> Vec<String> {
@@ -469,5 +473,50 @@ mod tests {
         let mut unknown = finding(Certain, unpause, Safety::Safe);
         unknown.fix = None;
         insta::assert_snapshot!(refused(&unknown), @"nothing is known that mends this");
+    }
+
+    fn ended(problem: Option<Problem>, halted: Option<Halt>) -> Done {
+        Done {
+            operation: None,
+            plan: Plan::default(),
+            problems: problem.into_iter().collect(),
+            halted,
+        }
+    }
+
+    #[test]
+    fn the_exit_code_says_whether_the_cause_is_gone_before_how_the_verb_went() {
+        let gate = || Problem {
+            is_gate: true,
+            ..Problem::default()
+        };
+        let looked = || Some(diagnose(&Facts::none("shop", SystemClock.now())));
+        let code = |operation, after, left: &[Finding]| {
+            let mended = Mended {
+                operations: vec![None, Some(operation)],
+                after,
+                left: left.to_vec(),
+            };
+            mended.exit_code()
+        };
+        let left = [stage::finding("web")];
+        assert_eq!(code(ended(None, None), looked(), &[]), ExitCode::Done);
+        assert_eq!(
+            code(ended(None, None), looked(), &left),
+            ExitCode::CausesFound
+        );
+        let failed = || ended(Some(gate()), None);
+        assert_eq!(code(failed(), looked(), &left), ExitCode::CausesFound);
+        assert_eq!(code(failed(), looked(), &[]), ExitCode::HealthGate);
+        let interrupted = ended(None, Some(Halt::Interrupted));
+        assert_eq!(code(interrupted, None, &[]), ExitCode::Interrupted);
+        let blind = looked().map(|mut after| {
+            after.unseen.push(Unseen {
+                look: Look::Containers,
+                cause: WhyUnseen::TooSlow,
+            });
+            after
+        });
+        assert_eq!(code(ended(None, None), blind, &[]), ExitCode::CouldNotLook);
     }
 }

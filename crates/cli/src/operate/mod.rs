@@ -59,7 +59,8 @@ pub(crate) fn run(
             terminal,
             acts: Arc::new(AtomicBool::new(true)),
         };
-        call.run(verb).await
+        // On the heap: what all verbs need together is large.
+        Box::pin(call.run(verb)).await
     };
     match verb {
         Verb::Up(_)

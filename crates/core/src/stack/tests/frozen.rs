@@ -56,9 +56,8 @@ impl Scene {
             .await
             .expect("it is carried out");
         let failed = reached.report.failed.iter();
-        failed
-            .map(|(step, error)| format!("{step}: {error}"))
-            .collect()
+        let lines = failed.map(|(step, error)| format!("{step}: {error}"));
+        lines.collect::<Vec<_>>().join("\n")
     }
 }
 
