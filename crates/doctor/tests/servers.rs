@@ -635,7 +635,8 @@ fn a_broker_that_announces_an_address_of_its_own_sends_its_clients_there() {
         expected,
         "sends its clients to `localhost`",
     );
-    assert_eq!(diagnose(&recording("broker")).causes, []);
+    let causes = diagnose(&recording("broker")).causes;
+    assert!(causes.iter().all(|cause| cause.code.0 != "D037"), "{causes:#?}");
 }
 
 #[test]
