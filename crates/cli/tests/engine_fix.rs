@@ -163,7 +163,7 @@ fn a_failure_that_nothing_known_explains_is_shown_without_a_guess() {
 services:
   mute:
     image: IMAGE
-    command: [sleep, infinity]
+    command: [sh, -c, 'echo here I am; exec sleep infinity']
     stop_grace_period: 0s
     healthcheck: {test: [CMD, 'false'], interval: 1s, retries: 2}
 ";
