@@ -413,7 +413,7 @@ impl Looking<'_> {
         let mut tries = Vec::new();
         let mut ports = BTreeSet::new();
         let mut names = BTreeSet::new();
-        let mut changed = Vec::new();
+        let mut doubted = Vec::new();
         for question in questions {
             match question {
                 Question::File { container, path } => files
@@ -427,7 +427,7 @@ impl Looking<'_> {
                 Question::Name(name) => {
                     names.insert(name);
                 }
-                Question::Changes(container) => changed.extend(by_name(&container)),
+                Question::Changes(container) => doubted.extend(by_name(&container)),
             }
         }
         let held = within(self.bounds, ports::holders(self.engine, ports));
@@ -448,7 +448,7 @@ impl Looking<'_> {
                 }),
             }
         }
-        self.answer_widely(facts, &names, &changed).await;
+        self.answer_widely(facts, &names, &doubted).await;
     }
 
     /// Who has the names that are wanted, and what was changed in containers.
@@ -456,20 +456,20 @@ impl Looking<'_> {
         &mut self,
         facts: &mut Facts,
         names: &BTreeSet<String>,
-        changed: &[&ObservedContainer],
+        doubted: &[&ObservedContainer],
     ) {
         let names = within(self.bounds, wider::names(self.engine, names));
-        let changes = changed.iter().map(|container| {
-            let changes = wider::changes(self.engine, container);
-            within(self.bounds, changes)
+        let looks = doubted.iter().map(|container| {
+            let look = wider::changes(self.engine, container);
+            within(self.bounds, look)
         });
-        let (names, changes) = join(names, join_all(changes)).await;
+        let (names, differences) = join(names, join_all(looks)).await;
         facts.names.extend(names.unwrap_or_default());
-        for (container, changes) in changed.iter().zip(changes) {
+        for (container, difference) in doubted.iter().zip(differences) {
             let name = container.name.clone();
-            match changes {
-                Ok(changes) => {
-                    facts.changes.insert(name, changes);
+            match difference {
+                Ok(paths) => {
+                    facts.changes.insert(name, paths);
                 }
                 Err(cause) => self.unseen.push(Unseen {
                     look: Look::Changes(name),

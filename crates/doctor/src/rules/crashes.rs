@@ -173,8 +173,11 @@ fn crash_loop(world: &World<'_>, cases: &mut Vec<Case>) {
         let (Some(state), Some(_), true) = (state, ailment, restarts >= LOOP) else {
             continue;
         };
-        // An end by a signal, and one without a word, have rules of their own.
-        let is_told = state.exit_code > 128 || nothing_to_read(world, container).is_some();
+        // An end by a signal, and one without a word, have rules of their own; one whose log is understood says more.
+        let mut said = world.said(container).iter();
+        let is_told = state.exit_code > 128
+            || nothing_to_read(world, container).is_some()
+            || said.any(|said| said.is_fresh && !said.says.is_benign());
         if state.exit_code == 0 || is_told {
             continue;
         }

@@ -73,10 +73,15 @@ pub(crate) fn absolute(container: &ContainerFact, path: &str) -> String {
     format!("{}/{path}", folder.trim_end_matches('/'))
 }
 
+/// What stands behind the last dot of a name.
+pub(super) fn ending(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(_, ending)| ending)
+}
+
 /// Whether a path is that of a socket: it is missing while its server is.
 fn is_socket(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    name.ends_with(".sock") || name.starts_with(".s.")
+    ending(name) == Some("sock") || name.starts_with(".s.")
 }
 
 /// A mount from the host, where what is there is an empty folder that the engine made together with the container;
@@ -173,15 +178,24 @@ fn missing_file<'f>(
             "that it fails",
             stood(world, container, "it cannot go on without it"),
         )
-        .rules_out(
-            Code("D034"),
-            mounted(
-                world,
-                container,
-                "it lies in no folder that the engine made",
-            ),
-        )
+        .rules_out(Code("D034"), not_made_by_engine(world, container, path))
         .rules_out(Code("D112"), gone)
+}
+
+/// That a path lies in no folder that the engine made of something that was not there.
+fn not_made_by_engine<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    path: &str,
+) -> Option<Evidence> {
+    let over = world.mount_over(container, path);
+    match over.filter(|mount| mount.kind == "bind") {
+        Some(mount) => {
+            let file = world.file(container, &mount.target)?;
+            Some(filed(file, "somebody put it there before"))
+        }
+        None => mounted(world, container, "nothing of the host lies over it"),
+    }
 }
 
 /// Where something is mounted into a container, as evidence.
@@ -247,7 +261,7 @@ fn folder_instead(world: &World<'_>, cases: &mut Vec<Case>) {
 /// Whether a path is called as files are: with an ending.
 fn looks_like_a_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    name.trim_start_matches('.').contains('.') && !name.ends_with(".d")
+    ending(name.trim_start_matches('.')).is_some_and(|ending| ending != "d")
 }
 
 /// A container that could not be started because a folder was to be mounted onto a file of the image.

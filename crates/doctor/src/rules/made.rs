@@ -1,6 +1,5 @@
 //! What containers are made of: the image, the command, the name, and what was changed by hand.
 
-use bowline_model::ContainerStatus;
 use bowline_recipes::Says;
 
 use crate::facts::ContainerFact;
@@ -347,36 +346,47 @@ fn needed<'f>(world: &World<'f>, container: &'f ContainerFact) -> Vec<String> {
     paths
 }
 
+/// The path in which a container differs from its image, and which it runs or stumbles over.
+fn patch<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f String> {
+    let changes = world.changes(container)?;
+    let mounts = world.mounts(container)?;
+    let needed = needed(world, container);
+    let is_named = |path: &&String| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        needed.contains(path) || needs_by_name(world, container, name, path)
+    };
+    let is_leaf = |path: &&String| {
+        let inner = format!("{path}/");
+        !changes.iter().any(|other| other.starts_with(&inner))
+    };
+    // The engine makes the places at which something is mounted.
+    let is_mounted = |path: &&String| {
+        let mut targets = mounts.iter().map(|mount| &mount.target);
+        targets.any(|target| is_below(path, target) || is_below(target, path))
+    };
+    let leaves = changes.iter().filter(is_leaf);
+    leaves.filter(|path| !is_mounted(path)).find(is_named)
+}
+
+/// That a container was made of the image to which its reference leads now.
+fn is_current<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Evidence> {
+    let image = world.image(&container.image)?;
+    let text = format!(
+        "`{}` leads to the image that it was made of",
+        container.image
+    );
+    let fact = FactRef::Image(container.image.clone());
+    let proves = "a newer image is not the difference";
+    let is_same = image.id.as_deref() == Some(container.image_id.as_str());
+    is_same.then(|| shown(fact, text, proves))
+}
+
 fn patched(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers().filter(|one| world.fails(one)) {
-        let Some(changes) = world.changes(container) else {
-            continue;
-        };
-        let needed = needed(world, container);
-        let is_named = |path: &&String| {
-            let name = path.rsplit('/').next().unwrap_or_default();
-            needed.contains(path) || needs_by_name(world, container, name, path)
-        };
-        let is_leaf = |path: &&String| {
-            let inner = format!("{path}/");
-            !changes.iter().any(|other| other.starts_with(&inner))
-        };
-        // The engine makes the places at which something is mounted.
-        let mounts = world.mounts(container).unwrap_or_default();
-        let is_mounted = |path: &&String| {
-            let mut targets = mounts.iter().map(|mount| &mount.target);
-            targets.any(|target| is_below(path, target) || is_below(target, path))
-        };
-        let is_started = world.state(container).is_some_and(|state| {
-            state.status != ContainerStatus::Created || state.started.is_some()
-        });
-        let Some(path) = changes
-            .iter()
-            .filter(is_leaf)
-            .filter(|path| !is_mounted(path))
-            .find(is_named)
-            .filter(|_| is_started)
-        else {
+        let was_started = world
+            .state(container)
+            .is_some_and(|state| state.started.is_some());
+        let Some(path) = patch(world, container).filter(|_| was_started) else {
             continue;
         };
         let claim = format!(
@@ -384,26 +394,11 @@ fn patched(world: &World<'_>, cases: &mut Vec<Case>) {
             container.image
         );
         let text = format!("{}: `{path}` differs from the image", container.name);
-        let fact = FactRef::Changes(container.name.clone());
-        let changed = shown(
-            fact,
+        let difference = shown(
+            FactRef::Changes(container.name.clone()),
             text,
             "images do not change; somebody or something wrote there",
         );
-        let image = world.image(&container.image);
-        let is_current =
-            image.is_some_and(|image| image.id.as_deref() == Some(container.image_id.as_str()));
-        let current = is_current.then(|| {
-            let text = format!(
-                "`{}` leads to the image that it was made of",
-                container.image
-            );
-            shown(
-                FactRef::Image(container.image.clone()),
-                text,
-                "a newer image is not the difference",
-            )
-        });
         let service = container.service.as_deref().unwrap_or_default();
         cases.push(
             Case::new(culprit(container, Some("image")), claim)
@@ -411,10 +406,10 @@ fn patched(world: &World<'_>, cases: &mut Vec<Case>) {
                     format!("make it again as its image has it: `bowline up --force-recreate {service}`; put the change into the image where it is wanted (`bowline cp` takes it out first)"),
                     Safety::Restart,
                 )
-                .decides("what was changed", Some(changed))
+                .decides("what was changed", Some(difference))
                 .decides("that it runs it", asked(world, container, "it is what it runs, or needs"))
                 .decides("that it fails", stood(world, container, "it does not work with it"))
-                .rules_out(Code("D015"), current),
+                .rules_out(Code("D015"), is_current(world, container)),
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, World, culprit, filed, is_below, shown, spoken, stood};
 
-use super::files::{absolute, asked, made_by_engine, mounted, refused_program};
+use super::files::{absolute, asked, ending, made_by_engine, mounted, refused_program};
 
 pub(crate) const LAYOUT: Rule = Rule {
     code: Code("D013"),
@@ -94,7 +94,7 @@ fn top(module: &str) -> &str {
 }
 
 fn is_path(module: &str) -> bool {
-    module.starts_with(['/', '.']) || module.ends_with(".jar") || module.ends_with(".js")
+    module.starts_with(['/', '.']) || matches!(ending(module), Some("jar" | "js"))
 }
 
 fn is_library(module: &str) -> bool {
@@ -232,8 +232,9 @@ fn not_covered<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Ev
 }
 
 impl Missing<'_, '_> {
-    fn complaint(&self, proves: &str) -> Option<Evidence> {
-        Some(spoken(self.container, self.said, proves))
+    fn complaint(&self) -> Evidence {
+        let proves = "it looked for it and did not find it";
+        spoken(self.container, self.said, proves)
     }
 
     /// Adds that nothing is at any place where it could be; to be sure of that each has to be known.
@@ -267,7 +268,7 @@ fn layout(world: &World<'_>, cases: &mut Vec<Case>) {
                 "correct `command` or `working_dir`, or copy it to that place in the Dockerfile; then `bowline up --build`",
                 Safety::Restart,
             )
-            .decides("the complaint", it.complaint("it looked for it and did not find it"))
+            .decides("the complaint", Some(it.complaint()))
             .decides("what it runs", runs.clone())
             .rules_out(Code("D060"), not_covered(world, container))
             .rules_out(Code("D075"), runs.clone())
@@ -294,7 +295,7 @@ fn own_module(world: &World<'_>, cases: &mut Vec<Case>) {
                 "let the Dockerfile copy it (and `.dockerignore` not leave it out), then `bowline up --build`",
                 Safety::Restart,
             )
-            .decides("the complaint", it.complaint("it looked for it and did not find it"))
+            .decides("the complaint", Some(it.complaint()))
             .decides("what is there of it", rest.clone())
             .rules_out(Code("D013"), rest.clone())
             .rules_out(Code("D060"), not_covered(world, container))
@@ -313,7 +314,7 @@ fn package(world: &World<'_>, cases: &mut Vec<Case>) {
             "it needs `{}`, which is not installed in the image `{}`",
             it.module, container.image
         );
-        let complaint = it.complaint("it looked for it and did not find it");
+        let complaint = Some(it.complaint());
         let other = asked(world, container, "it is not what was asked for");
         // A library of the system is nobody's own module.
         let not_own = complaint.clone().filter(|_| is_library(it.module));
