@@ -9,6 +9,7 @@ mod text;
 mod told;
 mod translate;
 pub(crate) mod tries;
+mod upstreams;
 mod wider;
 
 pub(crate) use told::number;

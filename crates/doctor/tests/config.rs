@@ -23,7 +23,7 @@ fn changed(started: &str) -> Recording {
     Recording::new()
         .with(container("api", &api))
         .declared("api", &json!({"environment": {"MODE": "new"}}))
-        .add("unseen", json!({"look": "changes", "cause": "too_slow"}))
+        .add("unseen", json!({"look": "drift", "cause": "too_slow"}))
 }
 
 #[test]

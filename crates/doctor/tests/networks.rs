@@ -372,10 +372,13 @@ fn one_of_two_services_that_do_the_same_is_not_simply_down() {
     stopped["status"] = json!("exited");
     stopped["exit_code"] = json!(143);
     stopped["finished"] = json!("2026-11-21T10:04:00Z");
-    let both = [
+    let mut both = [
         dials("left", 8080)[0].clone(),
         dials("right", 8080)[0].clone(),
     ];
+    for one in &mut both {
+        one["form"] = json!("host_ports");
+    }
     let facts = Recording::new()
         .with(container("left", &stopped))
         .with(container("right", &lane("172.18.0.4")))

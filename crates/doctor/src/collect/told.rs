@@ -8,6 +8,8 @@ use bowline_model::{ObservedContainer, Secret, is_secret_key};
 use crate::facts::{Told, ToldHost, ToldText};
 use crate::tokens::Tokens;
 
+use super::upstreams::{Pool, pools, resolved};
+
 /// Where engines and people put files that are secret as a whole.
 const SECRET_FOLDER: &str = "/run/secrets/";
 /// Parameters of connection strings that are kept: how to log in, and whether to use TLS.
@@ -26,6 +28,7 @@ pub(super) struct Reader<'c> {
     pub(super) container: &'c ObservedContainer,
     pub(super) connections: Vec<Connection>,
     secret_files: Vec<Secret>,
+    pools: Vec<Pool>,
 }
 
 impl<'c> Reader<'c> {
@@ -51,6 +54,7 @@ impl<'c> Reader<'c> {
             container,
             connections: carried::find(pairs, words, texts),
             secret_files,
+            pools: pools(files),
         }
     }
 
@@ -85,9 +89,8 @@ impl<'c> Reader<'c> {
 
     pub(super) fn told(&self, tokens: &mut Tokens) -> Vec<Told> {
         let connections = self.connections.iter();
-        connections
-            .map(|connection| told(connection, tokens))
-            .collect()
+        let told = connections.map(|connection| told(connection, tokens));
+        resolved(told.collect(), &self.pools)
     }
 }
 

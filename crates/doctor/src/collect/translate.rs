@@ -49,16 +49,7 @@ pub(super) fn container_fact(
             .map(|word| mask.apply(&word))
             .collect(),
         user: spec.user.clone(),
-        environment: spec
-            .env
-            .iter()
-            .map(|(key, value)| {
-                (
-                    key.to_owned(),
-                    value.map(|value| shown(key, value, tokens, mask)),
-                )
-            })
-            .collect(),
+        environment: environment(spec, tokens, mask),
         endpoints: endpoints(container),
         network_mode: spec.network.mode.clone(),
         published: published(container),
@@ -104,6 +95,18 @@ fn nano_cpus(resources: &ResourcesSpec) -> Option<i64> {
 fn open_files(limits: &[UlimitSpec]) -> Option<i64> {
     let limit = limits.iter().find(|limit| limit.name == "nofile")?;
     Some(limit.soft).filter(|soft| *soft >= 0)
+}
+
+fn environment(
+    spec: &ContainerSpec,
+    tokens: &mut Tokens,
+    mask: &Mask,
+) -> BTreeMap<String, Option<String>> {
+    let variables = spec.env.iter().map(|(key, value)| {
+        let value = value.map(|value| shown(key, value, tokens, mask));
+        (key.to_owned(), value)
+    });
+    variables.collect()
 }
 
 fn log_options(spec: &ContainerSpec) -> BTreeMap<String, String> {
