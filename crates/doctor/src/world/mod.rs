@@ -336,7 +336,7 @@ impl<'f> World<'f> {
     /// Whether it is known what an `up` would change.
     pub(crate) fn is_planned(&self) -> bool {
         let mut unseen = self.facts.unseen.iter();
-        !unseen.any(|unseen| unseen.look == Look::Changes)
+        !unseen.any(|unseen| unseen.look == Look::Drift)
     }
 
     /// Variables of this shell that stand before what a file of variables says.
