@@ -18,6 +18,7 @@ use crate::rules::modules::module_paths;
 use crate::rules::pools::is_shared;
 use crate::rules::programs::interpreter_paths;
 use crate::world::edges::Trouble;
+use crate::world::logins::Account;
 use crate::world::{Edge, Said, Target, World};
 
 /// A further look. In the order in which they are taken where there are too many.
@@ -264,7 +265,7 @@ fn kernel(world: &World<'_>, questions: &mut BTreeSet<Question>) {
         said.any(|said| said.is_fresh && said.says == Says::VirtualMemoryAreasLow)
     };
     let running = world.containers().find(|container| world.runs(container));
-    if let Some(running) = running.filter(|_| world.containers().any(|it| complains(it))) {
+    if let Some(running) = running.filter(|_| world.containers().any(complains)) {
         questions.insert(Question::File {
             container: running.name.clone(),
             path: MOST_MEMORY_AREAS.to_owned(),
@@ -288,7 +289,7 @@ fn logins(world: &World<'_>, questions: &mut BTreeSet<Question>) {
             ask(login.server, path);
         }
         let accounts = world.accounts(login.server);
-        let held = accounts.iter().filter_map(|account| account.password());
+        let held = accounts.iter().filter_map(Account::password);
         let held = held.map(|password| (login.server, password));
         let brought = login.password().map(|password| (login.client(), password));
         for (container, password) in held.chain(brought) {

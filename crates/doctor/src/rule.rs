@@ -1,5 +1,7 @@
 //! One table of everything that can be found, and what it takes to be sure of it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::finding::{
@@ -299,6 +301,10 @@ pub(crate) fn findings(world: &World<'_>) -> Vec<Finding> {
         }
         is_same
     });
+    for finding in &mut findings {
+        let mut seen = BTreeSet::new();
+        finding.chain.retain(|link| seen.insert(link.clone()));
+    }
     findings
 }
 
@@ -350,8 +356,6 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]

@@ -343,7 +343,18 @@ fn who_gets_in_and_who_got_over_it_is_left_alone() {
     );
 }
 
-/// A MongoDB-like server is not among the images of this test; a cache that reads its password at each start is.
+#[test]
+fn what_the_server_said_of_a_former_mistake_is_not_taken_for_this_one() {
+    let asked = json!({"database": {"text": "accounts", "carrier": {"variable": "DATABASE_URL"}}});
+    let brought = address("keeper", "#1", &asked);
+    let line = r#"FATAL:  database "accounts" does not exist"#;
+    let facts = refused(brought, own("keeper", "#1"), &[], OLD)
+        .said("shop-db-1", &[("10:04:20", WRONG), ("10:04:20", MATCHED)])
+        .said("shop-api-1", &[("10:04:58", line)])
+        .facts();
+    assert_eq!(only(&facts).code.0, "D019");
+}
+
 #[test]
 fn a_cache_that_reads_its_password_at_each_start_has_no_former_one() {
     let wrong = "WRONGPASS invalid username-password pair or user is disabled.";

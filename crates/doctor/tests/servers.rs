@@ -95,14 +95,11 @@ fn with_cache(command: &[&str], line: &str) -> Recording {
         .said("shop-api-1", &[("10:04:58", line)])
 }
 
-fn peers(of: &[(u8, usize)]) -> Value {
-    let peers = of.iter().map(|(host, count)| {
-        json!({
-            "remote": format!("172.20.0.{host}"), "remote_port": null, "local_port": 5432,
-            "state": "established", "count": count,
-        })
-    });
-    peers.collect()
+/// What the kernel shows of a client with so many connections to `db`.
+fn connected(count: usize) -> Value {
+    json!({"peers": [{
+        "remote": "172.20.0.2", "remote_port": 5432, "local_port": null, "state": "established", "count": count,
+    }]})
 }
 
 fn named(finding: &Finding) -> (&str, &str, Option<&str>) {
@@ -134,6 +131,43 @@ fn a_database_that_nobody_made_is_the_clients_mistake_or_that_of_older_data() {
     // The database is there, and another one was asked for by somebody else.
     assert!(
         diagnose(&with_db("books", line).facts())
+            .causes
+            .iter()
+            .all(|it| it.code.0 != "D019")
+    );
+}
+
+#[test]
+fn a_database_that_an_account_may_not_see_is_likely_not_there() {
+    let line = "ERROR 1044 (42000): Access denied for user 'clerk'@'%' to database 'accounts'";
+    let server = json!({
+        "image": "mariadb:10", "command": ["mariadbd"], "exposed": ["3306/tcp"],
+        "environment": {"MARIADB_USER": "clerk", "MARIADB_DATABASE": "books"},
+    });
+    let text = |text: &str, name: &str| json!({"text": text, "carrier": {"variable": name}});
+    let asking = |database: &str| {
+        let mut told = address("LEDGER_URL", "mysql", "db", 3306, Some(database));
+        told["user"]["text"] = json!("clerk");
+        Recording::new()
+            .with(at(2, "db", &server))
+            .with(at(3, "api", &ending(&json!({}))))
+            .set("told", "shop-api-1", json!([told]))
+            .set("told", "shop-db-1", json!([{
+                "form": "split", "scheme": "mysql", "hosts": [], "usage": "dials",
+                "user": text("clerk", "MARIADB_USER"), "password": text("#1", "MARIADB_PASSWORD"),
+                "database": text("books", "MARIADB_DATABASE"),
+            }]))
+            .said("shop-api-1", &[("10:04:58", line)])
+            .facts()
+    };
+    let finding = only(&asking("accounts"));
+    let expected = ("D019", "api", Some("environment.LEDGER_URL"));
+    assert_eq!(
+        (named(&finding), finding.confidence),
+        (expected, Confidence::Likely)
+    );
+    assert!(
+        diagnose(&asking("books"))
             .causes
             .iter()
             .all(|it| it.code.0 != "D019")
@@ -186,13 +220,20 @@ fn a_table_that_is_missing_leads_to_the_job_that_should_have_made_it() {
 #[test]
 fn who_holds_most_connections_of_a_server_that_has_no_more_is_to_blame() {
     let refused = "FATAL:  sorry, too many clients already";
-    let crowd = |held: &[(u8, usize)]| {
+    let session = |doing: &str, count: usize| json!({"user": "keeper", "database": "books", "remote": "172.20.0.5", "doing": doing, "count": count});
+    let crowd = |report: usize, api: usize| {
         with_db("books", refused)
             .with(at(5, "report", &json!({})))
             .set("told", "shop-report-1", json!([db_address("books")]))
-            .set("insides", "shop-db-1", json!({"peers": peers(held)}))
+            .set("insides", "shop-report-1", connected(report))
+            .set("insides", "shop-api-1", connected(api))
+            .set(
+                "insides",
+                "shop-db-1",
+                json!({"sessions": [session("idle", report + api)]}),
+            )
     };
-    let facts = crowd(&[(5, 9), (3, 1)]).facts();
+    let facts = crowd(9, 1).facts();
     let finding = says(
         &facts,
         ("D022", "report", None),
@@ -204,18 +245,25 @@ fn who_holds_most_connections_of_a_server_that_has_no_more_is_to_blame() {
     );
     assert!(finding.affects.contains(&"api".to_owned()), "{finding:#?}");
     // Nobody has more than half of them: it is somebody's, and nobody is sure whose.
-    let even = only(&crowd(&[(5, 5), (3, 5)]).facts());
+    let even = only(&crowd(5, 5).facts());
     assert_eq!((even.code.0, even.confidence), ("D022", Confidence::Likely));
     // Most of them are left in transactions: that is why there are so many.
-    let session = |doing: &str, count: usize| json!({"user": "keeper", "database": "books", "remote": "172.20.0.5", "doing": doing, "count": count});
-    let left = crowd(&[]).set("insides", "shop-db-1", json!({
-        "peers": peers(&[(5, 9)]), "sessions": [session("idle", 1), session("idle in transaction", 8)],
-    }));
+    let left = crowd(9, 0).set(
+        "insides",
+        "shop-db-1",
+        json!({"sessions": [session("idle", 1), session("idle in transaction", 8)]}),
+    );
     says(
         &left.facts(),
         ("D024", "report", None),
         "8 of its 9 connections",
     );
+    // The same where the packet filter puts the gateway's address in the place of the client's.
+    let hidden = json!({
+        "user": "keeper", "database": "books", "remote": "172.20.0.1", "doing": "idle in transaction", "count": 8,
+    });
+    let hidden = crowd(9, 0).set("insides", "shop-db-1", json!({"sessions": [hidden]}));
+    assert_eq!(only(&hidden.facts()).code.0, "D024");
 }
 
 #[test]
@@ -498,11 +546,11 @@ fn a_healthcheck_that_logs_in_with_what_the_host_filled_in_is_wrong_itself() {
             "password": {"text": "#1", "carrier": {"variable": "MARIADB_ROOT_PASSWORD"}},
         }]))
     };
-    let facts = health("mariadb -uroot -p -e 'SELECT 1'").facts();
-    says(
-        &facts,
-        ("D041", "db", Some("healthcheck.test")),
-        "something else than the container's own",
+    let finding = only(&health("mariadb -uroot -p -e 'SELECT 1'").facts());
+    let expected = ("D041", "db", Some("healthcheck"));
+    assert_eq!(
+        (named(&finding), finding.confidence),
+        (expected, Confidence::Likely)
     );
     let empty = json!({"name": "ROOT_PASSWORD", "fields": ["services.db.healthcheck.test.1"]});
     let facts = health("mariadb -uroot -p -e 'SELECT 1'")
@@ -510,7 +558,7 @@ fn a_healthcheck_that_logs_in_with_what_the_host_filled_in_is_wrong_itself() {
         .facts();
     says(
         &facts,
-        ("D041", "db", Some("healthcheck.test")),
+        ("D041", "db", Some("healthcheck")),
         "the variable `ROOT_PASSWORD` of the host",
     );
     // What the container fills in itself is refused for another reason.
@@ -636,7 +684,24 @@ fn a_broker_that_announces_an_address_of_its_own_sends_its_clients_there() {
         "sends its clients to `localhost`",
     );
     let causes = diagnose(&recording("broker")).causes;
-    assert!(causes.iter().all(|cause| cause.code.0 != "D037"), "{causes:#?}");
+    assert!(
+        causes.iter().all(|cause| cause.code.0 != "D037"),
+        "{causes:#?}"
+    );
+}
+
+#[test]
+fn who_ends_well_after_a_complaint_is_not_blamed_for_its_restart_policy() {
+    let changes = ending(&json!({"exit_code": 0}));
+    let ended = |line: &str| {
+        Recording::new()
+            .with(at(3, "api", &changes))
+            .said("shop-api-1", &[("10:04:58", line)])
+            .facts()
+    };
+    assert_eq!(only(&ended("did my work")).code.0, "D135");
+    let complained = diagnose(&ended(r#"FATAL:  database "books" does not exist"#));
+    assert_eq!(complained.causes, []);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What should be in a server and is not: a database, a table, a bucket; and the job that should have made it.
 
 use bowline_model::ContainerStatus;
+use bowline_model::carried::Carrier;
 use bowline_recipes::Says;
 
 use crate::facts::ContainerFact;
@@ -27,7 +28,7 @@ pub(crate) const NO_NAMESPACE: Rule = Rule {
             Says::NamespaceMissing,
             "the namespace",
             "name",
-        )
+        );
     },
 };
 
@@ -96,35 +97,13 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(carried) = carried.filter(|it| !stray_in(client, &it.carrier)) else {
             continue;
         };
-        let accounts = world.accounts(login.server);
-        let databases: Vec<String> = databases(&accounts);
-        let is_told = databases.iter().any(|known| known == name);
-        let text = format!(
-            "{}: {} names database `{name}`",
-            client.name,
-            carrier(&carried.carrier).trim_end_matches(',')
-        );
-        let asked = shown(
-            FactRef::Told(client.name.clone()),
-            text,
-            "this is the database that it asks for",
-        );
-        let listed = format!(
-            "{}: is told to make {}",
-            login.server.name,
-            quoted(&databases)
-        );
-        let proves = if is_told {
-            "it was told to make it, and did not: the data was there before"
-        } else {
-            "another database than the one that is asked for"
-        };
-        let own = shown(FactRef::Told(login.server.name.clone()), listed, proves);
-        let refusal = spoken(
-            speaker,
-            said,
-            "the login was let in, and then there is no such database",
-        );
+        let databases: Vec<String> = databases(&world.accounts(login.server));
+        let is_hidden = said.says == Says::NotPermitted;
+        if is_hidden && (databases.is_empty() || databases.iter().any(|known| known == name)) {
+            continue;
+        }
+        let proves = "the login was let in, and then there is no such database";
+        let refusal = spoken(speaker, said, proves);
         let (blamed, claim) = blamed(world, &login, &carried.carrier, name, &databases);
         let case = Case::new(blamed, claim)
             .seen_in(client.service.as_deref())
@@ -137,13 +116,10 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
                 Safety::NeedsYou,
             )
             .decides("the refusal", Some(refusal.clone()))
-            .decides("the name", Some(asked))
-            .decides(
-                "the server's databases",
-                (!databases.is_empty()).then_some(own),
-            )
+            .decides("the name", Some(asked(client, &carried.carrier, name)))
+            .decides("the server's databases", made(&login, name, &databases))
             .rules_out(Code("D003"), Some(refusal));
-        cases.push(if said.is_proven {
+        cases.push(if said.is_proven && !is_hidden {
             case
         } else {
             case.at_most(Confidence::Likely)
@@ -151,11 +127,36 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// The database that a client asks for, as evidence.
+fn asked(client: &ContainerFact, asked_in: &Carrier, name: &str) -> Evidence {
+    let place = carrier(asked_in);
+    let text = format!(
+        "{}: {} names database `{name}`",
+        client.name,
+        place.trim_end_matches(',')
+    );
+    let fact = FactRef::Told(client.name.clone());
+    shown(fact, text, "this is the database that it asks for")
+}
+
+/// The databases that a server is told to make, as evidence.
+fn made(login: &Login<'_, '_>, name: &str, databases: &[String]) -> Option<Evidence> {
+    let server = login.server;
+    let text = format!("{}: is told to make {}", server.name, quoted(databases));
+    let proves = if databases.iter().any(|known| known == name) {
+        "it was told to make it, and did not: the data was there before"
+    } else {
+        "another database than the one that is asked for"
+    };
+    let fact = FactRef::Told(server.name.clone());
+    (!databases.is_empty()).then(|| shown(fact, text, proves))
+}
+
 /// Who is to blame for a database that is not there: the data, where the server was told to make it; else who asks.
 fn blamed(
     world: &World<'_>,
     login: &Login<'_, '_>,
-    asked_in: &bowline_model::carried::Carrier,
+    asked_in: &Carrier,
     name: &str,
     databases: &[String],
 ) -> (Culprit, String) {
@@ -188,9 +189,13 @@ fn refused_database<'w, 'f>(
         .into_iter()
         .find_map(|speaker| {
             world.said(speaker).iter().find_map(|said| {
-                let fits =
-                    said.says == Says::DatabaseMissing && said.is_fresh && said.recipe == kind;
-                let name = said.capture("database").filter(|_| fits)?;
+                let name = match said.says {
+                    Says::DatabaseMissing => said.capture("database"),
+                    // Who may not see a database is not told either whether it is there.
+                    Says::NotPermitted => said.capture("object"),
+                    _ => None,
+                };
+                let name = name.filter(|_| said.is_fresh && said.recipe == kind)?;
                 (name == asked).then_some((speaker, said, name))
             })
         })
@@ -215,12 +220,12 @@ struct Job {
 }
 
 /// Something that a client asks a server for and that nobody made.
-fn not_made(world: &World<'_>, cases: &mut Vec<Case>, word: Says, noun: &str, capture: &str) {
+fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, capture: &str) {
     for client in world
         .containers()
         .filter(|client| !world.seems_well(client))
     {
-        let Some(said) = world.says(client, word) else {
+        let Some(said) = world.says(client, what) else {
             continue;
         };
         let Some(service) = client.service.as_deref() else {

@@ -150,7 +150,7 @@ fn announced_case(
         carrier(&announced.carrier).trim_end_matches(','),
         announced.name
     );
-    let announces = shown(
+    let given = shown(
         FactRef::Told(server.name.clone()),
         text,
         "the broker gives that address to whoever asks",
@@ -174,7 +174,7 @@ fn announced_case(
             Safety::NeedsYou,
         )
         .decides("the complaint", Some(spoken(client, said, "it dials what the broker gave it")))
-        .decides("what the broker announces", Some(announces))
+        .decides("what the broker announces", Some(given))
         .decides("where the client was sent first", Some(sent));
     if said.is_proven {
         case

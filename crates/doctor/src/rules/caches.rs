@@ -54,11 +54,11 @@ pub(crate) const CANNOT_SAVE: Rule = Rule {
 /// Servers of which somebody says a word now: they themselves, or clients that dial them and are not well.
 fn complained_of<'w, 'f>(
     world: &'w World<'f>,
-    word: Says,
+    what: Says,
 ) -> Vec<(&'f ContainerFact, &'f ContainerFact, &'w Said<'f>)> {
     let mut found: Vec<(&'f ContainerFact, &'f ContainerFact, &'w Said<'f>)> = Vec::new();
     for speaker in world.containers().filter(|it| !world.seems_well(it)) {
-        let Some(said) = world.says(speaker, word) else {
+        let Some(said) = world.says(speaker, what) else {
             continue;
         };
         let is_it = |container: &ContainerFact| {
@@ -72,9 +72,15 @@ fn complained_of<'w, 'f>(
             }
             _ => None,
         });
-        if let Some(server) = dialled.or(Some(speaker).filter(|speaker| is_it(speaker))) {
-            found.push((server, speaker, said));
-        }
+        let server = dialled.or(Some(speaker).filter(|speaker| is_it(speaker)));
+        // What was said of a former run of the server is over.
+        let in_its_run =
+            |server: &&ContainerFact| server.started.is_none_or(|started| said.last >= started);
+        found.extend(
+            server
+                .filter(in_its_run)
+                .map(|server| (server, speaker, said)),
+        );
     }
     found
 }
@@ -109,14 +115,14 @@ fn limit(world: &World<'_>, server: &ContainerFact) -> Option<(String, Evidence)
     (value != "0").then_some((value, evidence))
 }
 
-fn at_its_limit(world: &World<'_>, cases: &mut Vec<Case>, word: Says) {
-    for (server, speaker, said) in complained_of(world, word) {
+fn at_its_limit(world: &World<'_>, cases: &mut Vec<Case>, what: Says) {
+    for (server, speaker, said) in complained_of(world, what) {
         let service = server.service.as_deref().unwrap_or(&server.name);
         let limit = limit(world, server);
         let of = limit
             .as_ref()
             .map_or(String::new(), |(value, _)| format!(" of {value}"));
-        let (claim, fix) = if word == Says::CacheFull {
+        let (claim, fix) = if what == Says::CacheFull {
             (
                 format!("`{service}` is at its own limit of memory{of} and takes no writes"),
                 "let it have more (`maxmemory`), let keys expire, or choose a policy that evicts what is not needed; then `bowline up`",
@@ -200,22 +206,24 @@ fn obstacle(world: &World<'_>, server: &ContainerFact, file: &FileFact) -> Optio
     })
 }
 
+/// The folders that a cache saves its data in.
+fn saves_in(world: &World<'_>, server: &ContainerFact) -> Vec<String> {
+    let stores = world.stores(server).into_iter();
+    let mut folders: Vec<String> = stores.map(|store| store.folder).collect();
+    let said = world.says(server, Says::PersistenceFailed);
+    let named = said.and_then(|said| said.capture("path"));
+    folders.extend(
+        named
+            .filter(|path| path.starts_with('/'))
+            .map(str::to_owned),
+    );
+    folders
+}
+
 fn cannot_save(world: &World<'_>, cases: &mut Vec<Case>) {
     for (server, speaker, said) in complained_of(world, Says::PersistenceFailed) {
         let service = server.service.as_deref().unwrap_or(&server.name);
-        let mut folders: Vec<String> = world
-            .stores(server)
-            .into_iter()
-            .map(|store| store.folder)
-            .collect();
-        let named = world
-            .says(server, Says::PersistenceFailed)
-            .and_then(|said| said.capture("path"));
-        folders.extend(
-            named
-                .filter(|path| path.starts_with('/'))
-                .map(str::to_owned),
-        );
+        let folders = saves_in(world, server);
         let found = folders.iter().find_map(|folder| {
             let file = world.file(server, folder)?;
             Some((file, obstacle(world, server, file)?))
@@ -264,15 +272,28 @@ fn cannot_save(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// The only client that a server has, for where the packet filter hides who is who.
+fn only_client<'f>(world: &World<'f>, server: &ContainerFact) -> Option<&'f ContainerFact> {
+    let to_it = world.edges().iter().filter(|edge| {
+        matches!(&edge.target, Target::Service { containers, .. } if containers.iter().any(|it| it.name == server.name))
+    });
+    let mut clients = to_it.map(|edge| edge.client);
+    let first = clients.next()?;
+    clients
+        .all(|other| other.service == first.service)
+        .then_some(first)
+}
+
 fn too_slow_for_it(world: &World<'_>, cases: &mut Vec<Case>) {
     for server in world.containers() {
         let Some(said) = world.says(server, Says::OutOfBufferLimits) else {
             continue;
         };
         let address = said.capture("host").and_then(|host| host.parse().ok());
-        let client = address.and_then(|address| world.at_address(address));
+        let named = address.and_then(|address| world.at_address(address));
+        let client = named.or_else(|| only_client(world, server));
         let service = server.service.as_deref().unwrap_or(&server.name);
-        let who = client.zip(address).map(|(client, address)| {
+        let who = named.zip(address).map(|(client, address)| {
             let text = format!("{}: its address is {address}", client.name);
             shown(
                 FactRef::Networks(client.name.clone()),

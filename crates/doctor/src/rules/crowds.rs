@@ -1,9 +1,11 @@
 //! Connections: a server that has no more of them, a pool that is too small, and transactions that nobody ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use bowline_engine::TcpState;
 use bowline_recipes::Says;
+use jiff::SignedDuration;
 
 use crate::facts::{ContainerFact, SessionFact};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
@@ -15,7 +17,7 @@ pub(crate) const TOO_MANY_CLIENTS: Rule = Rule {
     title: "a service holds so many connections that the server takes no more",
     layer: Layer::DataService,
     decisive: &["the refusal", "who holds the connections"],
-    look_alikes: &[Code("D023")],
+    look_alikes: &[Code("D023"), Code("D024")],
     yields: false,
     endangers_data: false,
     find: too_many_clients,
@@ -54,6 +56,9 @@ pub(crate) const BLOCKS_OTHERS: Rule = Rule {
     find: blocks_others,
 };
 
+/// How long ago a server's complaint may be that no client repeats.
+const LATELY: SignedDuration = SignedDuration::from_secs(20);
+
 /// A server whose clients come from the stack.
 struct Busy<'f> {
     service: &'f str,
@@ -84,31 +89,54 @@ fn busy<'f>(world: &World<'f>) -> Vec<Busy<'f>> {
         .collect()
 }
 
-/// Established connections to the ports that a server is dialled at, by the service at the other end.
+/// Established connections to a server, by the service that dialled. They are counted where they begin: at the server's
+/// end the host's packet filter may have put the gateway's address in the place of the client's.
 fn held<'f>(world: &World<'f>, server: &'f ContainerFact) -> BTreeMap<&'f str, usize> {
+    let addresses: Vec<IpAddr> = world
+        .networks(server)
+        .into_iter()
+        .flat_map(BTreeMap::values)
+        .flat_map(|endpoint| [&endpoint.ipv4, &endpoint.ipv6])
+        .filter_map(|address| address.as_deref()?.parse().ok())
+        .collect();
     let mut held = BTreeMap::new();
-    let Some(inside) = world.inside(server) else {
-        return held;
-    };
-    let peers = inside.peers.iter();
-    let taken =
-        peers.filter(|peer| peer.local_port.is_some() && peer.state == TcpState::Established);
-    for peer in taken {
-        let client = world
-            .at_address(peer.remote)
-            .filter(|client| client.name != server.name);
-        if let Some(service) = client.and_then(|client| client.service.as_deref()) {
-            *held.entry(service).or_default() += peer.count;
+    for client in world
+        .containers()
+        .filter(|client| client.name != server.name)
+    {
+        let (Some(inside), Some(service)) = (world.inside(client), client.service.as_deref())
+        else {
+            continue;
+        };
+        let peers = inside.peers.iter().filter(|peer| {
+            peer.remote_port.is_some()
+                && peer.state == TcpState::Established
+                && addresses.contains(&peer.remote)
+        });
+        let count: usize = peers.map(|peer| peer.count).sum();
+        if count > 0 {
+            *held.entry(service).or_default() += count;
         }
     }
     held
+}
+
+/// The services that dial a server.
+fn diallers<'f>(world: &World<'f>, busy: &Busy<'f>) -> BTreeSet<&'f str> {
+    let edges = world.edges().iter();
+    let to_it = edges.filter(
+        |edge| matches!(&edge.target, Target::Service { name, .. } if *name == busy.service),
+    );
+    to_it
+        .filter_map(|edge| edge.client.service.as_deref())
+        .collect()
 }
 
 /// What a server or its clients say, of now.
 fn complaint<'w, 'f>(
     world: &'w World<'f>,
     busy: &Busy<'f>,
-    word: Says,
+    what: Says,
 ) -> Option<(&'f ContainerFact, &'w Said<'f>)> {
     let kind = world.recipe(busy.server)?.name.as_str();
     let clients = world.edges().iter().filter(
@@ -118,21 +146,24 @@ fn complaint<'w, 'f>(
     speakers.into_iter().find_map(|speaker| {
         let mut said = world.said(speaker).iter();
         let said = said.find(|said| {
-            said.is_fresh && said.says == word && (said.recipe == kind || said.recipe == "any")
+            let is_now =
+                speaker.name != busy.server.name || world.now().duration_since(said.last) <= LATELY;
+            let of_it = said.recipe == kind || said.recipe == "any";
+            said.is_fresh && is_now && said.says == what && of_it
         })?;
         Some((speaker, said))
     })
 }
 
-/// Who holds how much, as evidence.
-fn holding(busy: &Busy<'_>, proves: &str) -> Evidence {
-    let held: Vec<String> = busy
-        .held
-        .iter()
-        .map(|(service, count)| format!("{count} with {service}"))
-        .collect();
-    let text = format!("{}: connections {}", busy.server.name, held.join(", "));
-    shown(FactRef::Inside(busy.server.name.clone()), text, proves)
+/// How many connections a service holds, as evidence from its own side.
+fn holding(world: &World<'_>, busy: &Busy<'_>, service: &str, proves: &str) -> Option<Evidence> {
+    let count = busy.held.get(service)?;
+    let container = world.of_service(service).into_iter().next()?;
+    let text = format!(
+        "{}: {count} connections to {}",
+        container.name, busy.service
+    );
+    Some(shown(FactRef::Inside(container.name.clone()), text, proves))
 }
 
 /// The service that holds most; and whether that is more than half.
@@ -140,6 +171,26 @@ fn holder<'f>(busy: &Busy<'f>) -> Option<(&'f str, usize, bool)> {
     let (service, count) = busy.held.iter().max_by_key(|(_, count)| **count)?;
     let all: usize = busy.held.values().sum();
     Some((service, *count, count * 2 > all))
+}
+
+/// That sessions are not left in transactions, where the server shows its sessions.
+fn at_work(world: &World<'_>, busy: &Busy<'_>) -> Option<Evidence> {
+    let sessions = &world.inside(busy.server)?.sessions;
+    let count: usize = sessions.iter().map(|session| session.count).sum();
+    let name = &busy.server.name;
+    let text = format!("{name}: {count} sessions, most of them in no idle transaction");
+    let proves = "they are used, or free to be used";
+    (count > 0).then(|| shown(FactRef::Inside(name.clone()), text, proves))
+}
+
+/// Whether every client that runs was looked into, and what they hold is most of what there is.
+fn sees_most(world: &World<'_>, busy: &Busy<'_>) -> bool {
+    let services = diallers(world, busy).into_iter();
+    let mut clients = services.flat_map(|service| world.of_service(service));
+    let all_seen = clients.all(|client| !world.runs(client) || world.inside(client).is_some());
+    let all: usize = busy.held.values().sum();
+    let limit = limit(busy.server).and_then(|limit| usize::try_from(limit).ok());
+    all_seen && limit.is_none_or(|limit| all * 2 > limit)
 }
 
 /// How many connections a server takes, where its command says so.
@@ -188,10 +239,8 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         // A client that is refused and holds nothing when looked at had all of them, where nobody else has any.
-        let alone = speaker
-            .service
-            .as_deref()
-            .filter(|_| speaker.name != busy.server.name);
+        let is_only = diallers(world, &busy).len() == 1 && speaker.name != busy.server.name;
+        let alone = speaker.service.as_deref().filter(|_| is_only);
         let Some((service, count, is_most)) = holder(&busy).or(alone.map(|name| (name, 0, false)))
         else {
             continue;
@@ -212,7 +261,7 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let refusal = spoken(speaker, said, "the server itself has no more");
-        let holds = (count > 0).then(|| holding(&busy, "most of what there is goes to one"));
+        let holds = holding(world, &busy, service, "most of what there is goes to one");
         let case = case
             .mended_by(
                 format!("let it keep fewer (a smaller pool, fewer replicas), or let `{}` take more, then `bowline up`", busy.service),
@@ -220,8 +269,9 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
             )
             .decides("the refusal", Some(refusal.clone()))
             .decides("who holds the connections", holds)
-            .rules_out(Code("D023"), Some(refusal));
-        let is_sure = is_most && said.is_proven;
+            .rules_out(Code("D023"), Some(refusal))
+            .rules_out(Code("D024"), at_work(world, &busy));
+        let is_sure = is_most && said.is_proven && sees_most(world, &busy);
         cases.push(if is_sure {
             case
         } else {
@@ -265,7 +315,7 @@ fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
                 Safety::NeedsYou,
             )
             .decides("the complaint", Some(spoken(client, said, "it waits for a connection of its own")))
-            .decides("its connections", (own > 0).then(|| holding(&busy, "it has some, and they are taken")))
+            .decides("its connections", holding(world, &busy, service, "it has some, and they are taken"))
             .rules_out(Code("D022"), refuses_none);
         cases.push(if said.is_proven {
             case
@@ -275,15 +325,24 @@ fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// Sessions of a service at a server.
-fn sessions<'f>(world: &World<'f>, server: &ContainerFact, service: &str) -> Vec<&'f SessionFact> {
-    let inside = world.inside(server);
-    let sessions = inside.into_iter().flat_map(|inside| &inside.sessions);
+/// Sessions of a service at a server: those that come from its address, or where addresses tell nothing, all of them
+/// for the one that holds most connections.
+fn sessions<'f>(world: &World<'f>, busy: &Busy<'f>, service: &str) -> Vec<&'f SessionFact> {
+    let inside = world.inside(busy.server);
+    let all: Vec<&SessionFact> = inside
+        .into_iter()
+        .flat_map(|inside| &inside.sessions)
+        .filter(|session| session.remote.is_some())
+        .collect();
+    let client = |session: &SessionFact| session.remote.and_then(|remote| world.at_address(remote));
+    if all.iter().all(|session| client(session).is_none()) {
+        let is_most = holder(busy).is_some_and(|(name, _, is_most)| name == service && is_most);
+        return if is_most { all } else { Vec::new() };
+    }
     let is_its = |session: &&SessionFact| {
-        let client = session.remote.and_then(|remote| world.at_address(remote));
-        client.and_then(|client| client.service.as_deref()) == Some(service)
+        client(session).and_then(|client| client.service.as_deref()) == Some(service)
     };
-    sessions.filter(is_its).collect()
+    all.into_iter().filter(is_its).collect()
 }
 
 /// Sessions that are in a transaction and do nothing, and all.
@@ -297,7 +356,7 @@ fn idle(sessions: &[&SessionFact]) -> (usize, usize) {
 
 /// Whether the sessions of a service are not mostly left in a transaction; also where nobody can tell.
 fn ends_transactions(world: &World<'_>, busy: &Busy<'_>, service: &str) -> bool {
-    let (idle, all) = idle(&sessions(world, busy.server, service));
+    let (idle, all) = idle(&sessions(world, busy, service));
     idle < 2 || idle * 2 < all
 }
 
@@ -312,7 +371,7 @@ fn idle_in_transaction(world: &World<'_>, cases: &mut Vec<Case>) {
             if ends_transactions(world, &busy, service) {
                 continue;
             }
-            let (idle, all) = idle(&sessions(world, busy.server, service));
+            let (idle, all) = idle(&sessions(world, &busy, service));
             let claim = format!(
                 "{idle} of its {all} connections to `{}` are in transactions that it does not end",
                 busy.service
@@ -342,34 +401,40 @@ fn idle_in_transaction(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// Who waits for a lock and is hurt by it, and the one service that leaves a transaction open.
+fn blocked<'f>(world: &World<'f>, busy: &Busy<'f>) -> Option<(&'f ContainerFact, &'f str)> {
+    let inside = world.inside(busy.server)?;
+    let services = |is: fn(&SessionFact) -> bool| -> BTreeSet<&'f str> {
+        let some = inside.sessions.iter().filter(|session| is(session));
+        let clients = some.filter_map(|session| world.at_address(session.remote?));
+        clients
+            .filter_map(|client| client.service.as_deref())
+            .collect()
+    };
+    let any = |is: fn(&SessionFact) -> bool| inside.sessions.iter().any(is);
+    if !any(SessionFact::is_waiting) || !any(SessionFact::is_idle_in_transaction) {
+        return None;
+    }
+    let waiting = services(SessionFact::is_waiting);
+    let victim = diallers(world, busy).into_iter().find_map(|service| {
+        let may_wait = waiting.is_empty() || waiting.contains(service);
+        let mut containers = world.of_service(service).into_iter();
+        containers.find(|it| may_wait && !world.seems_well(it))
+    })?;
+    // Where the packet filter hides who is who, it is one that is connected and does not wait.
+    let mut holders = services(SessionFact::is_idle_in_transaction);
+    if holders.is_empty() {
+        holders = busy.held.keys().copied().collect();
+        holders.retain(|service| victim.service.as_deref() != Some(*service));
+    }
+    let mut holders = holders.into_iter();
+    let first = holders.next()?;
+    holders.next().is_none().then_some((victim, first))
+}
+
 fn blocks_others(world: &World<'_>, cases: &mut Vec<Case>) {
     for busy in busy(world) {
-        let Some(inside) = world.inside(busy.server) else {
-            continue;
-        };
-        let service_of = |session: &SessionFact| {
-            let client = world.at_address(session.remote?)?;
-            Some((client, client.service.as_deref()?))
-        };
-        let waiting = inside
-            .sessions
-            .iter()
-            .filter(|session| session.is_waiting());
-        let hurt = waiting
-            .filter_map(service_of)
-            .find(|(client, _)| !world.seems_well(client));
-        let Some((victim, _)) = hurt else {
-            continue;
-        };
-        let mut holders: Vec<&str> = inside
-            .sessions
-            .iter()
-            .filter(|session| session.is_idle_in_transaction())
-            .filter_map(|session| Some(service_of(session)?.1))
-            .collect();
-        holders.sort_unstable();
-        holders.dedup();
-        let [holder] = holders[..] else {
+        let Some((victim, holder)) = blocked(world, &busy) else {
             continue;
         };
         let claim = format!(

@@ -1,10 +1,9 @@
 //! Folders of data: of another version, of another server, not to be read, or written by two.
 
-use bowline_model::ContainerStatus;
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, FileHead, FileThere};
-use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::facts::{ContainerFact, FileHead, FileThere, Mount};
+use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::{Store, below};
 use crate::world::{Said, World, culprit, shown, spoken};
@@ -114,14 +113,6 @@ fn stopped<'w, 'f>(world: &'w World<'f>, words: &[Says]) -> Vec<Stopped<'w, 'f>>
 }
 
 impl Stopped<'_, '_> {
-    /// The data in words: the volume by its name.
-    fn data(&self) -> String {
-        match self.keeper.kind {
-            CulpritKind::Volume => format!("the data in volume `{}`", self.keeper.name),
-            _ => format!("the data of `{}`", self.service()),
-        }
-    }
-
     fn service(&self) -> &str {
         self.server.service.as_deref().unwrap_or(&self.server.name)
     }
@@ -170,18 +161,15 @@ fn other_version(world: &World<'_>, cases: &mut Vec<Case>) {
         let from = of_data.or_else(|| it.said.capture("from"));
         let claim = match (from, &runs) {
             (Some(from), Some(to)) => format!(
-                "{} is of version {from}, and `{}` runs {to}",
-                it.data(),
+                "its data is of version {from}, and `{}` runs {to}",
                 it.service()
             ),
             (Some(from), None) => format!(
-                "{} is of version {from}, which `{}` does not read",
-                it.data(),
+                "its data is of version {from}, which `{}` does not read",
                 it.service()
             ),
             _ => format!(
-                "{} is of another version than `{}` reads",
-                it.data(),
+                "its data is of another version than `{}` reads",
                 it.service()
             ),
         };
@@ -193,7 +181,7 @@ fn other_version(world: &World<'_>, cases: &mut Vec<Case>) {
                 "the data was made by another version",
             )
         });
-        let word = it.word("it refuses data of another version");
+        let refusal = it.word("it refuses data of another version");
         cases.push(
             it.case(claim)
                 .mended_by(
@@ -204,9 +192,9 @@ fn other_version(world: &World<'_>, cases: &mut Vec<Case>) {
                     ),
                     Safety::NeedsYou,
                 )
-                .decides("what the server says", Some(word.clone()))
+                .decides("what the server says", Some(refusal.clone()))
                 .decides("the version of the data", version)
-                .rules_out(Code("D124"), Some(word)),
+                .rules_out(Code("D124"), Some(refusal)),
         );
     }
 }
@@ -260,14 +248,10 @@ fn not_its_own(world: &World<'_>, cases: &mut Vec<Case>) {
                 shown(file_of(it.server, path), text, proves)
             });
         let claim = if about_mode {
-            format!(
-                "{} can be read or written by others, which the server refuses",
-                it.data()
-            )
+            "its data can be read or written by others, which the server refuses".to_owned()
         } else {
             format!(
-                "{} belongs to another user than the one that `{}` runs as",
-                it.data(),
+                "its data belongs to another user than the one that `{}` runs as",
                 it.service()
             )
         };
@@ -276,13 +260,13 @@ fn not_its_own(world: &World<'_>, cases: &mut Vec<Case>) {
         } else {
             "give the folder back to the server's user (`chown`), or let it run as the folder's owner (`user`), then `bowline up`"
         };
-        let word = it.word("it reached the folder and refuses it");
+        let refusal = it.word("it reached the folder and refuses it");
         cases.push(
             it.case(claim)
                 .mended_by(fix, Safety::NeedsYou)
-                .decides("what the server says", Some(word.clone()))
+                .decides("what the server says", Some(refusal.clone()))
                 .decides("mode and owner", mode_and_owner)
-                .rules_out(Code("D123"), Some(word)),
+                .rules_out(Code("D123"), Some(refusal)),
         );
     }
 }
@@ -326,7 +310,7 @@ fn moved_mount(world: &World<'_>, cases: &mut Vec<Case>) {
                 "that is where former versions kept it",
             )
         });
-        let word = it.word("it found a mount where it keeps nothing any more");
+        let refusal = it.word("it found a mount where it keeps nothing any more");
         let mut case = Case::new(culprit(it.server, Some("volumes")), claim);
         if !it.said.is_proven {
             case = case.at_most(Confidence::Likely);
@@ -336,9 +320,9 @@ fn moved_mount(world: &World<'_>, cases: &mut Vec<Case>) {
                 format!("mount the volume at `{to}`, or put the former image back until the data is moved over; the data itself is well"),
                 Safety::NeedsYou,
             )
-            .decides("what the server says", Some(word.clone()))
+            .decides("what the server says", Some(refusal.clone()))
             .decides("the mount", mount)
-            .rules_out(Code("D123"), Some(word)),
+            .rules_out(Code("D123"), Some(refusal)),
         );
     }
 }
@@ -358,65 +342,64 @@ fn of_another_cluster(world: &World<'_>, cases: &mut Vec<Case>) {
         });
         let claim = match ids {
             [Some(wanted), Some(own)] => format!(
-                "{} belongs to `{own}`, and `{}` is told to be `{wanted}`",
-                it.data(),
+                "its data belongs to `{own}`, and `{}` is told to be `{wanted}`",
                 it.service()
             ),
             _ => format!(
-                "{} belongs to another cluster or node than `{}` is told to be",
-                it.data(),
+                "its data belongs to another cluster or node than `{}` is told to be",
                 it.service()
             ),
         };
-        let word = it.word("it reads the data's own id and refuses it");
+        let refusal = it.word("it reads the data's own id and refuses it");
         cases.push(
             it.case(claim)
                 .mended_by("give the server its former id back, or a volume of its own; the data itself is well", Safety::NeedsYou)
-                .decides("what the server says", Some(word.clone()))
+                .decides("what the server says", Some(refusal.clone()))
                 .decides("its settings", told)
-                .rules_out(Code("D123"), Some(word)),
+                .rules_out(Code("D123"), Some(refusal)),
         );
     }
 }
 
-/// Two containers that have one folder of data, and where.
+/// A container with a folder of data.
+#[derive(Clone, Copy)]
+struct Holder<'f> {
+    container: &'f ContainerFact,
+    mount: &'f Mount,
+}
+
+/// Two containers that have one folder of data, the younger run first.
 struct Shared<'f> {
-    one: &'f ContainerFact,
-    other: &'f ContainerFact,
-    folder: String,
+    one: Holder<'f>,
+    other: Holder<'f>,
     keeper: Culprit,
 }
 
-/// What is mounted writable at a folder of data, and the folder below it: the same for who has the same data.
-fn place<'f>(
-    world: &World<'f>,
-    container: &'f ContainerFact,
-    folder: &str,
-) -> Option<(&'f str, String)> {
-    let mount = world
-        .mount_of(container, folder)
-        .filter(|mount| mount.writable)?;
-    Some((&mount.source, below(folder, &mount.target)?.to_owned()))
-}
-
-/// Every two containers that share a folder which only one server may have, the younger run first.
+/// Every two containers that share a folder which only one server may have.
 fn shared<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
-    let mut holders: Vec<(&'f ContainerFact, String, (&'f str, String))> = Vec::new();
+    let mut holders: Vec<(Holder<'f>, Culprit, (&'f str, String))> = Vec::new();
     for container in world.containers() {
         let stores = world.stores(container).into_iter();
         for store in stores.filter(|store| store.known.exclusive) {
-            if let Some(place) = place(world, container, &store.folder) {
-                holders.push((container, store.folder, place));
+            let mount = world.mount_of(container, &store.folder);
+            // The same source, and the same folder below it, are the same data.
+            if let Some(mount) = mount.filter(|mount| mount.writable)
+                && let Some(rest) = below(&store.folder, &mount.target)
+            {
+                let place = (mount.source.as_str(), rest.to_owned());
+                let keeper = world.keeper(container, &store.folder);
+                holders.push((Holder { container, mount }, keeper, place));
             }
         }
     }
     let mut shared = Vec::new();
-    for (index, (one, folder, place)) in holders.iter().enumerate() {
+    for (index, (one, keeper, place)) in holders.iter().enumerate() {
         for (other, _, other_place) in &holders[index + 1..] {
             if place != other_place {
                 continue;
             }
-            let (one, other) = if one.started > other.started {
+            let is_younger = one.container.started > other.container.started;
+            let (one, other) = if is_younger {
                 (*one, *other)
             } else {
                 (*other, *one)
@@ -424,22 +407,11 @@ fn shared<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
             shared.push(Shared {
                 one,
                 other,
-                folder: folder.clone(),
-                keeper: world.keeper(one, folder),
+                keeper: keeper.clone(),
             });
         }
     }
     shared
-}
-
-/// What a container says of a folder that it shares, in its last run.
-fn word<'w, 'f>(
-    world: &'w World<'f>,
-    container: &ContainerFact,
-    words: &[Says],
-) -> Option<&'w Said<'f>> {
-    let mut said = world.said(container).iter();
-    said.find(|said| said.is_fresh && words.contains(&said.says))
 }
 
 /// Whether a container really is a server now, rather than a client of the same image: it runs its program.
@@ -463,37 +435,40 @@ fn serves(world: &World<'_>, container: &ContainerFact) -> bool {
         })
 }
 
-impl Shared<'_> {
-    fn mounted(&self, world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
-        let container = world.containers().find(|it| it.name == container.name)?;
-        let mount = world
-            .mount_of(container, &self.folder)
-            .or_else(|| world.mounts(container)?.first())?;
-        let text = format!(
-            "{}: {} at `{}`, writable",
-            container.name, mount.source, mount.target
-        );
-        Some(shown(
-            FactRef::Mounts(container.name.clone()),
-            text,
-            "it has that data",
-        ))
+impl<'f> Holder<'f> {
+    fn name(&self) -> &'f str {
+        let service = self.container.service.as_deref();
+        service.unwrap_or(&self.container.name)
     }
 
-    fn case(&self, world: &World<'_>, claim: String) -> Case {
-        let (one, other) = (self.one.service.as_deref(), self.other.service.as_deref());
+    fn mounted(&self) -> Evidence {
+        let name = &self.container.name;
+        let (source, target) = (&self.mount.source, &self.mount.target);
+        let text = format!("{name}: {source} at `{target}`, writable");
+        shown(FactRef::Mounts(name.clone()), text, "it has that data")
+    }
+}
+
+impl<'f> Shared<'f> {
+    fn both(&self) -> [&'f ContainerFact; 2] {
+        [self.one.container, self.other.container]
+    }
+
+    /// Whether one of the two says this now, and which.
+    fn says<'w>(
+        &self,
+        world: &'w World<'f>,
+        what: Says,
+    ) -> Option<(&'f ContainerFact, &'w Said<'f>)> {
+        let mut both = self.both().into_iter();
+        both.find_map(|container| Some((container, world.says(container, what)?)))
+    }
+
+    fn case(&self, claim: String) -> Case {
         Case::new(self.keeper.clone(), claim)
-            .seen_in(one)
-            .between(one, other)
-            .decides("its mount", self.mounted(world, self.one))
-            .decides("the other's mount", self.mounted(world, self.other))
-    }
-
-    fn names(&self) -> (&str, &str) {
-        (
-            self.one.service.as_deref().unwrap_or(&self.one.name),
-            self.other.service.as_deref().unwrap_or(&self.other.name),
-        )
+            .seen_in(self.one.container.service.as_deref())
+            .decides("its mount", Some(self.one.mounted()))
+            .decides("the other's mount", Some(self.other.mounted()))
     }
 }
 
@@ -501,107 +476,83 @@ const APART: &str = "then give each a volume of its own under `volumes`, and che
 
 fn two_write(world: &World<'_>, cases: &mut Vec<Case>) {
     for it in shared(world) {
-        let both_run = [it.one, it.other]
-            .into_iter()
-            .all(|container| world.runs(container) && serves(world, container));
-        let locked = [it.one, it.other]
-            .into_iter()
-            .any(|container| word(world, container, &[Says::DataLocked]).is_some());
+        let mut both = it.both().into_iter();
+        let both_run = both.all(|container| world.runs(container) && serves(world, container));
         // The one that lost its lock file saw the other take the folder.
-        let lost = [it.one, it.other].into_iter().find_map(|container| {
-            let said = word(world, container, &[Says::PidfileLost])?;
-            Some(spoken(
-                container,
-                said,
-                "another server took the folder while this one had it",
-            ))
+        let lost = it.says(world, Says::PidfileLost).map(|(container, said)| {
+            let proves = "another server took the folder while this one had it";
+            spoken(container, said, proves)
         });
-        if !both_run && lost.is_none() || locked && lost.is_none() {
+        let is_locked = it.says(world, Says::DataLocked).is_some();
+        let running = (both_run && !is_locked).then(|| {
+            let name = &it.one.container.name;
+            let text = format!(
+                "{name}: its server runs, as does that of {}",
+                it.other.container.name
+            );
+            let proves = "both write as if they were alone";
+            shown(FactRef::Inside(name.clone()), text, proves)
+        });
+        let Some(wrote) = lost.or(running) else {
             continue;
-        }
-        let (one, other) = it.names();
+        };
+        let (one, other) = (it.one.name(), it.other.name());
         let claim = format!(
             "`{one}` and `{other}` write the same data, which destroys it: no lock reaches from one container to the other"
         );
-        let running = both_run.then(|| {
-            let text = format!(
-                "{}: its server runs, as does that of {}",
-                it.one.name, it.other.name
-            );
-            shown(
-                FactRef::Inside(it.one.name.clone()),
-                text,
-                "both write as if they were alone",
-            )
-        });
-        let wrote = lost.or(running);
         cases.push(
-            it.case(world, claim)
+            it.case(claim)
+                .between(Some(one), Some(other))
                 .mended_by(
                     format!("stop one now: `bowline stop {one}`; {APART}"),
                     Safety::NeedsYou,
                 )
                 .by_command(["bowline", "stop", one])
-                .decides("that both wrote", wrote.clone())
-                .rules_out(Code("D080"), wrote),
+                .decides("that both wrote", Some(wrote.clone()))
+                .rules_out(Code("D080"), Some(wrote)),
         );
     }
 }
 
 fn locked_by_another(world: &World<'_>, cases: &mut Vec<Case>) {
     for it in shared(world) {
-        let lost = [it.one, it.other]
-            .into_iter()
-            .any(|container| word(world, container, &[Says::PidfileLost]).is_some());
-        let refused = [(it.one, it.other), (it.other, it.one)]
-            .into_iter()
-            .find_map(|(one, other)| {
-                let said = word(world, one, &[Says::DataLocked])?;
-                Some((one, other, said))
-            });
-        let Some((one, other, said)) = refused.filter(|(_, other, _)| !lost && world.runs(other))
-        else {
+        let Some((refused, said)) = it.says(world, Says::DataLocked) else {
             continue;
         };
-        let name = |container: &ContainerFact| {
-            container
-                .service
-                .clone()
-                .unwrap_or_else(|| container.name.clone())
+        let is_first = it.one.container.name == refused.name;
+        let (one, other) = if is_first {
+            (it.one, it.other)
+        } else {
+            (it.other, it.one)
         };
-        let claim = format!(
-            "`{}` cannot have the data, because `{}` holds it",
-            name(one),
-            name(other)
+        let was_lost = it.says(world, Says::PidfileLost).is_some();
+        if was_lost || !world.runs(other.container) {
+            continue;
+        }
+        let refusal = spoken(
+            refused,
+            said,
+            "a lock kept it from writing beside the other",
         );
-        let refusal = spoken(one, said, "a lock kept it from writing beside the other");
-        let runs = shown(
-            FactRef::State(other.name.clone()),
-            format!("{}: {}", other.name, described(other)),
-            "it holds the data",
-        );
+        let text = format!("{}: running", other.container.name);
+        let fact = FactRef::State(other.container.name.clone());
+        let (one, other) = (one.name(), other.name());
+        let claim = format!("`{one}` cannot have the data, because `{other}` holds it");
         let case = it
-            .case(world, claim)
-            .seen_in(one.service.as_deref())
-            .between(other.service.as_deref(), one.service.as_deref())
+            .case(claim)
+            .seen_in(Some(one))
+            .between(Some(other), Some(one))
             .mended_by(
-                format!("stop one of them: `bowline stop {}`; then give each a volume of its own under `volumes`", name(one)),
+                format!("stop one of them: `bowline stop {one}`; then give each a volume of its own under `volumes`"),
                 Safety::NeedsYou,
             )
             .decides("the refusal", Some(refusal.clone()))
-            .decides("that the other runs", Some(runs))
+            .decides("that the other runs", Some(shown(fact, text, "it holds the data")))
             .rules_out(Code("D081"), Some(refusal));
         cases.push(if said.is_proven {
             case
         } else {
             case.at_most(Confidence::Likely)
         });
-    }
-}
-
-fn described(container: &ContainerFact) -> &'static str {
-    match container.status {
-        ContainerStatus::Running => "running",
-        _ => "not running",
     }
 }

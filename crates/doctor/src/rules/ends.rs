@@ -136,7 +136,11 @@ fn ends_and_restarts(world: &World<'_>, cases: &mut Vec<Case>) {
                 && state.error.is_none()
                 && state.status != ContainerStatus::Running
         };
-        if restarts < MANY || !world.state(container).as_ref().is_some_and(is_over) {
+        // One that says what it failed at ends for that, whatever its exit code is.
+        let mut said = world.said(container).iter();
+        let fails = said.any(|said| said.is_fresh && !said.says.is_benign());
+        let is_over = world.state(container).as_ref().is_some_and(is_over);
+        if restarts < MANY || !is_over || fails {
             continue;
         }
         let text = format!(

@@ -55,7 +55,7 @@ fn few_memory_areas(world: &World<'_>, cases: &mut Vec<Case>) {
                 "the host allows less than it wants",
             )
         });
-        let word = spoken(
+        let refusal = spoken(
             server,
             said,
             "it refuses to start before it uses any memory",
@@ -68,9 +68,9 @@ fn few_memory_areas(world: &World<'_>, cases: &mut Vec<Case>) {
                 format!("on the host: `sysctl -w vm.max_map_count={wanted}`, and the same in a file below /etc/sysctl.d so that it stays; then `bowline up`"),
                 Safety::NeedsYou,
             )
-            .decides("what the server says", Some(word.clone()))
+            .decides("what the server says", Some(refusal.clone()))
             .decides("the kernel's setting", setting)
-            .rules_out(Code("D032"), Some(word));
+            .rules_out(Code("D032"), Some(refusal));
         cases.push(if said.is_proven {
             case
         } else {

@@ -1,10 +1,12 @@
 //! Logins that servers refuse: whose copy of a password is the odd one, and which account is not there.
 
+mod stale;
+
 use bowline_model::carried::{Carrier, Form};
 use bowline_recipes::Says;
 
 use crate::facts::{ContainerFact, Told, ToldText};
-use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login, Refusal};
 use crate::world::{World, shown, spoken};
@@ -67,7 +69,7 @@ pub(crate) const STALE_COPY: Rule = Rule {
     look_alikes: &[Code("D001"), Code("D003")],
     yields: false,
     endangers_data: false,
-    find: stale_copy,
+    find: stale::stale_copy,
 };
 
 pub(crate) const MONGO_COPIES_DIFFER: Rule = Rule {
@@ -214,7 +216,7 @@ fn by_copies(
         Some(own) if own.text == copy.password.text => {
             (copy.only_first && !says(Says::PasswordNotSent)).then_some(Why::DataKeepsAnother)
         }
-        Some(own) => Some(if is_stale(world, login, own, copy).is_some() {
+        Some(own) => Some(if stale::is_stale(world, login, own, copy).is_some() {
             Why::Stale
         } else {
             Why::Differs
@@ -287,7 +289,7 @@ fn is_mongo(world: &World<'_>, login: &Login<'_, '_>) -> bool {
     recipe.is_some_and(|recipe| recipe.name.starts_with("mongo"))
 }
 
-/// Whether a MongoDB client looks for its account in the database that it works in.
+/// Whether a `MongoDB` client looks for its account in the database that it works in.
 fn looks_elsewhere(login: &Login<'_, '_>) -> bool {
     let works_in = login
         .database
@@ -327,56 +329,6 @@ pub(super) fn are_strays(one: &Told, other: &Told) -> bool {
     };
     let has_any = one.without_strays.is_some() || other.without_strays.is_some();
     has_any && plain(one).is_some() && plain(one) == plain(other)
-}
-
-/// That the client's copy is a part of a file that is older than the file of the password itself.
-fn is_stale(
-    world: &World<'_>,
-    login: &Login<'_, '_>,
-    own: &ToldText,
-    copy: Copy<'_>,
-) -> Option<(Evidence, Evidence)> {
-    let is_derived = login.told.is_some_and(|told| told.form != Form::Split);
-    let (Carrier::File { path: derived, .. }, Carrier::File { path: base, .. }) =
-        (&own.carrier, &copy.password.carrier)
-    else {
-        return None;
-    };
-    let changed = |container: &ContainerFact, path: &str| {
-        let there = world.file(container, path)?.there.as_ref()?;
-        there.modified
-    };
-    let (old, new) = (
-        changed(login.client(), derived)?,
-        changed(copy.holder, base)?,
-    );
-    let aged = |container: &ContainerFact, path: &str, at, proves: &str| {
-        let fact = FactRef::File {
-            container: container.name.clone(),
-            path: path.to_owned(),
-        };
-        shown(
-            fact,
-            format!("{}: `{path}` was written {at}", container.name),
-            proves,
-        )
-    };
-    (is_derived && old < new).then(|| {
-        (
-            aged(
-                login.client(),
-                derived,
-                old,
-                "it was written before the password that it is made of",
-            ),
-            aged(
-                copy.holder,
-                base,
-                new,
-                "the password was changed after that",
-            ),
-        )
-    })
 }
 
 /// What a client brings, as evidence.
@@ -501,12 +453,8 @@ fn volume_keeps_another(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
 fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
     let login = &it.login;
     let server = login.service;
-    let what = match keeper.kind {
-        CulpritKind::Volume => format!("volume `{}`", keeper.name),
-        _ => format!("the data of `{server}`"),
-    };
     let claim = format!(
-        "{what} was initialised with another password than `{server}` and its clients are told now; the environment is read only on the first start"
+        "its data was made with another password than `{server}` and its clients are told now; the environment is read only on the first start"
     );
     let copy = it.copy;
     let same = copy.map(|copy| held(copy, "client and server are told the same account"));
@@ -717,50 +665,6 @@ fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the server's accounts", told_of.clone())
             .rules_out(Code("D001"), missing.clone().and(told_of))
             .rules_out(Code("D002"), missing);
-        cases.push(it.weighed(case));
-    }
-}
-
-fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
-    for it in refused(world).iter().filter(|it| it.why == Why::Stale) {
-        let login = &it.login;
-        let (Some(copy), Some(own)) = (it.copy, login.password()) else {
-            continue;
-        };
-        let Some((older, newer)) = is_stale(world, login, own, copy) else {
-            continue;
-        };
-        let claim = format!(
-            "{} holds an older password than {}",
-            carrier(&own.carrier).trim_end_matches(','),
-            carrier(&copy.password.carrier).trim_end_matches(',')
-        );
-        let its_own = known(login, &it.accounts, "the account is the server's own");
-        let exists = it.account_exists(world, its_own);
-        let differs = held(copy, "client and server are told different passwords");
-        let case = Case::new(teller(login.client(), &own.carrier), claim)
-            .seen_in(login.client().service.as_deref())
-            .mended_by(
-                format!(
-                    "make that file again from the new password, then `bowline restart {}`",
-                    login
-                        .client()
-                        .service
-                        .as_deref()
-                        .unwrap_or(&login.client().name)
-                ),
-                Safety::NeedsYou,
-            )
-            .decides("the refusal", it.evidence("the server refuses it"))
-            .decides(
-                "the client's password",
-                Some(brought(login, "that is the former password")),
-            )
-            .decides("the server's password", Some(differs.clone()))
-            .decides("the older file", Some(older))
-            .decides("the newer file", Some(newer))
-            .rules_out(Code("D001"), Some(differs))
-            .rules_out(Code("D003"), exists);
         cases.push(it.weighed(case));
     }
 }

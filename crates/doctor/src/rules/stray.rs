@@ -7,10 +7,10 @@ use bowline_model::carried::{Carrier, Oddity, oddities};
 use bowline_recipes::{Recipes, Says};
 use jiff::SignedDuration;
 
-use crate::facts::{ContainerFact, Probe, Told};
+use crate::facts::{ContainerFact, EmptyVariable, Probe, Told};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::logins::REFUSED;
+use crate::world::logins::{Account, REFUSED};
 use crate::world::{Said, Target, World, culprit, shown, spoken};
 
 use super::logins::are_strays;
@@ -111,31 +111,45 @@ fn stray_characters(world: &World<'_>, cases: &mut Vec<Case>) {
             if odd.is_empty() {
                 continue;
             }
-            let Some(complaint) = unfit(world, container, value.unwrap_or_default()) else {
+            let complaint = unfit(world, container, value.unwrap_or_default());
+            let Some((complaint, confidence)) = complaint else {
                 continue;
             };
             let told = Carrier::Variable(name.clone());
-            cases.push(stray_case(container, &told, &odd, complaint));
+            cases.push(stray_case(container, &told, &odd, complaint).at_most(confidence));
         }
     }
 }
 
-/// What a container says of a value that does not fit, in words that recipes know or by the value itself.
-fn unfit(world: &World<'_>, container: &ContainerFact, value: &str) -> Option<Evidence> {
+/// What a container says of a value that does not fit: by the value itself, which is sure; else in words that may be
+/// about it.
+fn unfit(
+    world: &World<'_>,
+    container: &ContainerFact,
+    value: &str,
+) -> Option<(Evidence, Confidence)> {
     let proves = "the value does not fit as it is";
+    let core = value.trim().trim_matches(['"', '\'']).trim();
     let is_unfit = |said: &&Said<'_>| {
         said.is_fresh && (UNFIT.contains(&said.says) || REFUSED.contains(&said.says))
     };
-    if let Some(said) = world.said(container).iter().find(is_unfit) {
-        return Some(spoken(container, said, proves));
+    let said: Vec<&Said<'_>> = world.said(container).iter().filter(is_unfit).collect();
+    if let Some(said) = said.iter().find(|said| said.text.contains(core)) {
+        return Some((spoken(container, said, proves), Confidence::Certain));
     }
-    let mut last = world.log(container)?.lines.iter().rev().take(LAST_LINES);
-    let line = last.find(|line| line.text.contains(value.trim()))?;
-    let text = format!("{} log: {}", container.name, line.text);
-    Some(Evidence {
-        at: Some(line.at),
-        ..shown(FactRef::Log(container.name.clone()), text, proves)
-    })
+    let since = container.started?.min(world.now() - LATELY);
+    let lines = world.log(container)?.lines.iter().rev().take(LAST_LINES);
+    let mut fresh = lines.filter(|line| line.at >= since);
+    if let Some(line) = fresh.find(|line| line.text.contains(value.trim())) {
+        let text = format!("{} log: {}", container.name, line.text);
+        let evidence = Evidence {
+            at: Some(line.at),
+            ..shown(FactRef::Log(container.name.clone()), text, proves)
+        };
+        return Some((evidence, Confidence::Certain));
+    }
+    let first = said.first()?;
+    Some((spoken(container, first, proves), Confidence::Likely))
 }
 
 /// The variables that say of a container where it connects to, and as whom.
@@ -233,6 +247,40 @@ fn refused_probe(world: &World<'_>, container: &ContainerFact, probe: &Probe) ->
         })
 }
 
+/// What is wrong with the words of a check, and what shows it.
+fn words_of(
+    container: &ContainerFact,
+    test: &str,
+    empty: Option<&EmptyVariable>,
+) -> (String, Evidence) {
+    match empty {
+        Some(variable) => (
+            format!(
+                "the healthcheck logs in with the variable `{}` of the host, which is not set",
+                variable.name
+            ),
+            shown(
+                FactRef::Variable(variable.name.clone()),
+                format!(
+                    "{} became empty in {}",
+                    variable.name,
+                    variable.fields.join(", ")
+                ),
+                "the check was given nothing, whatever the container has",
+            ),
+        ),
+        None => (
+            "the healthcheck logs in with something else than the container's own variables"
+                .to_owned(),
+            shown(
+                FactRef::Health(container.name.clone()),
+                format!("{}: {test}", container.name),
+                "nothing in it is filled in inside of the container",
+            ),
+        ),
+    }
+}
+
 fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let Some(health) = world
@@ -250,7 +298,7 @@ fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let test = health.test.join(" ");
         let accounts = world.accounts(container);
-        let mut own = accounts.iter().filter_map(|account| account.password());
+        let mut own = accounts.iter().filter_map(Account::password);
         // A shell in the container fills in what the container has; and what it has may be refused for other reasons.
         let uses_own = test.contains('$')
             || own.any(|password| !password.text.is_empty() && test.contains(&password.text));
@@ -264,39 +312,14 @@ fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
         }
         let fact = FactRef::Health(container.name.clone());
         let end = shown(
-            fact.clone(),
+            fact,
             format!(
                 "{}: exit code {}, {}",
                 container.name, last.exit_code, last.output
             ),
             "the server works, and refuses the check's login",
         );
-        let (claim, words) = match empty {
-            Some(variable) => (
-                format!(
-                    "the healthcheck logs in with the variable `{}` of the host, which is not set",
-                    variable.name
-                ),
-                shown(
-                    FactRef::Variable(variable.name.clone()),
-                    format!(
-                        "{} became empty in {}",
-                        variable.name,
-                        variable.fields.join(", ")
-                    ),
-                    "the check was given nothing, whatever the container has",
-                ),
-            ),
-            None => (
-                "the healthcheck logs in with something else than the container's own variables"
-                    .to_owned(),
-                shown(
-                    fact,
-                    format!("{}: {test}", container.name),
-                    "nothing in it is filled in inside of the container",
-                ),
-            ),
-        };
+        let (claim, words) = words_of(container, &test, empty);
         // Without the variable nothing shows whose mistake the words of the check are.
         let at_most = if empty.is_some() {
             Confidence::Certain
@@ -304,7 +327,7 @@ fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
             Confidence::Likely
         };
         cases.push(
-            Case::new(culprit(container, Some("healthcheck.test")), claim)
+            Case::new(culprit(container, Some("healthcheck")), claim)
                 .at_most(at_most)
                 .mended_by("write `$$NAME` in the test, so that the container's own variable is taken, then `bowline up`", Safety::Restart)
                 .decides("the probe's end", Some(end.clone()))
@@ -408,6 +431,8 @@ fn told_nowhere(
 const OF_A_PROBE: SignedDuration = SignedDuration::from_secs(2);
 /// How often somebody has to be refused lately before that is more than a slip.
 const OFTEN: usize = 3;
+/// How long ago the last time may be.
+const LATELY: SignedDuration = SignedDuration::from_secs(10);
 
 /// Somebody outside of the stack who asks a server for names that it does not have.
 fn outside<'f>(world: &World<'f>, server: &'f ContainerFact, cases: &mut Vec<Case>) {
@@ -426,7 +451,9 @@ fn outside<'f>(world: &World<'f>, server: &'f ContainerFact, cases: &mut Vec<Cas
         let Some(name) = asked(said).filter(|name| *name != "root") else {
             continue;
         };
-        let is_now = said.is_fresh && said.recipe == recipe.name && said.count >= OFTEN;
+        let is_now = world.now().duration_since(said.last) <= LATELY
+            && said.recipe == recipe.name
+            && said.count >= OFTEN;
         if !is_now || by_probe(said) || is_told(world, name) || has_a_speaker(world, server, said) {
             continue;
         }

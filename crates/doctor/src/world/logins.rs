@@ -170,9 +170,15 @@ impl<'f> World<'f> {
         };
         let client = self.said(login.client()).iter();
         let by_client = client.filter(|said| said.is_fresh).find(fits);
+        // The server's lines are of this very refusal, or, where the client says nothing at all, of its account.
+        let is_quiet = !self.complains(login.client());
         let is_now = |said: &&Said<'_>| {
-            let apart = by_client.map(|own| said.last.duration_since(own.last).abs());
-            said.is_fresh || apart.is_some_and(|apart| apart <= SAME)
+            if let Some(own) = by_client {
+                return said.first <= own.last + SAME && said.last >= own.last - SAME;
+            }
+            let created = login.client().created;
+            let is_its = created.is_none_or(|created| said.last >= created);
+            is_quiet && is_its && said.is_fresh && said.capture("user").is_some()
         };
         let own = login.client().name == login.server.name;
         let said: Vec<&Said<'_>> = self
