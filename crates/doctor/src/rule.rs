@@ -68,6 +68,7 @@ pub const RULES: &[Rule] = &[
     rules::drift::ONLY_RESTARTED,
     rules::health::budget::GIVES_UP_TOO_SOON,
     rules::health::address::ASKS_LOOPBACK,
+    rules::names::NEEDED_AND_DOWN,
     rules::modules::LAYOUT,
     rules::made::SAME_PROGRAM,
     rules::made::OLD_IMAGE,

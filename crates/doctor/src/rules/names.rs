@@ -21,9 +21,20 @@ pub(crate) const OTHER_NETWORK: Rule = Rule {
     find: other_network,
 };
 
+pub(crate) const NEEDED_AND_DOWN: Rule = Rule {
+    code: Code("D012"),
+    title: "a service that others need does not run",
+    layer: Layer::Dependency,
+    decisive: &["that it does not run", "who needs it"],
+    look_alikes: &[],
+    yields: true,
+    endangers_data: false,
+    find: needed_and_down,
+};
+
 pub(crate) const DOWN: Rule = Rule {
     code: Code("D052"),
-    title: "a service that others need does not run",
+    title: "a name is unknown because its service does not run",
     layer: Layer::Dependency,
     decisive: &["that it does not run", "who needs it"],
     look_alikes: &[Code("D051"), Code("D053")],
@@ -203,7 +214,39 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+fn needed_and_down(world: &World<'_>, cases: &mut Vec<Case>) {
+    let down = outages(world);
+    cases.extend(down.into_iter().filter_map(|(name, case)| {
+        let is_missed = is_missed_by_name(world, &name);
+        (!is_missed).then_some(case)
+    }));
+}
+
 fn down(world: &World<'_>, cases: &mut Vec<Case>) {
+    let down = outages(world);
+    cases.extend(down.into_iter().filter_map(|(name, case)| {
+        let is_missed = is_missed_by_name(world, &name);
+        is_missed.then_some(case)
+    }));
+}
+
+/// Whether somebody who needs a service says that nobody has its name.
+fn is_missed_by_name(world: &World<'_>, name: &str) -> bool {
+    let is_it = |edge: &&Edge<'_>| match &edge.target {
+        Target::Service { name: target, .. } | Target::Absent { name: target, .. } => {
+            *target == name
+        }
+        _ => false,
+    };
+    let mut edges = world.edges().iter().filter(is_it);
+    edges.any(|edge| {
+        complaint(world, edge, &[Says::NameUnknown, Says::UpstreamNameUnknown]).is_some()
+    })
+}
+
+/// The services that are down and needed, once for each who needs them.
+fn outages(world: &World<'_>) -> Vec<(String, Case)> {
+    let mut cases = Vec::new();
     for edge in world.edges() {
         let (Target::Service { name, .. } | Target::Absent { name, .. }) = &edge.target else {
             continue;
@@ -213,7 +256,7 @@ fn down(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         }
         let told = address(edge, "it is told to go there");
-        cases.push(is_down(world, name, edge.client, told));
+        cases.push(((*name).to_owned(), is_down(world, name, edge.client, told)));
     }
     // Not everybody says in its environment whom it dials.
     for client in world
@@ -236,10 +279,12 @@ fn down(world: &World<'_>, cases: &mut Vec<Case>) {
             if is_down {
                 let text = format!("{service}: depends on `{needed}`");
                 let needs = shown(FactRef::Declared(service.clone()), text, "it needs it");
-                cases.push(self::is_down(world, needed, client, needs));
+                let case = self::is_down(world, needed, client, needs);
+                cases.push((needed.to_owned(), case));
             }
         }
     }
+    cases
 }
 
 /// Whether a container should run, was stopped or ended, and is no job that has done its work.
