@@ -440,9 +440,9 @@ impl Looking<'_> {
                 Err(unseen) => self.unseen.push(unseen),
             }
         }
-        for tried in tries {
-            match tried {
-                Ok(tried) => facts.tried.push(tried),
+        for outcome in tries {
+            match outcome {
+                Ok(fact) => facts.tried.push(fact),
                 Err(cause) => self.unseen.push(Unseen {
                     look: Look::Tries,
                     cause,

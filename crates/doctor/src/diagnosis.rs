@@ -63,7 +63,7 @@ impl Diagnosis {
             graph.spread(&world, cause, &failing);
         }
         let mut causes = roots(causes);
-        causes.sort_by(|one, other| weight(other, &failing).cmp(&weight(one, &failing)));
+        causes.sort_by_key(|cause| std::cmp::Reverse(weight(cause, &failing)));
         let is_explained = |name: &&String| {
             let mut causes = causes.iter();
             causes.any(|cause| stands_for(cause, name) || cause.affects.contains(name))

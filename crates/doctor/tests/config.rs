@@ -5,10 +5,10 @@
     reason = "a test ends where its own recording cannot be read"
 )]
 
-mod common;
+mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, Safety, diagnose};
-use common::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
 fn is(finding: &Finding, code: &str, name: &str, field: Option<&str>) {

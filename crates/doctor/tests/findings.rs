@@ -5,10 +5,10 @@
     reason = "a test ends where its own recording cannot be read"
 )]
 
-mod common;
+mod recording;
 
 use bowline_doctor::{Confidence, Facts, diagnose, replay};
-use common::{Recording, certain, container, event_of, rests_on_its_evidence};
+use recording::{Recording, certain, container, event_of, rests_on_its_evidence};
 use serde_json::{Value, json};
 
 /// The facts of one container, `shop-api-1`, that nothing is wrong with; `changes` are laid over it.

@@ -5,10 +5,10 @@
     reason = "a test ends where its own recording cannot be read"
 )]
 
-mod common;
+mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, diagnose};
-use common::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
 const BY_CONTAINER: &str = "driver failed programming external connectivity on endpoint shop-web-1 (0a1b): Bind for 0.0.0.0:8080 failed: port is already allocated";

@@ -6,15 +6,15 @@
     reason = "a test ends where its own recording cannot be read"
 )]
 
-mod common;
+mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
-use common::{Recording, certain, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
 /// The first container of a service, on the network that all of them share.
 fn container(service: &str, changes: &Value) -> Value {
-    let mut container = common::container(service, changes);
+    let mut container = recording::container(service, changes);
     container["endpoints"] = json!({"shop_default": {
         "aliases": [service], "ipv4": null, "ipv6": null, "wanted_ipv4": null,
     }});
@@ -97,7 +97,7 @@ const OLD: &str = "2026-10-02T08:00:00Z";
 const NEW: &str = "2026-11-21T10:00:02Z";
 
 /// A stack of which `api` is refused.
-fn refused(brought: Value, held: Value, server: &[&str], data: &str) -> Recording {
+fn refused(brought: &Value, held: &Value, server: &[&str], data: &str) -> Recording {
     let lines: Vec<(&str, &str)> = server.iter().map(|line| ("10:04:58", *line)).collect();
     let client = server.first().map(|line| ("10:04:58", *line));
     Recording::new()
@@ -117,8 +117,8 @@ fn code_and_culprit(finding: &Finding) -> (&str, &str, Option<&str>) {
 
 fn volume_keeps_another() -> Facts {
     refused(
-        address("keeper", "#1", &json!({})),
-        own("keeper", "#1"),
+        &address("keeper", "#1", &json!({})),
+        &own("keeper", "#1"),
         &[WRONG, MATCHED],
         OLD,
     )
@@ -127,8 +127,8 @@ fn volume_keeps_another() -> Facts {
 
 fn copies_differ() -> Facts {
     refused(
-        address("keeper", "#2", &json!({})),
-        own("keeper", "#1"),
+        &address("keeper", "#2", &json!({})),
+        &own("keeper", "#1"),
         &[WRONG, MATCHED],
         NEW,
     )
@@ -139,8 +139,8 @@ fn no_such_role() -> Facts {
     let wrong = r#"FATAL:  password authentication failed for user "owner""#;
     let missing = r#"DETAIL:  Role "owner" does not exist."#;
     refused(
-        address("owner", "#1", &json!({})),
-        own("keeper", "#1"),
+        &address("owner", "#1", &json!({})),
+        &own("keeper", "#1"),
         &[wrong, missing],
         NEW,
     )
@@ -194,8 +194,8 @@ fn a_volume_that_nobody_can_date_is_no_certainty() {
 fn a_volume_of_other_accounts_is_not_the_clients_mistake() {
     let missing = r#"DETAIL:  Role "keeper" does not exist."#;
     let facts = refused(
-        address("keeper", "#1", &json!({})),
-        own("keeper", "#1"),
+        &address("keeper", "#1", &json!({})),
+        &own("keeper", "#1"),
         &[WRONG, missing],
         OLD,
     )
@@ -209,8 +209,8 @@ fn a_volume_of_other_accounts_is_not_the_clients_mistake() {
 #[test]
 fn where_the_data_is_older_than_the_server_a_differing_copy_may_not_be_the_only_mistake() {
     let facts = refused(
-        address("keeper", "#2", &json!({})),
-        own("keeper", "#1"),
+        &address("keeper", "#2", &json!({})),
+        &own("keeper", "#1"),
         &[WRONG, MATCHED],
         OLD,
     )
@@ -225,8 +225,8 @@ fn where_the_data_is_older_than_the_server_a_differing_copy_may_not_be_the_only_
 #[test]
 fn the_server_is_the_odd_one_where_its_clients_agree_with_each_other() {
     let facts = refused(
-        address("keeper", "#2", &json!({})),
-        own("keeper", "#1"),
+        &address("keeper", "#2", &json!({})),
+        &own("keeper", "#1"),
         &[WRONG, MATCHED],
         NEW,
     )
@@ -249,8 +249,8 @@ fn the_server_is_the_odd_one_where_its_clients_agree_with_each_other() {
 fn a_copy_is_compared_with_that_of_a_client_that_gets_in_where_the_server_is_told_none() {
     let wrong = r#"FATAL:  password authentication failed for user "clerk""#;
     let facts = refused(
-        address("clerk", "#2", &json!({})),
-        own("keeper", "#1"),
+        &address("clerk", "#2", &json!({})),
+        &own("keeper", "#1"),
         &[wrong, MATCHED],
         NEW,
     )
@@ -288,7 +288,7 @@ fn a_file_that_was_made_of_the_former_password_is_stale() {
         }})
     };
     let recording = |dsn: &str, password: &str| {
-        let mut recording = refused(brought.clone(), held.clone(), &[WRONG, MATCHED], NEW)
+        let mut recording = refused(&brought, &held, &[WRONG, MATCHED], NEW)
             .add("files", written("shop-api-1", "/run/secrets/dsn", dsn))
             .add(
                 "files",
@@ -348,7 +348,7 @@ fn what_the_server_said_of_a_former_mistake_is_not_taken_for_this_one() {
     let asked = json!({"database": {"text": "accounts", "carrier": {"variable": "DATABASE_URL"}}});
     let brought = address("keeper", "#1", &asked);
     let line = r#"FATAL:  database "accounts" does not exist"#;
-    let facts = refused(brought, own("keeper", "#1"), &[], OLD)
+    let facts = refused(&brought, &own("keeper", "#1"), &[], OLD)
         .said("shop-db-1", &[("10:04:20", WRONG), ("10:04:20", MATCHED)])
         .said("shop-api-1", &[("10:04:58", line)])
         .facts();

@@ -5,10 +5,10 @@
     reason = "a test ends where its own recording cannot be read"
 )]
 
-mod common;
+mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, diagnose};
-use common::{Recording, certain, container, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
 fn on(networks: &[(&str, &str)]) -> Value {

@@ -1,14 +1,16 @@
 //! Programs, files, storage and limits: each fault, what only looks like it, and what is fine.
 
+// long because: each cause in programs, files and limits stands beside what looks like it
+
 #![expect(
     clippy::unwrap_used,
     reason = "a test ends where its own recording cannot be read"
 )]
 
-mod common;
+mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, diagnose};
-use common::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
 const API: &str = "shop-api-1";

@@ -5,15 +5,15 @@
     reason = "a test ends where its own recording cannot be read"
 )]
 
-mod common;
+mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
-use common::{Recording, certain, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
 /// The first container of a service, on the network that all of them share, at the address `.host`.
 fn at(host: u8, service: &str, changes: &Value) -> Value {
-    let mut container = common::container(service, changes);
+    let mut container = recording::container(service, changes);
     container["endpoints"] = json!({"shop_default": {
         "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
     }});

@@ -75,6 +75,11 @@ fn section(page: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
             evidence.proves
         );
     }
+    mended(page, cause);
+}
+
+/// What to do about a cause, how to see that it worked, and how to keep it from coming again.
+fn mended(page: &mut String, cause: &Finding) {
     page.push_str("\n### Resolution Steps:\n");
     match &cause.fix {
         Some(fix) => {

@@ -38,7 +38,10 @@ pub(super) fn is_settings(path: &str) -> bool {
     ];
     let name = path.rsplit('/').next().unwrap_or_default();
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    path.starts_with("/run/") && !name.ends_with(".sock")
+    path.starts_with("/run/")
+        && name
+            .rsplit_once('.')
+            .is_none_or(|(_, ending)| ending != "sock")
         || ending.is_some_and(|ending| ENDINGS.contains(&ending))
         || name.starts_with('.')
 }

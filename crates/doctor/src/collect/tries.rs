@@ -12,7 +12,7 @@ use crate::facts::{DialAnswer, Dialled, NameAnswer, TriedFact, WhyUnseen};
 /// How long a name may take.
 const NAME: Duration = Duration::from_millis(1200);
 /// How long somebody may take to answer a call.
-const CALL: Duration = Duration::from_millis(1000);
+const CALL: Duration = Duration::from_secs(1);
 
 /// Something to be tried.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,7 +13,7 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::{ContainerStatus, EventAction, HealthStatus};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use host::{FileFact, FileHead, FileSort, FileThere, HostFact, NameFact, PortFact, Room};
@@ -158,6 +158,10 @@ impl Facts {
 }
 
 /// A container.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact of its own, and recordings have them by name"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContainerFact {
     /// Name.
@@ -244,6 +248,14 @@ pub struct ContainerFact {
     /// Settings of the kernel that were made for it.
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
+}
+
+impl ContainerFact {
+    /// When what it writes begins to be about its last run: engines note the start a moment after the first lines.
+    pub(crate) fn run_began(&self) -> Option<Timestamp> {
+        let started = self.started?;
+        started.checked_sub(SignedDuration::from_secs(1)).ok()
+    }
 }
 
 /// A healthcheck, and what the engine says about it.

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::Mount;
 
 /// A service, as the files have it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact of its own, and recordings have them by name"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServiceFact {

@@ -118,7 +118,7 @@ fn nothing_to_read<'f>(
     }
     let log = world.log(container)?;
     // What was written before the last start does not speak of it.
-    let began = world.run_began(container)?;
+    let began = container.run_began()?;
     let is_silent = log.lines.iter().all(|line| line.at < began);
     let text = format!("{}: no line since it was started", container.name);
     let evidence = shown(

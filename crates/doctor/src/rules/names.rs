@@ -2,7 +2,7 @@
 
 use bowline_recipes::Says;
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, Told};
 use crate::finding::{Code, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
@@ -409,72 +409,59 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 fn not_encoded(world: &World<'_>, cases: &mut Vec<Case>) {
-    for client in world
-        .containers()
-        .filter(|client| !world.seems_well(client))
-    {
+    let clients = world.containers();
+    for client in clients.filter(|client| !world.seems_well(client)) {
         for told in world.told(client) {
-            let Some(password) = &told.password else {
-                continue;
-            };
             if told.unencoded.is_empty() && !told.has_bad_percent {
                 continue;
             }
-            let characters: Vec<String> =
-                told.unencoded.iter().map(|it| format!("`{it}`")).collect();
-            let what = if characters.is_empty() {
-                "a `%` that stands for nothing".to_owned()
-            } else {
-                format!("{} in it", characters.join(" and "))
-            };
-            let claim = format!(
-                "the password in {} is not percent-encoded: {what}",
-                carrier(&password.carrier)
-            );
-            let text = format!(
-                "{}: password {} in {} has {what}",
-                client.name,
-                password.text,
-                carrier(&password.carrier)
-            );
-            let written = shown(
-                FactRef::Told(client.name.clone()),
-                text,
-                "an address ends or is cut there",
-            );
-            let reads = |says: &crate::world::Said<'_>| match says.says {
+            cases.extend(cut_password(world, client, told));
+        }
+    }
+}
+
+/// A password that ends an address before its end, where the client shows that it does.
+fn cut_password(world: &World<'_>, client: &ContainerFact, told: &Told) -> Option<Case> {
+    let password = told.password.as_ref()?;
+    let made_of_it = Some(misread(world, client, told)?);
+    let characters: Vec<String> = told.unencoded.iter().map(|it| format!("`{it}`")).collect();
+    let what = if characters.is_empty() {
+        "a `%` that stands for nothing".to_owned()
+    } else {
+        format!("{} in it", characters.join(" and "))
+    };
+    let place = carrier(&password.carrier);
+    let claim = format!("the password in {place} is not percent-encoded: {what}");
+    let text = format!(
+        "{}: password {} in {place} has {what}",
+        client.name, password.text
+    );
+    let fact = FactRef::Told(client.name.clone());
+    let written = shown(fact, text, "an address ends or is cut there");
+    let fix = "encode the password in that address (`@` is `%40`, `/` is `%2F`, `#` is `%23`, `%` is `%25`) or hand it over in a variable of its own, then `bowline up`";
+    let case = Case::new(teller(client, &password.carrier), claim)
+        .seen_in(client.service.as_deref())
+        .mended_by(fix, Safety::NeedsYou)
+        .decides("the address", Some(written))
+        .decides("what the client makes of it", made_of_it.clone())
+        .rules_out(Code("D053"), made_of_it.clone())
+        .rules_out(Code("D001"), made_of_it);
+    Some(case)
+}
+
+/// That a client takes a piece of a password for the host or the port.
+fn misread(world: &World<'_>, client: &ContainerFact, told: &Told) -> Option<Evidence> {
+    let mut said = world.said(client).iter();
+    let said = said.find(|said| {
+        said.is_fresh
+            && match said.says {
                 Says::BadUrl => true,
-                Says::NameUnknown => says
+                Says::NameUnknown => said
                     .capture("host")
                     .is_some_and(|host| told.read_as_host.contains(host)),
                 _ => false,
-            };
-            let said = world.said(client).iter();
-            let made_of_it = said
-                .filter(|said| said.is_fresh)
-                .find(|said| reads(said))
-                .map(|said| {
-                    spoken(
-                        client,
-                        said,
-                        "what it takes for the host or the port is a piece of the password",
-                    )
-                });
-            if made_of_it.is_none() {
-                continue;
             }
-            cases.push(
-                Case::new(teller(client, &password.carrier), claim)
-                    .seen_in(client.service.as_deref())
-                    .mended_by(
-                        "encode the password in that address (`@` is `%40`, `/` is `%2F`, `#` is `%23`, `%` is `%25`) or hand it over in a variable of its own, then `bowline up`",
-                        Safety::NeedsYou,
-                    )
-                    .decides("the address", Some(written))
-                    .decides("what the client makes of it", made_of_it.clone())
-                    .rules_out(Code("D053"), made_of_it.clone())
-                    .rules_out(Code("D001"), made_of_it),
-            );
-        }
-    }
+    })?;
+    let proves = "what it takes for the host or the port is a piece of the password";
+    Some(spoken(client, said, proves))
 }

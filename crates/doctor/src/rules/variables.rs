@@ -145,7 +145,7 @@ fn mention<'f>(
     variable: &str,
     key: &str,
 ) -> Option<Evidence> {
-    let began = world.run_began(container)?;
+    let began = container.run_began()?;
     let log = world.log(container)?;
     let has = |text: &str, name: &str| {
         let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';

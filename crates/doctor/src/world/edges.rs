@@ -302,7 +302,7 @@ impl<'f> World<'f> {
             .filter(|listener| listener.port == port)
             .collect();
         if let Some(hidden) = here.first() {
-            return if here.iter().any(|listener| is_open(&listener)) {
+            return if here.iter().any(&is_open) {
                 self.unanswered(edge, port)
             } else {
                 Some(Trouble::LoopbackOnly(hidden))

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 
 use bowline_model::EventAction;
 use bowline_recipes::{Recipe, Recipes, Says, Server};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::facts::{
     Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
@@ -279,13 +279,6 @@ impl<'f> World<'f> {
     /// The project's name.
     pub(crate) fn project(&self) -> &'f str {
         &self.facts.project
-    }
-
-    /// When what it writes begins to be about its last run: engines note the start a moment after the first lines.
-    pub(crate) fn run_began(&self, container: &ContainerFact) -> Option<Timestamp> {
-        container
-            .started
-            .map(|started| started - SignedDuration::from_secs(1))
     }
 
     /// Whether its log was to be read and could not be, as the engine says.
