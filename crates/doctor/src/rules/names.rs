@@ -47,7 +47,11 @@ pub(crate) const MISSPELT: Rule = Rule {
     code: Code("D053"),
     title: "a client dials a name that nobody has",
     layer: Layer::Config,
-    decisive: &["the address", "that nobody has the name"],
+    decisive: &[
+        "the address",
+        "that nobody has the name",
+        "that it asks for it",
+    ],
     look_alikes: &[Code("D004"), Code("D051"), Code("D052")],
     yields: false,
     endangers_data: false,
@@ -385,7 +389,7 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
             None => format!("it dials `{}`, which nobody is called", edge.host.name),
         };
         let told = address(edge, "this is the name that it goes by");
-        let unknown = complaint.or(asked);
+        let unknown = asked.or_else(|| complaint.clone());
         cases.push(
             Case::new(teller(edge.client, &edge.host.carrier), claim)
                 .seen_in(edge.client.service.as_deref())
@@ -398,6 +402,7 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
                 )
                 .decides("the address", Some(told.clone()))
                 .decides("that nobody has the name", unknown)
+                .decides("that it asks for it", complaint)
                 .rules_out(
                     Code("D004"),
                     Some(told.clone()).filter(|_| edge.told.unencoded.is_empty()),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use crate::facts::{ContainerFact, EmptyVariable};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, made, shown, spoken, whole};
+use crate::world::{World, culprit, made, shown, spoken, whole};
 
 pub(crate) const UNSET: Rule = Rule {
     code: Code("D016"),
@@ -61,6 +61,9 @@ fn case<'f>(
     field: &str,
 ) -> Option<Case> {
     let name = &variable.name;
+    if let Some(case) = filled_in_on_the_host(world, variable, container, field) {
+        return Some(case);
+    }
     let key = field.strip_prefix("environment.").unwrap_or(name);
     let complaint = complaint(world, container, name, key);
     let mention = complaint
@@ -109,6 +112,44 @@ fn case<'f>(
             .decides("what the container got", got)
             .decides("the complaint", complaint.or(mention)),
     )
+}
+
+/// What is run in a container names one of its own variables with one `$`, so that the host filled it in.
+fn filled_in_on_the_host<'f>(
+    world: &World<'f>,
+    variable: &EmptyVariable,
+    container: &'f ContainerFact,
+    field: &str,
+) -> Option<Case> {
+    const RUN_INSIDE: &[&str] = &["command", "entrypoint", "healthcheck"];
+    let name = &variable.name;
+    let field = field.split(['.', '[']).next().unwrap_or_default();
+    let own = container.environment.get(name)?.as_ref()?;
+    if own.is_empty() || !RUN_INSIDE.contains(&field) {
+        return None;
+    }
+    let nobody = shown(
+        FactRef::Variable(name.clone()),
+        format!(
+            "`{name}` stands in {} and is not set",
+            variable.fields.join(", ")
+        ),
+        "the host filled it in, with nothing",
+    );
+    let text = format!("it has a `{name}` of its own");
+    let has = made(world, container, &text, "that is the one that was meant")?;
+    let claim = format!(
+        "its `{field}` was to read the container's `{name}`, and the host filled it in before, with nothing"
+    );
+    let case = Case::new(culprit(container, Some(field)), claim)
+        .mended_by(
+            format!("write `$${name}` there, then `bowline up`"),
+            Safety::Restart,
+        )
+        .at_most(Confidence::Likely)
+        .decides("that nobody set it", Some(nobody))
+        .decides("what the container got", Some(has));
+    Some(case)
 }
 
 /// What a container says of a setting that it misses.
