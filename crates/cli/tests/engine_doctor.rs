@@ -136,7 +136,10 @@ fn what_cannot_be_looked_at_or_read_is_said() {
     let alone = Program::without_engine();
     alone.write("compose.yaml", &format!("name: alone{FINE}"));
     let said = alone.ends(13, &["doctor"]);
-    assert!(said.starts_with("error[D144]: "), "{said}");
+    assert!(
+        said.starts_with("`alone` could not be looked at\n\nerror[D144]: "),
+        "{said}"
+    );
     alone.write("no.json", "{}");
     let said = alone.ends(64, &["doctor", "--replay", "no.json"]);
     assert!(said.contains("this is no recording of facts"), "{said}");

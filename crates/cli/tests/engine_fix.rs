@@ -119,14 +119,14 @@ fn a_service_that_ends_again_is_still_down() {
     let stack = Stack::new("fix-not", &ends);
     let (code, said) = stack.0.said(&["up"]);
     assert_ne!(code, Some(0), "{said}");
-    stack.until_found("D052");
-    let said = stack.ends(11, &["doctor", "--fix", "D052", "--yes"]);
+    stack.until_found("D012");
+    let said = stack.ends(11, &["doctor", "--fix", "D012", "--yes"]);
     assert!(
-        said.contains("still there:\n\nerror[D052]: `cache`: "),
+        said.contains("still there:\n\nerror[D012]: `cache`: "),
         "{said}"
     );
     assert!(said.contains("  because    1 "), "{said}");
-    let answer = stack.json(11, &["doctor", "--fix", "D052"]);
+    let answer = stack.json(11, &["doctor", "--fix", "D012"]);
     assert_eq!(answer["mended"], false);
 }
 

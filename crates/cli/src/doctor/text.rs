@@ -220,6 +220,10 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
 fn verdict(diagnosis: &Diagnosis) -> String {
     let (causes, failing) = (diagnosis.causes.len(), diagnosis.failing.len());
     let explained = failing - diagnosis.unexplained.len();
+    let mut unseen = diagnosis.unseen.iter();
+    if unseen.any(|unseen| unseen.look == Look::Containers) {
+        return format!("`{}` could not be looked at", diagnosis.project);
+    }
     if diagnosis.containers == 0 && failing == 0 && causes == 0 {
         return format!(
             "`{}` has no containers: it is not up (`bowline up` brings it up)",
