@@ -196,9 +196,22 @@ fn refused_database<'w, 'f>(
                     _ => None,
                 };
                 let name = name.filter(|_| said.is_fresh && said.recipe == kind)?;
-                (name == asked).then_some((speaker, said, name))
+                let is_past = is_of_the_first_start(world, login.server, speaker, said);
+                (name == asked && !is_past).then_some((speaker, said, name))
             })
         })
+}
+
+/// Whether a server said it before it was ready: probes ask its temporary server for a database that it is about to make.
+fn is_of_the_first_start(
+    world: &World<'_>,
+    server: &ContainerFact,
+    speaker: &ContainerFact,
+    said: &Said<'_>,
+) -> bool {
+    let mut ready = world.said(server).iter();
+    speaker.name == server.name
+        && ready.any(|ready| ready.says == Says::Ready && ready.last >= said.last)
 }
 
 /// The databases that a server is told to make.
@@ -225,10 +238,12 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         .containers()
         .filter(|client| !world.seems_well(client))
     {
-        let Some(said) = world.says(client, what) else {
-            continue;
-        };
-        let Some(service) = client.service.as_deref() else {
+        // What a server says of its clients' requests may be about anybody's, also about those of a person.
+        let kind = world.recipe(client).map(|recipe| recipe.name.as_str());
+        let said = world
+            .says(client, what)
+            .filter(|said| kind != Some(said.recipe));
+        let (Some(said), Some(service)) = (said, client.service.as_deref()) else {
             continue;
         };
         let server = server_of(world, client, said);
