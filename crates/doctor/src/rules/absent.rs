@@ -202,6 +202,19 @@ fn refused_database<'w, 'f>(
         })
 }
 
+/// Whether a service that dials a server is not well.
+fn has_client_in_trouble(world: &World<'_>, server: &ContainerFact) -> bool {
+    world.edges().iter().any(|edge| {
+        let dials_it = match &edge.target {
+            Target::Service { containers, .. } => {
+                containers.iter().any(|one| one.name == server.name)
+            }
+            _ => false,
+        };
+        dials_it && edge.client.name != server.name && !world.seems_well(edge.client)
+    })
+}
+
 /// Whether a server said it before it was ready: probes ask its temporary server for a database that it is about to make.
 fn is_of_the_first_start(
     world: &World<'_>,
@@ -242,7 +255,7 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         let kind = world.recipe(client).map(|recipe| recipe.name.as_str());
         let said = world
             .says(client, what)
-            .filter(|said| kind != Some(said.recipe));
+            .filter(|said| kind != Some(said.recipe) || has_client_in_trouble(world, client));
         let (Some(said), Some(service)) = (said, client.service.as_deref()) else {
             continue;
         };

@@ -17,7 +17,7 @@ pub(crate) use said::Said;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use bowline_model::EventAction;
+use bowline_model::{ContainerStatus, EventAction};
 use bowline_recipes::{Recipe, Recipes, Says, Server};
 use jiff::Timestamp;
 
@@ -460,7 +460,8 @@ impl<'f> World<'f> {
             .then_some(health)
     }
 
-    /// The last life of a container, or the one that it lives.
+    /// The last life of a container, or the one that it lives. Of one that the engine started again a moment ago it is
+    /// the life before: what it ended of it will end of again.
     pub(crate) fn last_life(&self, container: &ContainerFact) -> Life<'f> {
         let of_it: Vec<&Event> = self
             .facts
@@ -473,7 +474,18 @@ impl<'f> World<'f> {
                 |event: &&Event| event.action == EventAction::Start && is_near(event.at, started);
             of_it.iter().rposition(near)
         });
-        let life = &of_it[begin.unwrap_or_default()..];
+        let is_again = container.restarts > 0
+            && container.status == ContainerStatus::Running
+            && self.is_young(container);
+        let before = begin.filter(|_| is_again);
+        let before = before.and_then(|begin| {
+            let is_start = |event: &&Event| event.action == EventAction::Start;
+            of_it[..begin].iter().rposition(is_start)
+        });
+        let end = begin.filter(|_| before.is_some()).unwrap_or(of_it.len());
+        let begin = before.or(begin);
+        let life = &of_it[begin.unwrap_or_default()..end];
+        let since = begin.map(|begin| of_it[begin].at.min(container.started.unwrap_or_default()));
         let known = |event: &&&Event| self.is_known(&event_ref(event));
         let of = |action: EventAction| {
             life.iter()
@@ -486,7 +498,7 @@ impl<'f> World<'f> {
             end: of(EventAction::Die).next(),
             signals: of(EventAction::Kill).collect(),
             out_of_memory: of(EventAction::Oom).next(),
-            is_complete: begin.is_some() && all_known && self.hears_all_since(container.started),
+            is_complete: begin.is_some() && all_known && self.hears_all_since(since),
         }
     }
 
