@@ -202,8 +202,8 @@ fn refused_database<'w, 'f>(
         })
 }
 
-/// Whether a service that dials a server is not well.
-fn has_client_in_trouble(world: &World<'_>, server: &ContainerFact) -> bool {
+/// Whether a service that dials a server says the same of it.
+fn is_said_by_a_client(world: &World<'_>, server: &ContainerFact, what: Says) -> bool {
     world.edges().iter().any(|edge| {
         let dials_it = match &edge.target {
             Target::Service { containers, .. } => {
@@ -211,7 +211,7 @@ fn has_client_in_trouble(world: &World<'_>, server: &ContainerFact) -> bool {
             }
             _ => false,
         };
-        dials_it && edge.client.name != server.name && !world.seems_well(edge.client)
+        dials_it && edge.client.name != server.name && world.says(edge.client, what).is_some()
     })
 }
 
@@ -255,7 +255,7 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         let kind = world.recipe(client).map(|recipe| recipe.name.as_str());
         let said = world
             .says(client, what)
-            .filter(|said| kind != Some(said.recipe) || has_client_in_trouble(world, client));
+            .filter(|said| kind != Some(said.recipe) || is_said_by_a_client(world, client, what));
         let (Some(said), Some(service)) = (said, client.service.as_deref()) else {
             continue;
         };
