@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use crate::facts::{ContainerFact, FileFact, FileSort, Mount};
 use crate::finding::{Code, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Said, World, culprit, filed, is_below, made, shown, spoken, stood, whole};
+use crate::world::stores::is_below;
+use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole};
 
 use super::jobs::fills_what_it_lacks;
 use super::modules::is_hidden;
@@ -53,7 +54,7 @@ const AGAIN: usize = 3;
 /// A path of a container as a person finds it: on the host, where it is mounted from there.
 pub(super) fn on_host(world: &World<'_>, container: &ContainerFact, path: &str) -> String {
     let mounts = world.containers().find(|one| one.name == container.name);
-    let mount = mounts.and_then(|container| world.mount_over(container, path));
+    let mount = mounts.and_then(|container| world.mount_of(container, path));
     match mount.filter(|mount| mount.kind == "bind") {
         Some(mount) => {
             let rest = path.strip_prefix(mount.target.trim_end_matches('/'));
@@ -91,7 +92,7 @@ pub(super) fn made_by_engine<'f>(
     container: &'f ContainerFact,
     path: &str,
 ) -> Option<(&'f Mount, &'f FileFact)> {
-    let mount = world.mount_over(container, path)?;
+    let mount = world.mount_of(container, path)?;
     let file = world.file(container, &mount.target)?;
     let there = file.there.as_ref()?;
     let is_folder = there.sort == FileSort::Folder && there.is_empty != Some(false);
@@ -151,7 +152,7 @@ fn missing_file<'f>(
     );
     let gone = file.map(|file| filed(file, "nothing is at that path"));
     let place = on_host(world, container, path);
-    let fix = if world.mount_over(container, path).is_some() {
+    let fix = if world.mount_of(container, path).is_some() {
         format!(
             "put the file at {place}, then `bowline restart {}`",
             service(container)
@@ -188,7 +189,7 @@ fn not_made_by_engine<'f>(
     container: &'f ContainerFact,
     path: &str,
 ) -> Option<Evidence> {
-    let over = world.mount_over(container, path);
+    let over = world.mount_of(container, path);
     match over.filter(|mount| mount.kind == "bind") {
         Some(mount) => {
             let file = world.file(container, &mount.target)?;
@@ -394,7 +395,7 @@ fn what_is_read_only<'f>(
             first.map(of_mount)
         };
     };
-    if let Some(mount) = world.mount_over(container, path) {
+    if let Some(mount) = world.mount_of(container, path) {
         return (!mount.writable).then(|| of_mount(mount));
     }
     let is_in_memory = container.tmpfs.iter().any(|folder| is_below(path, folder));
@@ -407,7 +408,7 @@ pub(super) fn owner_of_path<'f>(
     container: &'f ContainerFact,
     path: &str,
 ) -> Culprit {
-    match world.mount_over(container, path) {
+    match world.mount_of(container, path) {
         Some(mount) if mount.kind == "volume" => whole(CulpritKind::Volume, &mount.source),
         Some(mount) if mount.kind == "bind" => whole(CulpritKind::File, path),
         _ => culprit(container, Some("user")),

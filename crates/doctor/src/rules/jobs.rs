@@ -44,7 +44,7 @@ pub(super) fn fills_what_it_lacks<'f>(
     container: &'f ContainerFact,
     path: &str,
 ) -> bool {
-    let Some(mount) = world.mount_over(container, path) else {
+    let Some(mount) = world.mount_of(container, path) else {
         return false;
     };
     world.containers().any(|other| {

@@ -5,7 +5,8 @@ use bowline_recipes::Says;
 use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Target, World, culprit, is_below, made, shown, stood, whole};
+use crate::world::stores::is_below;
+use crate::world::{Target, World, culprit, made, shown, stood, whole};
 
 use super::files::{absolute, asked, refused_program};
 

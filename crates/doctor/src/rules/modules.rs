@@ -5,7 +5,8 @@ use bowline_recipes::Says;
 use crate::facts::{ContainerFact, FileFact, FileSort, Mount};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Said, World, culprit, filed, is_below, shown, spoken, stood};
+use crate::world::stores::is_below;
+use crate::world::{Said, World, culprit, filed, shown, spoken, stood};
 
 use super::files::{absolute, asked, ending, made_by_engine, mounted, refused_program};
 
@@ -210,7 +211,7 @@ fn covering<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f M
     let programs = image.iter().flat_map(|image| &image.command);
     let mut places = folder.chain(programs).filter(|path| path.starts_with('/'));
     let mount = places.find_map(|path| {
-        let mount = world.mount_over(container, path)?;
+        let mount = world.mount_of(container, path)?;
         (mount.target != *path || container.working_dir.as_ref() == Some(path)).then_some(mount)
     })?;
     let file = world.file(container, &mount.target);

@@ -290,7 +290,7 @@ fn of_other_processor(
         let text = format!("the engine's host is {}", host.processor);
         shown(FactRef::Host, text, "another processor cannot run it")
     });
-    let is_mounted = world.mount_over(container, path).is_some();
+    let is_mounted = world.mount_of(container, path).is_some();
     let to_blame = if is_mounted {
         whole(CulpritKind::File, path)
     } else {

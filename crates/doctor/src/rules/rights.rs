@@ -284,7 +284,7 @@ fn labels(world: &World<'_>, cases: &mut Vec<Case>) {
             };
             let suspects = suspects(world, container, said);
             let open = suspects.into_iter().find(|file| {
-                let mount = world.mount_over(container, &file.path);
+                let mount = world.mount_of(container, &file.path);
                 keeps_out(&who, file) == Some(false)
                     && mount.is_some_and(|mount| mount.kind == "bind")
             });

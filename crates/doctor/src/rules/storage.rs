@@ -170,7 +170,7 @@ fn suspects<'f>(
 ) -> Vec<&'f Mount> {
     if let Some(path) = said.capture("path") {
         let path = absolute(container, path);
-        return world.mount_over(container, &path).into_iter().collect();
+        return world.mount_of(container, &path).into_iter().collect();
     }
     let mounts = world.mounts(container).unwrap_or_default().iter();
     mounts

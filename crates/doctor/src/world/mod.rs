@@ -289,14 +289,6 @@ impl<'f> World<'f> {
         })
     }
 
-    /// What is mounted at a path or above it, the nearest; `None` where it is the image's own.
-    pub(crate) fn mount_over(&self, container: &'f ContainerFact, path: &str) -> Option<&'f Mount> {
-        let mounts = self.mounts(container)?.iter();
-        mounts
-            .filter(|mount| is_below(path, &mount.target))
-            .max_by_key(|mount| mount.target.len())
-    }
-
     /// Who holds a port of the host; `None` where nobody looked.
     pub(crate) fn port(&self, port: &str) -> Option<&'f PortFact> {
         let port = self.facts.ports.iter().find(|one| one.port == port)?;
@@ -523,13 +515,6 @@ impl<'f> World<'f> {
             _ => false,
         })
     }
-}
-
-/// Whether a path is a folder, or in it.
-pub(crate) fn is_below(path: &str, folder: &str) -> bool {
-    let folder = folder.trim_end_matches('/');
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Engines note the start in a container a moment before they report it.

@@ -44,11 +44,11 @@ impl<'f> World<'f> {
             .collect()
     }
 
-    /// What is mounted where a path of a container leads to; `None` where nothing is or nobody looked.
+    /// What is mounted at a path of a container or above it, the nearest; `None` where nothing is or nobody looked.
     pub(crate) fn mount_of(&self, container: &'f ContainerFact, path: &str) -> Option<&'f Mount> {
         let mounts = self.mounts(container)?.iter();
         mounts
-            .filter(|mount| below(path, &mount.target).is_some())
+            .filter(|mount| is_below(path, &mount.target))
             .max_by_key(|mount| mount.target.len())
     }
 
@@ -170,6 +170,11 @@ impl<'f> World<'f> {
         let made = said.find(|said| said.says == Says::Initialised)?;
         Some(spoken(server, made, proves))
     }
+}
+
+/// Whether a path is a folder, or in it.
+pub(crate) fn is_below(path: &str, folder: &str) -> bool {
+    below(path, folder).is_some()
 }
 
 /// The rest of a path below a folder; empty for the folder itself.
