@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Edge, Target, World, culprit, reported, shown, spoken};
+use crate::world::{Edge, World, culprit, reported, shown, spoken};
 
 pub(crate) const NO_ORDER: Rule = Rule {
     code: Code("D095"),
@@ -108,10 +108,7 @@ fn ready_at(world: &World<'_>, server: &ContainerFact) -> Option<(Timestamp, Evi
 
 fn no_order(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         let (Some(ended), Some(server)) = (
@@ -128,7 +125,7 @@ fn no_order(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let service = edge.client.service.as_deref().unwrap_or_default();
         let declared = world.declared(service);
-        let condition = declared.and_then(|declared| declared.depends_on.get(*name));
+        let condition = declared.and_then(|declared| declared.depends_on.get(name));
         let waits = condition.is_some_and(|condition| condition != "service_started");
         if ended > ready + NEAR || waits || world.trouble(edge).is_some() {
             continue;

@@ -4,7 +4,7 @@ use crate::facts::{ContainerFact, DialAnswer};
 use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Edge, Target, World, listening, shown, whole};
+use crate::world::{Edge, World, listening, shown, whole};
 
 use super::names::tried;
 
@@ -50,12 +50,7 @@ fn rejected(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 fn case(world: &World<'_>, edge: &Edge<'_>, claim: &str) -> Option<Case> {
-    let Target::Service {
-        name, containers, ..
-    } = &edge.target
-    else {
-        return None;
-    };
+    let (name, containers) = edge.service()?;
     let target = containers.iter().find(|one| world.inside(one).is_some())?;
     let port = edge.port?;
     let claim = format!(

@@ -167,10 +167,7 @@ fn names_of_networks(container: &ContainerFact) -> String {
 
 fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         if world.seems_well(edge.client) || world.trouble(edge) != Some(Trouble::OtherNetwork) {

@@ -359,10 +359,7 @@ fn is_connected(
 
 fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         let (Some(port), Some(server)) = (edge.port, containers.first()) else {
@@ -443,17 +440,14 @@ fn came_first(
 
 fn broker_down(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         let Some(server) = containers.first().filter(|server| is_broker(world, server)) else {
             continue;
         };
         // Where somebody complains of it now, it is plainly down.
-        let dials_it = |other: &&Edge<'_>| matches!(&other.target, Target::Service { name: one, .. } if one == name);
+        let dials_it = |other: &&Edge<'_>| matches!(&other.target, Target::Service { name: one, .. } if *one == name);
         let mut others = world.edges().iter().filter(dials_it);
         let all_go_on =
             others.all(|other| !world.runs(other.client) || world.seems_well(other.client));

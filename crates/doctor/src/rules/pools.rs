@@ -370,12 +370,7 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
         |network: &&NetworkFact| network.subnets.iter().any(|subnet| contains(subnet, gone));
     let network = shared.into_iter().find(holds)?;
     let (edge, target) = moved_target(world, client, gone)?;
-    let Target::Service {
-        name, containers, ..
-    } = &edge.target
-    else {
-        return None;
-    };
+    let (name, containers) = edge.service()?;
     let now: Vec<String> = containers
         .iter()
         .flat_map(|one| addresses(world, one))
@@ -533,10 +528,7 @@ pub(crate) fn is_shared<'f>(world: &World<'f>, edge: &Edge<'f>) -> bool {
 
 fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         let Some(namesake) = namesake(world, edge, containers) else {

@@ -79,10 +79,7 @@ fn attempt(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
 
 fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         let Some(Trouble::OtherPort(open)) = world.trouble(edge) else {
@@ -134,10 +131,7 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
 
 fn never_listens(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         if world.seems_well(edge.client) || world.trouble(edge) != Some(Trouble::NeverListens) {
@@ -223,10 +217,7 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
 
 fn loopback_only(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         let Some(Trouble::LoopbackOnly(listener)) = world.trouble(edge) else {

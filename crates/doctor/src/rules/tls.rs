@@ -208,10 +208,7 @@ fn one_side_speaks_tls(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(edge) = suspect(world, client, said) else {
             continue;
         };
-        let Target::Service {
-            name, containers, ..
-        } = &edge.target
-        else {
+        let Some((name, containers)) = edge.service() else {
             continue;
         };
         let (blamed, told) = told_of_tls(world, edge);

@@ -26,6 +26,18 @@ pub(crate) struct Edge<'f> {
     pub(crate) target: Target<'f>,
 }
 
+impl<'f> Edge<'f> {
+    /// The service that is dialled, with its containers; `None` where it has none, or is no service of the stack.
+    pub(crate) fn service(&self) -> Option<(&'f str, &[&'f ContainerFact])> {
+        match &self.target {
+            Target::Service {
+                name, containers, ..
+            } => Some((name, containers)),
+            _ => None,
+        }
+    }
+}
+
 /// Whose address something is, by the model alone.
 #[derive(Clone, Debug)]
 pub(crate) enum Target<'f> {
