@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::facts::{Facts, Unseen};
 use crate::finding::{Confidence, CulpritKind, FactRef, Finding};
 use crate::rule;
+use crate::rules::drift::{DRIFTED, ONLY_RESTARTED, is_mended_in_files};
 use crate::world::{Target, World};
 
 /// What is not well in a stack, and why.
@@ -55,7 +56,7 @@ pub struct Failing {
 impl Diagnosis {
     pub(crate) fn of(facts: &Facts, hidden: BTreeSet<FactRef>) -> Self {
         let world = World::new(facts, hidden);
-        let mut causes = rule::findings(&world);
+        let mut causes = without_mended(&world, rule::findings(&world));
         let mut failing = failing(&world);
         let graph = Graph::of(&world, &causes);
         wait(&world, &graph, &mut failing);
@@ -105,6 +106,23 @@ fn weight(cause: &Finding, failing: &BTreeMap<String, String>) -> (bool, usize, 
         .count();
     let endangers_data = rule::of(cause.code).is_some_and(|rule| rule.endangers_data);
     (endangers_data, own + cause.affects.len(), cause.confidence)
+}
+
+/// Leaves out what blames a setting that the files have changed by now, where something says that the container is older
+/// than the files.
+fn without_mended(world: &World<'_>, causes: Vec<Finding>) -> Vec<Finding> {
+    let is_drift = |cause: &Finding| [ONLY_RESTARTED.code, DRIFTED.code].contains(&cause.code);
+    let drifted: BTreeSet<String> = causes
+        .iter()
+        .filter(|cause| is_drift(cause))
+        .map(|cause| cause.culprit.name.clone())
+        .collect();
+    let is_left = |cause: &Finding| {
+        is_drift(cause)
+            || !drifted.contains(&cause.culprit.name)
+            || !is_mended_in_files(world, &cause.culprit)
+    };
+    causes.into_iter().filter(is_left).collect()
 }
 
 /// Leaves out what only says that something is down, where something else says why.

@@ -139,6 +139,9 @@ pub struct Culprit {
     pub name: String,
     /// The field that says it, where one does: of a service the path below it, `environment.DATABASE_URL`.
     pub field: Option<String>,
+    /// Of a file of the host, named as a person finds it: its path in the container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inside: Option<String>,
     /// Where that field is written, filled in by whoever has the files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -160,7 +163,8 @@ pub enum CulpritKind {
     Port,
     /// A variable that the files use.
     Variable,
-    /// A file, by its path in the container.
+    /// A file: by its path from the project's folder on where it is one of the project, by its path on the host where it
+    /// is mounted from elsewhere, else by its path in the container.
     File,
 }
 

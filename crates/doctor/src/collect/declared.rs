@@ -141,6 +141,7 @@ fn service_fact(
                     mount.source.clone()
                 },
                 writable: !mount.read_only,
+                in_project: None,
             })
             .collect(),
         has_healthcheck: check.is_some_and(|check| {

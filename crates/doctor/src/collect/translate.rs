@@ -53,7 +53,7 @@ pub(super) fn container_fact(
         endpoints: endpoints(container),
         network_mode: spec.network.mode.clone(),
         published: published(container),
-        mounts: container.mounts.iter().map(mount).collect(),
+        mounts: mounts(container),
         limits: Limits {
             memory_bytes: spec.resources.memory_bytes,
             nano_cpus: nano_cpus(&spec.resources),
@@ -136,8 +136,21 @@ fn endpoints(container: &ObservedContainer) -> BTreeMap<String, Endpoint> {
     endpoints.collect()
 }
 
-fn mount(mount: &EffectiveMount) -> Mount {
+fn mounts(container: &ObservedContainer) -> Vec<Mount> {
+    let folder = container.labels().get(label::WORKING_DIR);
+    let mounts = container.mounts.iter();
+    mounts
+        .map(|it| mount(it, folder.map(String::as_str)))
+        .collect()
+}
+
+fn mount(mount: &EffectiveMount, folder: Option<&str>) -> Mount {
+    let in_project = folder.filter(|_| mount.kind == "bind").and_then(|folder| {
+        let path = mount.source.strip_prefix(folder).ok()?;
+        Some(path.display().to_string()).filter(|path| !path.is_empty())
+    });
     Mount {
+        in_project,
         target: mount.target.clone(),
         kind: mount.kind.clone(),
         source: match &mount.volume {

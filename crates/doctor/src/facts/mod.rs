@@ -327,6 +327,9 @@ pub struct Mount {
     pub source: String,
     /// Writable.
     pub writable: bool,
+    /// The path of a file or folder of the project, from the project's folder on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_project: Option<String>,
 }
 
 /// What a container may use; `None` is no limit.

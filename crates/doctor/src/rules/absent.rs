@@ -175,7 +175,7 @@ fn blamed(
         format!("; it was told to make {}", quoted(databases))
     };
     let claim = format!("it asks `{server}` for the database `{name}`, which is not there{hint}");
-    (teller(login.client(), asked_in), claim)
+    (teller(world, login.client(), asked_in), claim)
 }
 
 /// What server or client says of the database that a login asks for.

@@ -5,7 +5,7 @@ use bowline_recipes::Says;
 
 use crate::collect::number;
 use crate::facts::{ContainerFact, ToldHost};
-use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, Target, World, culprit, shown, spoken};
 
@@ -120,7 +120,9 @@ fn advertises_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
                     })
                 });
                 if let Some(announced) = announced {
+                    let to_blame = teller(world, server, &announced.carrier);
                     cases.push(announced_case(
+                        to_blame,
                         client,
                         said,
                         (service, server),
@@ -134,6 +136,7 @@ fn advertises_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 fn announced_case(
+    to_blame: Culprit,
     client: &ContainerFact,
     said: &Said<'_>,
     (service, server): (&str, &ContainerFact),
@@ -166,7 +169,7 @@ fn announced_case(
         text,
         "nobody told the client the address that it then dials",
     );
-    let case = Case::new(teller(server, &announced.carrier), claim)
+    let case = Case::new(to_blame, claim)
         .seen_in(server.service.as_deref())
         .between(Some(service), client.service.as_deref())
         .mended_by(

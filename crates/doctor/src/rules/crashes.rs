@@ -117,9 +117,11 @@ fn nothing_to_read<'f>(
         return Some((claim, Some("logging"), evidence));
     }
     let log = world.log(container)?;
-    // What was written before the last start does not speak of it.
+    // What was written before the last start does not speak of it, but for one that the engine starts again and again:
+    // what its last run said, the next one dies of.
     let began = container.run_began()?;
-    let is_silent = log.lines.iter().all(|line| line.at < began);
+    let is_again = container.restarts > 0;
+    let is_silent = log.lines.iter().all(|line| line.at < began && !is_again);
     let text = format!("{}: no line since it was started", container.name);
     let evidence = shown(
         FactRef::Log(container.name.clone()),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bowline_model::EventAction;
+use bowline_model::{ContainerStatus, EventAction};
 
 use crate::facts::{Changed, ContainerFact, FileFact};
-use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Target, World, culprit, reported, shown, spoken, whole};
 
@@ -88,6 +88,23 @@ fn differences(world: &World<'_>, container: &ContainerFact) -> Vec<Changed> {
         by_files: true,
     })
     .collect()
+}
+
+/// Whether a container runs, or is started again and again: then it is what others see of its service.
+fn is_used<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
+    let state = world.state(container);
+    let is_again = state.is_some_and(|state| state.status == ContainerStatus::Restarting);
+    is_again || world.runs(container)
+}
+
+/// Whether a cause blames a setting that the files have changed by now: then it is mended there, and not in what runs.
+pub(crate) fn is_mended_in_files(world: &World<'_>, culprit: &Culprit) -> bool {
+    let changed = world.changed(&culprit.name).iter();
+    culprit.kind == CulpritKind::Service
+        && culprit.field.as_deref().is_some_and(|field| {
+            let mut changed = changed.filter(|one| one.by_files);
+            changed.any(|one| written(&one.field) == field)
+        })
 }
 
 /// Whether a field is a setting that people change and then restart.
@@ -175,7 +192,7 @@ fn what_differs(container: &ContainerFact, changes: &[&Changed]) -> Option<Evide
 }
 
 fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
-    for container in world.containers().filter(|one| world.runs(one)) {
+    for container in world.containers().filter(|one| is_used(world, one)) {
         let changes = differences(world, container);
         let settings: Vec<&Changed> = changes
             .iter()
@@ -273,7 +290,7 @@ fn drifted(world: &World<'_>, cases: &mut Vec<Case>) {
     if world.not_done().next().is_some() {
         return;
     }
-    for container in world.containers().filter(|one| world.runs(one)) {
+    for container in world.containers().filter(|one| is_used(world, one)) {
         let changes = differences(world, container);
         let all: Vec<&Changed> = changes.iter().collect();
         let by_setting = changes

@@ -9,7 +9,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::is_below;
 use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole};
 
-use super::jobs::fills_what_it_lacks;
+use super::jobs::{fills_what_it_lacks, is_waited_for};
 use super::modules::is_hidden;
 
 pub(crate) const MISSING: Rule = Rule {
@@ -125,12 +125,20 @@ fn missing(world: &World<'_>, cases: &mut Vec<Case>) {
                 || made_by_engine(world, container, &path).is_some()
                 || is_hidden(world, container, &path)
                 || fills_what_it_lacks(world, container, &path)
+                || is_of_its_work(world, container, &path)
             {
                 continue;
             }
             cases.push(missing_file(world, container, said, &path, file));
         }
     }
+}
+
+/// Whether a job that others wait for misses a file in a volume that it has: nobody forgot to mount that, so the job asks
+/// for the wrong one, or came for nothing.
+fn is_of_its_work<'f>(world: &World<'f>, container: &'f ContainerFact, path: &str) -> bool {
+    let mount = world.mount_of(container, path);
+    mount.is_some_and(|mount| mount.kind == "volume") && is_waited_for(world, container)
 }
 
 fn missing_file<'f>(
@@ -163,7 +171,7 @@ fn missing_file<'f>(
             container.image
         )
     };
-    Case::new(whole(CulpritKind::File, path), claim)
+    Case::new(world.file_of(container, path), claim)
         .seen_in(container.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
         .decides(
@@ -410,7 +418,7 @@ pub(super) fn owner_of_path<'f>(
 ) -> Culprit {
     match world.mount_of(container, path) {
         Some(mount) if mount.kind == "volume" => whole(CulpritKind::Volume, &mount.source),
-        Some(mount) if mount.kind == "bind" => whole(CulpritKind::File, path),
+        Some(mount) if mount.kind == "bind" => world.file_of(container, path),
         _ => culprit(container, Some("user")),
     }
 }

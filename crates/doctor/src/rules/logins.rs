@@ -514,9 +514,9 @@ fn passwords_differ(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
             continue;
         };
         let blamed = if is_odd_one(world, it, copy, &differ) {
-            teller(copy.holder, &copy.password.carrier)
+            teller(world, copy.holder, &copy.password.carrier)
         } else {
-            teller(it.login.client(), it.login.carrier())
+            teller(world, it.login.client(), it.login.carrier())
         };
         cases.push(differ_case(world, it, copy, blamed));
     }
@@ -654,7 +654,7 @@ fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {
             &it.accounts,
             "another account than the one that is asked for",
         );
-        let case = Case::new(teller(login.client(), &user.carrier), claim)
+        let case = Case::new(teller(world, login.client(), &user.carrier), claim)
             .seen_in(login.client().service.as_deref())
             .mended_by(
                 format!("write a user that `{server}` has there, or create `{}` in it, then `bowline up`", user.text),
@@ -703,7 +703,7 @@ fn other_source(world: &World<'_>, cases: &mut Vec<Case>) {
             &it.accounts,
             "the account is the server's own, kept in `admin`",
         );
-        let case = Case::new(teller(login.client(), &database.carrier), claim)
+        let case = Case::new(teller(world, login.client(), &database.carrier), claim)
             .seen_in(login.client().service.as_deref())
             .mended_by(
                 "add `authSource=admin` to that address, then `bowline up`",

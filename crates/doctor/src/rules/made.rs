@@ -114,7 +114,7 @@ fn same_program(world: &World<'_>, cases: &mut Vec<Case>) {
         let twin = world.containers().find(|other| {
             are_twins(world, worker, other)
                 && is_called(world, other)
-                && other.environment != worker.environment
+                && (other.environment != worker.environment || is_built(world, worker))
         });
         let Some((twin, name)) = twin.and_then(|twin| Some((twin, twin.service.as_deref()?)))
         else {
@@ -159,14 +159,16 @@ fn same_program(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// Whether its image is built by the files of this stack.
+fn is_built(world: &World<'_>, container: &ContainerFact) -> bool {
+    let service = container.service.as_deref();
+    let declared = service.and_then(|name| world.declared(name));
+    declared.is_some_and(|service| service.is_built)
+}
+
 /// Whether a newer image is this stack's own affair: it is built here, or another container of it runs it already.
 fn is_own_image(world: &World<'_>, container: &ContainerFact, newer: &str) -> bool {
-    let declared = container
-        .service
-        .as_deref()
-        .and_then(|name| world.declared(name));
-    let is_built = declared.is_some_and(|service| service.is_built);
-    is_built
+    is_built(world, container)
         || world
             .containers()
             .any(|other| other.image == container.image && other.image_id == newer)

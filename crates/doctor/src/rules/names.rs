@@ -94,12 +94,16 @@ pub(super) fn carrier(carrier: &bowline_model::carried::Carrier) -> String {
 }
 
 /// Who is to blame for what a client was told: its variable, its command, or the file.
-pub(super) fn teller(client: &ContainerFact, carrier: &bowline_model::carried::Carrier) -> Culprit {
+pub(super) fn teller(
+    world: &World<'_>,
+    client: &ContainerFact,
+    carrier: &bowline_model::carried::Carrier,
+) -> Culprit {
     use bowline_model::carried::Carrier;
     match carrier {
         Carrier::Variable(name) => culprit(client, Some(&format!("environment.{name}"))),
         Carrier::Argument(_) => culprit(client, Some("command")),
-        Carrier::File { path, .. } => whole(CulpritKind::File, path),
+        Carrier::File { path, .. } => world.file_of(client, path),
     }
 }
 
@@ -388,7 +392,7 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         let told = address(edge, "this is the name that it goes by");
         let unknown = asked.or_else(|| complaint.clone());
         cases.push(
-            Case::new(teller(edge.client, &edge.host.carrier), claim)
+            Case::new(teller(world, edge.client, &edge.host.carrier), claim)
                 .seen_in(edge.client.service.as_deref())
                 .mended_by(
                     match nearest {
@@ -441,7 +445,7 @@ fn cut_password(world: &World<'_>, client: &ContainerFact, told: &Told) -> Optio
     let fact = FactRef::Told(client.name.clone());
     let written = shown(fact, text, "an address ends or is cut there");
     let fix = "encode the password in that address (`@` is `%40`, `/` is `%2F`, `#` is `%23`, `%` is `%25`) or hand it over in a variable of its own, then `bowline up`";
-    let case = Case::new(teller(client, &password.carrier), claim)
+    let case = Case::new(teller(world, client, &password.carrier), claim)
         .seen_in(client.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
         .decides("the address", Some(written))
@@ -458,12 +462,19 @@ fn misread(world: &World<'_>, client: &ContainerFact, told: &Told) -> Option<Evi
         said.is_fresh
             && match said.says {
                 Says::BadUrl => true,
-                Says::NameUnknown => said
+                Says::NameUnknown | Says::NameUnanswered | Says::ConnectionRefused => said
                     .capture("host")
-                    .is_some_and(|host| told.read_as_host.contains(host)),
+                    .is_some_and(|host| is_piece(told, host)),
                 _ => false,
             }
     })?;
     let proves = "what it takes for the host or the port is a piece of the password";
     Some(spoken(client, said, proves))
+}
+
+/// Whether what a client took for a host is a piece of a password: a number stands for it, or an `@` is left in it.
+/// Where it is cut differs from client to client.
+fn is_piece(told: &Told, host: &str) -> bool {
+    let is_cut = !told.unencoded.is_empty() && (host.contains('@') || host.starts_with('#'));
+    is_cut || told.read_as_host.contains(host)
 }

@@ -294,7 +294,7 @@ fn outside_fails(world: &World<'_>, cases: &mut Vec<Case>) {
             edge.host.name
         );
         cases.push(
-            Case::new(teller(edge.client, &edge.host.carrier), claim)
+            Case::new(teller(world, edge.client, &edge.host.carrier), claim)
                 .seen_in(edge.client.service.as_deref())
                 .mended_by(
                     "wait and try again, with longer pauses where it asks for fewer requests; ask who runs it whether it is well",

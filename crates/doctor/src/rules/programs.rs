@@ -3,9 +3,9 @@
 use bowline_recipes::Says;
 
 use crate::facts::{ContainerFact, FileFact, FileHead};
-use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, filed, shown, spoken, whole};
+use crate::world::{World, culprit, filed, shown, spoken};
 
 use super::files::on_host;
 
@@ -163,7 +163,7 @@ fn no_interpreter(world: &World<'_>, cases: &mut Vec<Case>) {
         );
         let fact = there.fact.clone();
         let line = shown(fact, text, "the kernel starts that program, not the script");
-        let mut case = Case::new(whole(CulpritKind::File, path), claim)
+        let mut case = Case::new(world.file_of(container, path), claim)
             .seen_in(container.service.as_deref())
             .mended_by(
                 format!(
@@ -204,7 +204,7 @@ fn carriage_return(world: &World<'_>, cases: &mut Vec<Case>) {
         );
         let host = on_host(world, container, path);
         cases.push(
-            Case::new(whole(CulpritKind::File, path), claim)
+            Case::new(world.file_of(container, path), claim)
                 .seen_in(container.service.as_deref())
                 .mended_by(
                     format!(
@@ -292,7 +292,7 @@ fn of_other_processor(
     });
     let is_mounted = world.mount_of(container, path).is_some();
     let to_blame = if is_mounted {
-        whole(CulpritKind::File, path)
+        world.file_of(container, path)
     } else {
         culprit(container, Some("image"))
     };
@@ -325,7 +325,7 @@ fn without_first_line(world: &World<'_>, container: &ContainerFact, file: &FileF
         text,
         "the kernel runs programs, and scripts that name one",
     );
-    Case::new(whole(CulpritKind::File, path), claim)
+    Case::new(world.file_of(container, path), claim)
         .mended_by(
             format!(
                 "begin {} with a line such as `#!/bin/sh`, or call its interpreter in `command`; then `bowline up --build`",

@@ -113,7 +113,7 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
             .unwrap_or(&edge.host.carrier);
         let listens = listening(target, world, "it can be reached, elsewhere");
         cases.push(
-            Case::new(teller(edge.client, carrier), claim)
+            Case::new(teller(world, edge.client, carrier), claim)
                 .seen_in(edge.client.service.as_deref())
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
@@ -192,7 +192,7 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let own = own.or_else(|| there.and(said.clone()));
         cases.push(
-            Case::new(teller(edge.client, &edge.host.carrier), claim)
+            Case::new(teller(world, edge.client, &edge.host.carrier), claim)
                 .seen_in(edge.client.service.as_deref())
                 .mended_by(
                     match there {

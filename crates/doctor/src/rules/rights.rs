@@ -3,9 +3,9 @@
 use bowline_recipes::Says;
 
 use crate::facts::{ContainerFact, FileFact, FileSort, FileThere};
-use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole};
+use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood};
 
 use super::files::{absolute, on_host, owner_of_path, refused_program, service};
 
@@ -252,7 +252,7 @@ fn not_executable<'f>(world: &World<'f>, container: &'f ContainerFact, cases: &m
     let closed = file.map(|file| filed(file, "no x in it: not even root may run it"));
     let host = on_host(world, container, &path);
     cases.push(
-        Case::new(whole(CulpritKind::File, &path), claim)
+        Case::new(world.file_of(container, &path), claim)
             .seen_in(container.service.as_deref())
             .mended_by(
                 format!("make {host} executable (`chmod +x`), then `bowline up --build`"),

@@ -228,11 +228,7 @@ fn volume_full(world: &World<'_>, cases: &mut Vec<Case>) {
         if it.file.is_none() && file_system.is_none() {
             continue;
         }
-        let to_blame = if mount.kind == "volume" {
-            whole(CulpritKind::Volume, name)
-        } else {
-            whole(CulpritKind::File, &mount.target)
-        };
+        let to_blame = world.keeper(it.container, &mount.target);
         let claim = match it.file {
             Some((_, room)) => format!(
                 "`{name}` is full: {} of {} bytes are free",
@@ -315,8 +311,7 @@ fn no_inodes(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let to_blame = match it.mount {
-            Some(mount) if mount.kind == "volume" => whole(CulpritKind::Volume, &mount.source),
-            Some(mount) => whole(CulpritKind::File, &mount.target),
+            Some(mount) => world.keeper(it.container, &mount.target),
             None => whole(CulpritKind::File, "/"),
         };
         let claim = format!(

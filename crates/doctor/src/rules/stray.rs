@@ -116,7 +116,7 @@ fn stray_characters(world: &World<'_>, cases: &mut Vec<Case>) {
                 continue;
             };
             let told = Carrier::Variable(name.clone());
-            cases.push(stray_case(container, &told, &odd, complaint).at_most(confidence));
+            cases.push(stray_case(world, container, &told, &odd, complaint).at_most(confidence));
         }
     }
 }
@@ -207,13 +207,14 @@ fn stray_passwords(world: &World<'_>, cases: &mut Vec<Case>) {
                 .filter(|odd| is_stray(odd))
                 .cloned()
                 .collect();
-            let case = stray_case(holder, &password.carrier, &odd, said);
+            let case = stray_case(world, holder, &password.carrier, &odd, said);
             cases.push(case.between(Some(login.service), client.service.as_deref()));
         }
     }
 }
 
 fn stray_case(
+    world: &World<'_>,
     container: &ContainerFact,
     told: &Carrier,
     odd: &BTreeSet<Oddity>,
@@ -228,7 +229,7 @@ fn stray_case(
         text,
         "programs take that for a part of the value",
     );
-    Case::new(teller(container, told), format!("the value of {place} has {what}"))
+    Case::new(teller(world, container, told), format!("the value of {place} has {what}"))
         .seen_in(container.service.as_deref())
         .mended_by("take that away (in `KEY=value` quotes are a part of the value; save files with LF), then `bowline up`", Safety::NeedsYou)
         .decides("the value", Some(value))

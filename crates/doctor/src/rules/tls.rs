@@ -264,7 +264,7 @@ fn told_of_tls(world: &World<'_>, edge: &Edge<'_>) -> (Culprit, Option<Evidence>
         )
     });
     if address.is_some() {
-        return (teller(client, &edge.host.carrier), address);
+        return (teller(world, client, &edge.host.carrier), address);
     }
     let variable = world.made(client).and_then(tls_variable);
     let evidence = variable.map(|(key, value)| {
@@ -280,7 +280,7 @@ fn told_of_tls(world: &World<'_>, edge: &Edge<'_>) -> (Culprit, Option<Evidence>
             culprit(client, Some(&format!("environment.{key}"))),
             evidence,
         ),
-        None => (teller(client, &edge.host.carrier), None),
+        None => (teller(world, client, &edge.host.carrier), None),
     }
 }
 

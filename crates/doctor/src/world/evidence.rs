@@ -14,12 +14,14 @@ pub(crate) fn culprit(container: &ContainerFact, field: Option<&str>) -> Culprit
             kind: CulpritKind::Service,
             name: service.clone(),
             field: field.map(str::to_owned),
+            inside: None,
             place: None,
         },
         None => Culprit {
             kind: CulpritKind::Container,
             name: container.name.clone(),
             field: None,
+            inside: None,
             place: None,
         },
     }
@@ -31,6 +33,7 @@ pub(crate) fn whole(kind: CulpritKind, name: &str) -> Culprit {
         kind,
         name: name.to_owned(),
         field: None,
+        inside: None,
         place: None,
     }
 }

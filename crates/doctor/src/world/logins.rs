@@ -247,6 +247,7 @@ fn account<'f>(server: &'f ContainerFact, told: &'f [Told], known: &'static Know
         let has_option = !known.password.options.is_empty();
         let found = carries(|carrier| matches!(carrier, Carrier::Argument(_)));
         let found = found.or_else(|| carries(|carrier| matches!(carrier, Carrier::File { .. })));
+        let found = found.or_else(|| by_variable(server, told, &known.password));
         found.filter(|_| has_option)
     };
     Account {
@@ -255,6 +256,21 @@ fn account<'f>(server: &'f ContainerFact, told: &'f [Told], known: &'static Know
         told: by_key.or_else(by_file).or_else(by_option),
         database,
     }
+}
+
+/// What a server's command gives to one of its options by a variable: `--requirepass $PASSWORD`.
+fn by_variable<'f>(server: &ContainerFact, told: &'f [Told], places: &Places) -> Option<&'f Told> {
+    let is_option = |word: &str| places.options.iter().any(|option| word.contains(option));
+    let script = server.command.iter().find(|word| is_option(word))?;
+    told.iter().find(|told| {
+        let password = told.password.as_ref().map(|password| &password.carrier);
+        let Some(Carrier::Variable(name)) = password else {
+            return false;
+        };
+        [format!("${name}"), format!("${{{name}")]
+            .iter()
+            .any(|spelling| script.contains(spelling))
+    })
 }
 
 /// A piece that is no secret: from its variable, its file, or what the server takes where nothing says it.

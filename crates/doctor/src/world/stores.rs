@@ -56,8 +56,26 @@ impl<'f> World<'f> {
     pub(crate) fn keeper(&self, container: &'f ContainerFact, path: &str) -> Culprit {
         match self.mount_of(container, path) {
             Some(mount) if mount.kind == "volume" => whole(CulpritKind::Volume, &mount.source),
-            Some(mount) => whole(CulpritKind::File, &mount.target),
+            Some(mount) => self.file_of(container, &mount.target),
             None => culprit(container, Some("volumes")),
+        }
+    }
+
+    /// The file at a path of a container, as a person finds it who is to mend it.
+    pub(crate) fn file_of(&self, container: &ContainerFact, path: &str) -> Culprit {
+        let known = self.containers().find(|one| one.name == container.name);
+        let mount = known.and_then(|container| self.mount_of(container, path));
+        let Some(mount) = mount.filter(|mount| mount.kind == "bind") else {
+            return whole(CulpritKind::File, path);
+        };
+        let rest = path.strip_prefix(mount.target.trim_end_matches('/'));
+        let source = mount.in_project.as_ref().unwrap_or(&mount.source);
+        Culprit {
+            inside: Some(path.to_owned()),
+            ..whole(
+                CulpritKind::File,
+                &format!("{source}{}", rest.unwrap_or_default()),
+            )
         }
     }
 

@@ -304,7 +304,7 @@ fn a_file_that_is_missing_is_told_from_a_folder_that_the_engine_made() {
         &facts,
         "D033",
         CulpritKind::File,
-        "/etc/site/site.conf",
+        "/home/me/site/site.conf",
         None,
     );
 }

@@ -19,6 +19,7 @@ mod oddity;
 mod pairs;
 mod percent;
 mod scheme;
+mod shell;
 mod split;
 mod url;
 mod value;
@@ -42,7 +43,8 @@ use pairs::{Pair, Source};
 /// `environment` is what the container sees, by key; `command` the words of its entrypoint and command;
 /// `files` the texts of its small configuration and secret files by their paths inside the container. A key
 /// such as `DB_PASSWORD_FILE` takes its value from the file of that path where it is among `files`, without
-/// the newlines at its end, as start scripts do; else [`Connection::unread`] names it.
+/// the newlines at its end, as start scripts do; else [`Connection::unread`] names it. So does an option of a shell
+/// script that is `$(cat /run/secrets/password)`, and one that is `$PASSWORD` takes it from the environment.
 ///
 /// The answer is in the order environment, command, files, and the same for the same input. Nothing makes this
 /// fail. It takes time in proportion to the text.
@@ -52,10 +54,10 @@ pub fn find<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<Connection> {
     let files: Vec<(&str, &str)> = files.into_iter().collect();
-    let mut sources = vec![
-        Source::of_environment(environment),
-        Source::of_command(command),
-    ];
+    let environment = Source::of_environment(environment);
+    let mut command = Source::of_command(command);
+    shell::fill_in(&mut command, &environment, &files);
+    let mut sources = vec![environment, command];
     sources.extend(files.iter().map(|(path, text)| Source::of_file(path, text)));
 
     let mut found = Vec::new();

@@ -5,7 +5,7 @@
 //! right: a key that is misread merely says less.
 
 use super::connection::{Carrier, Field};
-use super::{key, oddity};
+use super::{key, oddity, shell};
 
 /// A key and its value.
 #[derive(Clone)]
@@ -170,22 +170,21 @@ fn words<'a>(command: &[&'a str]) -> Vec<Piece<'a>> {
     found
 }
 
-/// Cuts a script at its blanks, and takes quotes around words away.
+/// Cuts a script at its blanks, but not within `$(…)`, and takes quotes around words away.
 fn script_words<'a>(script: &Piece<'a>) -> Vec<Piece<'a>> {
-    let mut start = 0;
+    let text = script.text;
     let mut found = Vec::new();
-    for word in script.text.split(char::is_whitespace) {
-        let piece = script.from(start).up_to(word.len());
-        // The blank behind the word may be longer than one byte.
-        start += word.len();
-        start += script.text[start..]
-            .chars()
-            .next()
-            .map_or(0, char::len_utf8);
+    let mut start = 0;
+    while start < text.len() {
+        let rest = &text[start..];
+        let blanks = rest.len() - rest.trim_start().len();
+        start += blanks;
+        let word = &text[start..start + shell::word_end(&text[start..])];
         if !word.is_empty() {
             let end = word.trim_end_matches(';').len();
-            found.push(piece.up_to(end).unquoted());
+            found.push(script.from(start).up_to(end).unquoted());
         }
+        start += word.len();
     }
     found
 }

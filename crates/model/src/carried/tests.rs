@@ -447,3 +447,52 @@ fn passwords_are_masked_up_to_where_they_end_and_not_beyond() {
         assert_eq!(crate::mask_passwords(text), expected, "{text}");
     }
 }
+
+#[test]
+fn a_script_takes_values_as_its_shell_would() {
+    let script = |script: &str| {
+        let environment = [("PASSWORD", "pw"), ("PASSWORD_PATH", "/run/secrets/pw")];
+        let files = [("/run/secrets/pw", "of the file\n")];
+        let found = find(environment, ["sh", "-c", script], files);
+        // What the environment says by itself stands before it.
+        found.iter().skip(1).map(line).collect::<Vec<_>>()
+    };
+    for (written, expected) in [
+        ("exec server --requirepass $PASSWORD", ":pw"),
+        (
+            "exec server --requirepass \"${PASSWORD}\" --dir /data",
+            ":pw",
+        ),
+        (
+            "exec server --requirepass=${PASSWORD:-none}; echo done",
+            ":pw",
+        ),
+        (
+            "exec server --requirepass \"$(cat /run/secrets/pw)\" --dir /data",
+            ":of the file",
+        ),
+        (
+            "exec server --requirepass $(cat \"$PASSWORD_PATH\")",
+            ":of the file",
+        ),
+        (
+            "exec server --requirepass $(</run/secrets/pw)",
+            ":of the file",
+        ),
+        (
+            "exec server --requirepass $(cat /nowhere)",
+            ":$(cat /nowhere)",
+        ),
+        ("exec server --requirepass $UNKNOWN", ":$UNKNOWN"),
+        (
+            "exec server --requirepass $(cat /run/secrets/pw\n--user app",
+            ":$(cat /run/secrets/pw",
+        ),
+    ] {
+        let found = script(written);
+        assert!(
+            found.iter().any(|it| it.contains(expected)),
+            "{written}: {found:?}"
+        );
+    }
+}

@@ -28,7 +28,7 @@ pub(super) fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
         let its_own = known(login, &it.accounts, "the account is the server's own");
         let exists = it.account_exists(world, its_own);
         let differs = held(copy, "client and server are told different passwords");
-        let case = Case::new(teller(login.client(), &own.carrier), claim)
+        let case = Case::new(teller(world, login.client(), &own.carrier), claim)
             .seen_in(login.client().service.as_deref())
             .mended_by(
                 format!(
