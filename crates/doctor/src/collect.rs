@@ -162,7 +162,12 @@ struct Looking<'a> {
     unseen: Vec<Unseen>,
 }
 
-type RawLog = (Vec<(Timestamp, Vec<u8>)>, bool);
+/// A log as it was read.
+struct RawLog {
+    lines: Vec<(Timestamp, Vec<u8>)>,
+    is_cut: bool,
+    bytes: Option<u64>,
+}
 
 /// Everything that was seen before anything was asked because of it.
 struct Seen {
@@ -522,9 +527,9 @@ impl Looking<'_> {
         masked.collect()
     }
 
-    fn log_fact(&self, (lines, is_cut): RawLog, mask: &Mask) -> LogFact {
+    fn log_fact(&self, log: RawLog, mask: &Mask) -> LogFact {
         let mut secrets = BTreeSet::new();
-        let lines = lines.into_iter().map(|(at, bytes)| {
+        let lines = log.lines.into_iter().map(|(at, bytes)| {
             let text = text::plain(&bytes, self.bounds.line_bytes);
             secrets.extend(mask.found(&text));
             LogLine {
@@ -534,7 +539,8 @@ impl Looking<'_> {
         });
         LogFact {
             lines: lines.collect(),
-            is_cut,
+            is_cut: log.is_cut,
+            bytes: log.bytes,
             secrets,
         }
     }
@@ -766,5 +772,17 @@ async fn read_log(
     if is_cut {
         lines.drain(..lines.len() - kept);
     }
-    Ok((lines, is_cut))
+    Ok(RawLog {
+        lines,
+        is_cut,
+        bytes: log_bytes(engine, container),
+    })
+}
+
+/// The size of the file that Docker keeps a log in, where that is on this host: no other file is called so.
+fn log_bytes(engine: &dyn Engine, container: &ObservedContainer) -> Option<u64> {
+    let id = &container.id.0;
+    let folder = std::path::Path::new(&engine.about().root_dir).join("containers");
+    let file = folder.join(id).join(format!("{id}-json.log"));
+    Some(std::fs::metadata(file).ok()?.len())
 }

@@ -178,6 +178,7 @@ pub const RULES: &[Rule] = &[
     rules::limits::ZOMBIES,
     rules::ends::ENDS_AND_RESTARTS,
     rules::crashes::CRASHED,
+    rules::storage::LOG_GROWS,
     rules::storage::ANONYMOUS,
     rules::storage::OTHER_PROJECT,
     rules::data::OF_ANOTHER_CLUSTER,

@@ -40,6 +40,9 @@ pub(crate) struct NamedCulprit {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) field: Option<String>,
+    /// Of a file of the host: its path in the container.
+    #[serde(default)]
+    pub(crate) inside: Option<String>,
 }
 
 /// What it would do.
@@ -89,7 +92,9 @@ impl Named {
         let whole = format!("{project}_{}", culprit.name);
         let field = culprit.field.as_deref();
         self.culprit.kind == culprit.kind.word()
-            && (self.culprit.name == culprit.name || self.culprit.name == whole)
+            && (self.culprit.name == culprit.name
+                || self.culprit.name == whole
+                || self.culprit.inside.as_ref() == Some(&culprit.name))
             && (field.is_none() || self.culprit.field.as_deref() == field)
     }
 

@@ -416,6 +416,9 @@ pub struct LogFact {
     pub lines: Vec<LogLine>,
     /// Whether there was more before them.
     pub is_cut: bool,
+    /// Bytes in the file that the engine keeps it in; `None` where that is not on this host, or may not be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// The numbers of secret values that stand in it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,

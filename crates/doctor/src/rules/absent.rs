@@ -8,7 +8,7 @@ use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
-use crate::world::{Said, Target, World, culprit, shown, spoken, whole};
+use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole};
 
 use super::names::{carrier, teller};
 use super::stray::stray_in;
@@ -45,13 +45,22 @@ pub(crate) const NO_DATABASE: Rule = Rule {
 
 pub(crate) const NO_BUCKET: Rule = Rule {
     code: Code("D055"),
-    title: "a bucket was never made",
+    title: "a bucket, a queue or a group that a client needs was never made",
     layer: Layer::Dependency,
     decisive: &["what is missing", "the job"],
     look_alikes: &[],
     yields: false,
     endangers_data: false,
-    find: |world, cases| not_made(world, cases, Says::BucketMissing, "the bucket", "bucket"),
+    find: |world, cases| {
+        not_made(world, cases, Says::BucketMissing, "the bucket", "bucket");
+        not_made(
+            world,
+            cases,
+            Says::QueueMissing,
+            "the queue or group",
+            "queue",
+        );
+    },
 };
 
 pub(crate) const NO_SEARCH_ATTRIBUTE: Rule = Rule {
@@ -202,6 +211,12 @@ fn refused_database<'w, 'f>(
         })
 }
 
+/// Whether any service is told to dial a container: an image of a server may run one of its clients.
+fn is_dialled(world: &World<'_>, server: &ContainerFact) -> bool {
+    let mut edges = world.edges().iter().filter_map(Edge::service);
+    edges.any(|(_, targets)| targets.iter().any(|one| one.name == server.name))
+}
+
 /// Whether a service that dials a server says the same of it.
 fn is_said_by_a_client(world: &World<'_>, server: &ContainerFact, what: Says) -> bool {
     world.edges().iter().any(|edge| {
@@ -253,9 +268,10 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
     {
         // What a server says of its clients' requests may be about anybody's, also about those of a person.
         let kind = world.recipe(client).map(|recipe| recipe.name.as_str());
-        let said = world
-            .says(client, what)
-            .filter(|said| kind != Some(said.recipe) || is_said_by_a_client(world, client, what));
+        let said = world.says(client, what).filter(|said| {
+            let is_own = kind == Some(said.recipe) && is_dialled(world, client);
+            !is_own || is_said_by_a_client(world, client, what)
+        });
         let (Some(said), Some(service)) = (said, client.service.as_deref()) else {
             continue;
         };
@@ -269,6 +285,10 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             "the server was reached and let it in, and does not have it",
         );
         let job = server.and_then(|server| job_of(world, server, client));
+        // Programs make their own queues; where nobody is there to do it for them, something else is amiss.
+        if job.is_none() && what == Says::QueueMissing {
+            continue;
+        }
         let (blamed, claim) = match &job {
             Some(job) => (
                 whole(CulpritKind::Service, &job.service),
@@ -361,6 +381,17 @@ fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job
     })
 }
 
+const UNDONE: &str = "it did not do all that it is for";
+
+/// What a job that ended well calls an error, in words that no recipe knows.
+fn in_other_words<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Evidence> {
+    let line = world.last_error(container)?;
+    let text = format!("{} log: {}", container.name, line.text.trim());
+    let mut evidence = shown(FactRef::Log(container.name.clone()), text, UNDONE);
+    evidence.at = Some(line.at);
+    Some(evidence)
+}
+
 /// A job of the files that has no container, as one behind a profile has not.
 fn never_ran(world: &World<'_>, service: &str, server: &str) -> Option<Job> {
     let declared = world.declared(service)?;
@@ -405,12 +436,15 @@ fn undone<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact) ->
             shown(
                 fact,
                 format!("{}: ended with code {}", container.name, state.exit_code),
-                "it did not do all that it is for",
+                UNDONE,
             ),
         ),
         ContainerStatus::Exited => (
             "ended as if all were well, after an error",
-            spoken(container, complained?, "it did not do all that it is for"),
+            match complained {
+                Some(said) => spoken(container, said, UNDONE),
+                None => in_other_words(world, container)?,
+            },
         ),
         _ => return None,
     };

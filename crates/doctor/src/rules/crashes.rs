@@ -56,7 +56,7 @@ const CRASHES: &[(i64, &str, &str)] = &[
 ];
 
 /// Restarts from which on it is a loop.
-const LOOP: u64 = 3;
+const LOOP: u64 = 2;
 
 fn crashed(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
@@ -177,10 +177,17 @@ fn crash_loop(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         // An end by a signal, and one without a word, have rules of their own; one whose log is understood says more.
         let mut said = world.said(container).iter();
-        let is_told = state.exit_code > 128
+        // The engine says of one that runs again how it ended before only in what it reported.
+        let ended = world.last_life(container).end.and_then(|end| end.exit_code);
+        let exit_code = if world.runs(container) {
+            ended.unwrap_or_default()
+        } else {
+            state.exit_code
+        };
+        let is_told = exit_code > 128
             || nothing_to_read(world, container).is_some()
             || said.any(|said| said.is_fresh && !said.says.is_benign());
-        if state.exit_code == 0 || is_told {
+        if exit_code == 0 || is_told {
             continue;
         }
         let lived = match (state.started, state.finished) {
@@ -192,9 +199,10 @@ fn crash_loop(world: &World<'_>, cases: &mut Vec<Case>) {
             }
             _ => String::new(),
         };
+        let last = world.last_words(container);
+        let words = last.map_or_else(String::new, |line| format!("; it said last: `{line}`"));
         let claim = format!(
-            "it ends with code {}{lived}, and has been started again {restarts} times",
-            state.exit_code
+            "it ends by itself with code {exit_code}{lived}, and has been started again {restarts} times{words}"
         );
         let code = stood(world, container, "it does not end by being done");
         let text = format!(
@@ -206,8 +214,12 @@ fn crash_loop(world: &World<'_>, cases: &mut Vec<Case>) {
         let service = container.service.as_deref().unwrap_or(&container.name);
         cases.push(
             Case::new(culprit(container, None), claim)
-                // What ends it is not known.
-                .at_most(Confidence::Possible)
+                // What ends it is its own affair, as far as anybody can see.
+                .at_most(if last.is_some() {
+                    Confidence::Likely
+                } else {
+                    Confidence::Possible
+                })
                 .mended_by(
                     format!("see what it writes before it ends: `bowline logs {service}`"),
                     Safety::NeedsYou,

@@ -6,6 +6,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
 use crate::world::{Edge, World, listening, shown, whole};
 
+use super::limits::is_throttled;
 use super::names::tried;
 
 pub(crate) const DROPPED: Rule = Rule {
@@ -32,7 +33,10 @@ pub(crate) const REJECTED: Rule = Rule {
 
 fn dropped(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        if world.trouble(edge) == Some(Trouble::Unanswered) {
+        let is_slow = edge
+            .service()
+            .is_some_and(|(_, targets)| targets.iter().any(|one| is_throttled(world, one)));
+        if world.trouble(edge) == Some(Trouble::Unanswered) && !is_slow {
             let claim =
                 "listens, and a call to it is never answered: its packets are dropped on the way";
             cases.extend(case(world, edge, claim));

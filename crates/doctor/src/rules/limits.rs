@@ -243,13 +243,19 @@ fn slowness<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Evide
     })
 }
 
+/// Whether the kernel stopped it in a quarter of the periods of its processor quota, or more.
+pub(super) fn is_throttled(world: &World<'_>, container: &ContainerFact) -> bool {
+    let throttled = world.inside(container).and_then(|inside| inside.throttled);
+    throttled.is_some_and(|(periods, waited)| periods >= PERIODS && waited * 4 >= periods)
+}
+
 fn throttled(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let inside = world.inside(container);
         let Some((periods, waited)) = inside.and_then(|inside| inside.throttled) else {
             continue;
         };
-        if periods < PERIODS || waited * 2 < periods {
+        if !is_throttled(world, container) {
             continue;
         }
         let Some(slow) = slowness(world, container) else {

@@ -8,7 +8,7 @@ use bowline_model::carried::{Carrier, Form};
 use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, DialAnswer, NetworkFact, TriedFact};
+use crate::facts::{ContainerFact, DialAnswer, NameAnswer, NetworkFact, TriedFact};
 use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::contains;
@@ -439,6 +439,8 @@ struct Namesake {
     who: String,
     /// That it has the name.
     evidence: Evidence,
+    /// Of a stranger its address there.
+    address: Option<String>,
 }
 
 fn namesake<'f>(
@@ -480,9 +482,28 @@ fn namesake<'f>(
                 text,
                 "the name leads now to the one, now to the other",
             ),
+            address: None,
         });
     }
     stranger(world, edge, first)
+}
+
+/// That the resolver gives the address of a namesake too, to a client that is not well or to another one that dials the
+/// same name.
+fn led_to(world: &World<'_>, edge: &Edge<'_>, address: Option<&str>) -> Option<Evidence> {
+    let address = address?.parse().ok()?;
+    let is_led = |other: &&Edge<'_>| {
+        let tried = world.tried(other.client, &other.host.name);
+        tried.is_some_and(
+            |tried| matches!(&tried.name, NameAnswer::Addresses(all) if all.contains(&address)),
+        )
+    };
+    let edges = world.edges().iter();
+    let mut same = edges.filter(|other| other.host.name == edge.host.name);
+    let led = same
+        .find(is_led)
+        .filter(|_| !world.seems_well(edge.client))?;
+    tried(world, led, "one of these addresses is the stranger's")
 }
 
 /// A container of somebody else that has the name, on a network of the client.
@@ -514,6 +535,7 @@ fn stranger(world: &World<'_>, edge: &Edge<'_>, first: &ContainerFact) -> Option
                     text,
                     "the name leads now to the one, now to the other",
                 ),
+                address: stranger.ipv4.clone(),
             })
         })
 }
@@ -545,7 +567,8 @@ fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
                     "some of those who have the name take the call, and some do not",
                 )
             })
-            .or_else(|| complaint(world, edge, NOT_TAKEN));
+            .or_else(|| complaint(world, edge, NOT_TAKEN))
+            .or_else(|| led_to(world, edge, namesake.address.as_deref()));
         if attempt.is_none() {
             continue;
         }

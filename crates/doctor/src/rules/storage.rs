@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use crate::facts::{ContainerFact, FileFact, Mount, Room, VolumeFact};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Said, World, culprit, shown, spoken, whole};
+use crate::world::{Said, World, culprit, made, shown, spoken, whole};
 
 use super::files::{absolute, service};
 
@@ -50,6 +50,22 @@ pub(crate) const NO_INODES: Rule = Rule {
     endangers_data: false,
     find: no_inodes,
 };
+
+pub(crate) const LOG_GROWS: Rule = Rule {
+    code: Code("D137"),
+    title: "its log grows fast, and nothing ever turns it over",
+    layer: Layer::Storage,
+    decisive: &["how large it is", "that nothing turns it over"],
+    look_alikes: &[Code("D110")],
+    yields: true,
+    endangers_data: false,
+    find: log_grows,
+};
+
+/// Bytes from which on a log is worth a word.
+const LARGE_LOG: u64 = 50_000_000;
+/// Bytes a day from which on a log fills disks.
+const FAST_LOG: u64 = 1_000_000_000;
 
 pub(crate) const ANONYMOUS: Rule = Rule {
     code: Code("D138"),
@@ -334,6 +350,54 @@ fn no_inodes(world: &World<'_>, cases: &mut Vec<Case>) {
                 .decides("how full it is", Some(level.clone()))
                 .rules_out(Code("D025"), Some(level.clone()))
                 .rules_out(Code("D110"), Some(level)),
+        );
+    }
+}
+
+fn log_grows(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let is_file = matches!(container.log_driver.as_deref(), Some("json-file") | None);
+        let is_turned = container.log_options.contains_key("max-size");
+        let bytes = world.log(container).and_then(|log| log.bytes);
+        let (Some(bytes), true, false, Some(created)) =
+            (bytes, is_file, is_turned, container.created)
+        else {
+            continue;
+        };
+        let age = world
+            .now()
+            .duration_since(created)
+            .as_secs()
+            .max(1)
+            .unsigned_abs();
+        let a_day = bytes.saturating_mul(24 * 60 * 60) / age;
+        if bytes < LARGE_LOG || a_day < FAST_LOG {
+            continue;
+        }
+        let megabytes = bytes / 1_000_000;
+        let claim = format!(
+            "its log has {megabytes} MB after {age} s, and is never turned over: at that pace it takes {} GB a day of the engine's disk",
+            a_day / 1_000_000_000
+        );
+        let text = format!("{}: its log has {bytes} bytes", container.name);
+        let fact = FactRef::Log(container.name.clone());
+        let size = shown(fact, text, "it wrote that since it was made");
+        let text = "log driver `json-file` without `max-size`";
+        let settings = made(
+            world,
+            container,
+            text,
+            "the engine keeps all of it for ever",
+        );
+        cases.push(
+            Case::new(culprit(container, Some("logging")), claim)
+                .mended_by(
+                    "set `logging: {driver: json-file, options: {max-size: 10m, max-file: \"3\"}}` and see why it writes so much, then `bowline up`",
+                    Safety::Restart,
+                )
+                .decides("how large it is", Some(size.clone()))
+                .decides("that nothing turns it over", settings)
+                .rules_out(Code("D110"), Some(size)),
         );
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct World<'f> {
     hidden: BTreeSet<FactRef>,
     recipes: BTreeMap<&'f str, &'static Recipe>,
     said: BTreeMap<&'f str, Vec<Said<'f>>>,
+    /// When containers last wrote a line that calls something an error, in words that no recipe knows.
+    grumbled: BTreeMap<&'f str, Timestamp>,
     edges: Vec<Edge<'f>>,
 }
 
@@ -57,10 +59,12 @@ impl<'f> World<'f> {
             hidden,
             recipes: BTreeMap::new(),
             said: BTreeMap::new(),
+            grumbled: BTreeMap::new(),
             edges: Vec::new(),
         };
         world.recipes = recipes(facts);
         world.said = said::all(&world);
+        world.grumbled = said::grumbled(&world);
         world.edges = edges::all(&world);
         world
     }

@@ -6,7 +6,7 @@ use bowline_model::ContainerStatus;
 use bowline_recipes::{Proof, Recipes, Says};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, LogLine};
 use crate::finding::FactRef;
 
 use super::World;
@@ -89,6 +89,98 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Vec<Said<'f>>> {
         all.insert(container.name.as_str(), said);
     }
     all
+}
+
+/// Words by which programs call something an error, whatever it is.
+const GRUMBLES: &[&str] = &[
+    "error",
+    "fatal",
+    "panic",
+    "critical",
+    "exception",
+    "traceback",
+    "fail",
+    "failed",
+    "failure",
+    "cannot",
+    "couldn",
+    "unable",
+    "refused",
+    "rejected",
+    "denied",
+    "unreachable",
+    "unavailable",
+    "unexpected",
+    "unknown",
+    "invalid",
+    "timeout",
+    "timed",
+    "retry",
+    "retrying",
+    "aborted",
+    "lost",
+    "down",
+];
+/// Words that take them back where they stand before one: `no error`, `0 failed`.
+const NONE_OF_IT: &[&str] = &["0", "no", "not", "without", "zero", "last"];
+
+/// When containers last wrote a line that calls something an error and says nothing that is known.
+pub(super) fn grumbled<'f>(world: &World<'f>) -> BTreeMap<&'f str, Timestamp> {
+    let mut grumbled = BTreeMap::new();
+    for container in world.containers() {
+        let Some(log) = world.log(container) else {
+            continue;
+        };
+        let reading = Recipes::builtin().reading(world.recipe(container));
+        let since = fresh_since(world, container);
+        let mut lines = log.lines.iter().rev().take_while(|line| line.at >= since);
+        let found = lines.find(|line| grumbles(&line.text) && reading.line(&line.text).is_none());
+        if let Some(line) = found {
+            grumbled.insert(container.name.as_str(), line.at);
+        }
+    }
+    grumbled
+}
+
+impl<'f> World<'f> {
+    /// What a container wrote at its last end: the line that calls something an error, else the last one.
+    pub(crate) fn last_words(&self, container: &'f ContainerFact) -> Option<&'f str> {
+        let lines = &self.log(container)?.lines;
+        // One that was started again has written of its new life by now.
+        let end = container.started.filter(|_| self.runs(container));
+        let before = |at: Timestamp| end.is_none_or(|end| at <= end);
+        let mut last = lines.iter().rev().filter(|line| before(line.at));
+        let newest = last.clone().next()?;
+        let is_near = |at: Timestamp| newest.at.duration_since(at) < SignedDuration::from_secs(3);
+        let worst = last.find(|line| is_near(line.at) && grumbles(&line.text));
+        Some(worst.unwrap_or(newest).text.trim())
+    }
+
+    /// The last line in which a container that ended calls something an error, in whatever words.
+    pub(crate) fn last_error(&self, container: &'f ContainerFact) -> Option<&'f LogLine> {
+        let began = container.started?;
+        let mut lines = self.log(container)?.lines.iter().rev();
+        lines.find(|line| line.at >= began && grumbles(&line.text))
+    }
+}
+
+/// Whether a line calls something an error.
+fn grumbles(line: &str) -> bool {
+    let mut before = String::new();
+    for word in line.split(|it: char| !it.is_ascii_alphanumeric()) {
+        if word.is_empty() {
+            continue;
+        }
+        let word = word.to_ascii_lowercase();
+        let is_taken_back = NONE_OF_IT.contains(&before.as_str());
+        // `ConnectionError`, `java.net.ConnectException`.
+        let is_type = word.ends_with("error") || word.ends_with("exception");
+        if !is_taken_back && (is_type || GRUMBLES.contains(&word.as_str())) {
+            return true;
+        }
+        before = word;
+    }
+    false
 }
 
 /// From when on what a container wrote speaks of now.

@@ -2,7 +2,7 @@
 
 use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::ContainerFact;
 use crate::finding::{Evidence, FactRef};
@@ -65,7 +65,7 @@ impl<'f> World<'f> {
     pub(crate) fn seems_well(&self, container: &'f ContainerFact) -> bool {
         self.runs(container)
             && self.ailment(container).is_none()
-            && !self.complains(container)
+            && !self.grumbles(container)
             && !self.was_started_again(container)
             && self.health(container).is_none_or(|health| {
                 health.verdict != Some(HealthStatus::Starting) || health.failing_streak == 0
@@ -92,6 +92,17 @@ impl<'f> World<'f> {
         self.said(container).iter().any(|said| {
             !said.says.is_benign() && said.is_fresh && self.now().duration_since(said.last) < LATELY
         })
+    }
+
+    /// Whether its log speaks of trouble lately, in words that are known, or in others by which people call something an
+    /// error. What those mean nobody knows: they are a reason to look, and prove nothing.
+    pub(crate) fn grumbles(&self, container: &ContainerFact) -> bool {
+        let is_late = |at: Timestamp| self.now().duration_since(at) < LATELY;
+        self.complains(container)
+            || self
+                .grumbled
+                .get(container.name.as_str())
+                .is_some_and(|at| is_late(*at))
     }
 
     /// Whether something is wrong with it now: it ended badly, or it runs and does not seem well.
