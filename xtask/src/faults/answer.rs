@@ -40,6 +40,9 @@ pub(crate) struct NamedCulprit {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) field: Option<String>,
+    /// The path in the container, of a file that is named by its path in the project.
+    #[serde(default)]
+    pub(crate) inside: Option<String>,
 }
 
 /// What it would do.
@@ -81,8 +84,9 @@ pub(crate) fn read(output: &Output) -> Result<Diagnosis, String> {
     let code = output.status.code();
     if !code.is_some_and(|code| LOOKED.contains(&code)) {
         let said = String::from_utf8_lossy(&output.stderr);
-        let first = said.lines().next().unwrap_or_default().trim();
-        return Err(format!("{}: {first}", output.status));
+        let mistake = said.lines().find(|line| line.starts_with("error"));
+        let first = mistake.or(said.lines().next()).unwrap_or_default();
+        return Err(format!("{}: {}", output.status, first.trim()));
     }
     let mut diagnosis: Diagnosis =
         serde_json::from_slice(&output.stdout).map_err(|error| format!("no diagnosis: {error}"))?;
@@ -100,7 +104,9 @@ impl Named {
         let whole = format!("{project}_{}", culprit.name);
         let field = culprit.field.as_deref();
         self.culprit.kind == culprit.kind.word()
-            && (self.culprit.name == culprit.name || self.culprit.name == whole)
+            && (self.culprit.name == culprit.name
+                || self.culprit.name == whole
+                || self.culprit.inside.as_ref() == Some(&culprit.name))
             && field.is_none_or(|field| {
                 let named = self.culprit.field.as_deref();
                 named.is_some_and(|named| is_same_place(named, field))
@@ -200,6 +206,20 @@ mod tests {
         assert!(!named.blames(&culprit("data", None), "q"));
         assert!(!named.blames(&culprit("data", Some("name")), "p"));
     }
+    #[test]
+    fn a_file_may_be_named_by_its_path_in_the_project_or_in_the_container() {
+        let text = r#"{"code":"D070","confidence":"certain","culprit":{"kind":"file","name":"serve.sh","inside":"/srv/serve.sh"}}"#;
+        let named: Named = serde_json::from_str(text).unwrap();
+        let file = |name: &str| Culprit {
+            kind: CulpritKind::File,
+            name: name.to_owned(),
+            field: None,
+        };
+        assert!(named.blames(&file("serve.sh"), "p"));
+        assert!(named.blames(&file("/srv/serve.sh"), "p"));
+        assert!(!named.blames(&file("/srv/other.sh"), "p"));
+    }
+
     #[test]
     fn a_field_that_holds_the_expected_one_or_lies_in_it_is_the_same_place() {
         assert!(is_same_place("healthcheck", "healthcheck"));

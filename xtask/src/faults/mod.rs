@@ -384,7 +384,9 @@ fn stays_above(floor: &Floor, outcomes: &[Outcome]) -> bool {
 fn replay_all(root: &Path, options: &Options, cases: Vec<Case>) -> Result<bool> {
     let faults = root.join("faults");
     let bowline = match &options.bowline {
-        Some(path) => path.clone(),
+        // It is started in another folder.
+        Some(path) => std::path::absolute(path)
+            .with_context(|| format!("cannot find `{}`", path.display()))?,
         None => build(root)?,
     };
     let (cases, without) = match &*options.only {

@@ -75,7 +75,8 @@ impl Runner<'_> {
         self.leave_nothing(&look)?;
         tidied?;
         let examined = examined.and_then(|examined| {
-            if self.keep {
+            // One that could not look has nothing to be diagnosed again.
+            if self.keep && examined.answer.diagnosis.is_ok() {
                 let kept = Kept::new(case, &names, &examined.recording, &self.stand_ins()?)?;
                 kept.write(self.faults, case)?;
             }

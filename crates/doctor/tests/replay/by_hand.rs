@@ -204,7 +204,7 @@ fn needed_and_down() -> Facts {
         .facts()
 }
 
-/// A client that MongoDB refuses: it brings this password for this database, and the server is told `#1`.
+/// A client that `MongoDB` refuses: it brings this password for this database, and the server is told `#1`.
 fn mongo(password: &str, database: &str, server_says: &str) -> Facts {
     let text = |text: &str, name: &str| json!({"text": text, "carrier": {"variable": name}});
     let mut brought = address("mongodb", "docs", 27017);
