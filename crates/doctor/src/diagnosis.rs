@@ -122,7 +122,20 @@ fn without_mended(world: &World<'_>, causes: Vec<Finding>) -> Vec<Finding> {
             || !drifted.contains(&cause.culprit.name)
             || !is_mended_in_files(world, &cause.culprit)
     };
-    causes.into_iter().filter(is_left).collect()
+    causes
+        .into_iter()
+        .filter(is_left)
+        .map(|cause| no_surer_than_files(world, cause))
+        .collect()
+}
+
+/// A setting is not surely to blame where nobody could see whether the files have changed it by now.
+fn no_surer_than_files(world: &World<'_>, mut cause: Finding) -> Finding {
+    let is_setting = cause.culprit.kind == CulpritKind::Service && cause.culprit.field.is_some();
+    if is_setting && !world.knows_changes(&cause.culprit.name) {
+        cause.confidence = cause.confidence.min(Confidence::Likely);
+    }
+    cause
 }
 
 /// Leaves out what only says that something is down, where something else says why.

@@ -137,7 +137,11 @@ fn an_end_with_success_that_is_repeated_is_a_wrong_policy() {
     let changes = json!({
         "status": "restarting", "restarts": 7, "restart_policy": "always", "finished": "2026-11-21T10:00:02Z",
     });
-    let facts = facts(&changes, &[die(0, 2)]);
+    let facts = Recording::new()
+        .with(container("api", &changes))
+        .heard([event("start", 1, &json!({})), die(0, 2)])
+        .said("shop-api-1", &[])
+        .facts();
     let finding = certain(&facts);
     assert_eq!(finding.code.0, "D135");
     assert_eq!(finding.culprit.field.as_deref(), Some("restart"));

@@ -363,6 +363,8 @@ fn two_servers_on_one_volume_put_the_data_in_danger() {
             .with(at(3, "copy", other))
             .set("insides", "shop-db-1", inside.clone())
             .set("insides", "shop-copy-1", inside.clone())
+            .said("shop-db-1", &[])
+            .said("shop-copy-1", &[])
     };
     let finding = says(
         &two(&younger).facts(),

@@ -163,9 +163,10 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("redis"             in ["orders"]),
     library!("tokio-postgres"    in ["orders"]),
 
-    // Development only: errors as text, snapshots, properties, throw-away folders.
+    // Development only: errors as text, recordings that are kept small, snapshots, properties, throw-away folders.
     library!("anyhow"            in ["xtask", "orders"], or tests),
     library!("cargo_metadata"    in ["xtask"]),
+    library!("flate2"            in ["xtask"], or tests),
     library!("insta"             in ["bowline-testkit"], or tests),
     library!("libtest-mimic"     in ["bowline-testkit"], or tests),
     library!("proptest"          in ["bowline-testkit"], or tests),

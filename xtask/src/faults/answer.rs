@@ -40,7 +40,7 @@ pub(crate) struct NamedCulprit {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) field: Option<String>,
-    /// Of a file of the host: its path in the container.
+    /// The path in the container, of a file that is named by its path in the project.
     #[serde(default)]
     pub(crate) inside: Option<String>,
 }
@@ -48,8 +48,16 @@ pub(crate) struct NamedCulprit {
 /// What it would do.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Fix {
+    pub(crate) safety: String,
+    /// The words of a command, where one does it.
     #[serde(default)]
-    pub(crate) applicability: String,
+    pub(crate) command: Vec<String>,
+}
+
+impl Fix {
+    pub(crate) fn is_safe(&self) -> bool {
+        self.safety == "safe"
+    }
 }
 
 /// An answer, or why there is none, and how long that took.
@@ -62,19 +70,23 @@ pub(crate) struct Answer {
 /// The exit code with which a verb of the doctor's says that the cause is there.
 pub(crate) const CAUSES: i32 = 11;
 
+/// The exit code with which the doctor says that nothing is wrong, and a verb of its that the cause is not there.
+pub(crate) const WELL: i32 = 0;
+
 /// The exit code with which the doctor says that something is wrong, and not why.
 const UNDETERMINED: i32 = 12;
 
 /// Exit codes with which the doctor has looked: healthy, causes found, undetermined.
-const LOOKED: [i32; 3] = [0, CAUSES, UNDETERMINED];
+const LOOKED: [i32; 3] = [WELL, CAUSES, UNDETERMINED];
 
 /// Reads what `bowline doctor --format json` printed.
 pub(crate) fn read(output: &Output) -> Result<Diagnosis, String> {
     let code = output.status.code();
     if !code.is_some_and(|code| LOOKED.contains(&code)) {
         let said = String::from_utf8_lossy(&output.stderr);
-        let first = said.lines().next().unwrap_or_default().trim();
-        return Err(format!("{}: {first}", output.status));
+        let mistake = said.lines().find(|line| line.starts_with("error"));
+        let first = mistake.or(said.lines().next()).unwrap_or_default();
+        return Err(format!("{}: {}", output.status, first.trim()));
     }
     let mut diagnosis: Diagnosis =
         serde_json::from_slice(&output.stdout).map_err(|error| format!("no diagnosis: {error}"))?;
@@ -95,13 +107,25 @@ impl Named {
             && (self.culprit.name == culprit.name
                 || self.culprit.name == whole
                 || self.culprit.inside.as_ref() == Some(&culprit.name))
-            && (field.is_none() || self.culprit.field.as_deref() == field)
+            && field.is_none_or(|field| {
+                let named = self.culprit.field.as_deref();
+                named.is_some_and(|named| is_same_place(named, field))
+            })
     }
 
     pub(crate) fn is(&self, cause: &Cause, project: &str) -> bool {
         let mut culprits = std::iter::once(&cause.culprit).chain(&cause.or_culprit);
         self.has_code_of(cause) && culprits.any(|culprit| self.blames(culprit, project))
     }
+}
+
+/// Whether of two fields one is the other, or holds it: `healthcheck` and `healthcheck.test`.
+fn is_same_place(one: &str, other: &str) -> bool {
+    let holds = |outer: &str, inner: &str| {
+        let rest = inner.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    holds(one, other) || holds(other, one)
 }
 
 #[cfg(test)]
@@ -122,7 +146,7 @@ mod tests {
 
     const ONE: &str = r#"{"causes":[{"code":"D001","confidence":"certain","culprit":{"kind":"volume","name":"p_data",
         "field":null,"file":"compose.yaml","line":14},"chain":[["data","api"]],"affects":["api"],"evidence":[],
-        "ruled_out":[],"unchecked":[],"fix":{"cmd":["x"],"applicability":"safe"},"verify":null}]}"#;
+        "ruled_out":[],"unchecked":[],"fix":{"text":"x","command":["x"],"safety":"safe"},"verify":null}]}"#;
 
     #[test]
     fn the_documented_form_is_read() {
@@ -133,7 +157,8 @@ mod tests {
             ("D001", "certain")
         );
         assert_eq!(named.chain, [["data", "api"]]);
-        assert_eq!(named.fix.as_ref().unwrap().applicability, "safe");
+        let fix = named.fix.as_ref().unwrap();
+        assert!(fix.is_safe() && fix.command == ["x"]);
         assert!(named.verify.is_none() && !diagnosis.undetermined);
         assert!(
             read(&output(12, r#"{"causes":[]}"#, ""))
@@ -180,5 +205,27 @@ mod tests {
         assert!(named.blames(&culprit("p_data", None), "q"));
         assert!(!named.blames(&culprit("data", None), "q"));
         assert!(!named.blames(&culprit("data", Some("name")), "p"));
+    }
+    #[test]
+    fn a_file_may_be_named_by_its_path_in_the_project_or_in_the_container() {
+        let text = r#"{"code":"D070","confidence":"certain","culprit":{"kind":"file","name":"serve.sh","inside":"/srv/serve.sh"}}"#;
+        let named: Named = serde_json::from_str(text).unwrap();
+        let file = |name: &str| Culprit {
+            kind: CulpritKind::File,
+            name: name.to_owned(),
+            field: None,
+        };
+        assert!(named.blames(&file("serve.sh"), "p"));
+        assert!(named.blames(&file("/srv/serve.sh"), "p"));
+        assert!(!named.blames(&file("/srv/other.sh"), "p"));
+    }
+
+    #[test]
+    fn a_field_that_holds_the_expected_one_or_lies_in_it_is_the_same_place() {
+        assert!(is_same_place("healthcheck", "healthcheck"));
+        assert!(is_same_place("healthcheck.test", "healthcheck"));
+        assert!(is_same_place("environment", "environment.LEDGER_HOST"));
+        assert!(!is_same_place("environment.HOST", "environment.PORT"));
+        assert!(!is_same_place("port", "ports"));
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::render::Names;
 
@@ -16,6 +17,8 @@ pub(crate) struct Case {
     pub(crate) id: String,
     /// Its place among all cases.
     pub(crate) number: usize,
+    /// The folder `faults`.
+    faults: PathBuf,
     folder: PathBuf,
 }
 
@@ -251,6 +254,27 @@ pub(crate) enum Symptom {
     },
 }
 
+impl Symptom {
+    /// Whether it ends when the stack is well: what was said, counted or reported stays.
+    pub(crate) fn can_pass(&self) -> bool {
+        match self {
+            Self::State { .. }
+            | Self::Health { .. }
+            | Self::Absent { .. }
+            | Self::Answer { .. }
+            | Self::Unanswered { .. }
+            | Self::Exec { .. } => true,
+            Self::HealthLog { .. }
+            | Self::Log { .. }
+            | Self::Error { .. }
+            | Self::Restarts { .. }
+            | Self::Event { .. }
+            | Self::Said { .. }
+            | Self::LogSize { .. } => false,
+        }
+    }
+}
+
 /// The right diagnosis.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -335,6 +359,7 @@ impl Case {
             found.push(Self {
                 id: entry.file_name().to_string_lossy().into_owned(),
                 number: 0,
+                faults: faults.to_owned(),
                 folder: entry.path(),
             });
         }
@@ -371,6 +396,26 @@ impl Case {
             );
         }
         Ok(expectation)
+    }
+
+    /// A digest of everything that makes the case: its injection and the files of its stack, without names.
+    pub(crate) fn digest(&self) -> Result<String> {
+        let injection = self.injection(&mut self.names(0, ""))?;
+        let stack = self.faults.join("stacks").join(injection.stack);
+        let mut files = super::runner::files(&stack)?;
+        files.push(self.folder.join("inject.toml"));
+        let mut digest = Sha256::new();
+        for file in files {
+            let bytes = std::fs::read(&file)
+                .with_context(|| format!("cannot read `{}`", file.display()))?;
+            let name = file.strip_prefix(&stack).unwrap_or(Path::new(""));
+            digest.update(name.as_os_str().as_encoded_bytes());
+            digest.update(bytes.len().to_le_bytes());
+            digest.update(bytes);
+        }
+        let bytes = digest.finalize();
+        let short = bytes.iter().take(8);
+        Ok(short.fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
     }
 
     fn read<T: for<'a> Deserialize<'a>>(&self, name: &str, names: &mut Names) -> Result<T> {

@@ -6,13 +6,17 @@
 //! one, and goes on inside of that engine's network, where the published ports are (`faults inside`).
 
 mod actions;
+mod afterwards;
 mod answer;
 mod baselines;
 mod beside;
 mod case;
+mod floor;
+mod kept;
 mod look;
 mod page;
 mod render;
+mod replay;
 mod report;
 mod runner;
 mod score;
@@ -34,32 +38,42 @@ use crate::keeper::Keeper;
 use crate::program::{cargo, target};
 use crate::test::seed_of_now;
 use case::{Case, Injection};
+use floor::Floor;
+use replay::Replay;
 use report::Invalid;
 use runner::Runner;
 use score::{Outcome, Scores};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask faults [--seed N] [--only ID]… [--quick] [--jobs N] [--bowline PATH] [--heal]
-                          [--note-first] [--record-page] [--keep-engine]
+                          [--note-first] [--keep-recordings] [--record-page] [--keep-engine]
                           [--kind distribution|newest] [--engine NAME | --host unix:///PATH]
+       cargo xtask faults --replay [--only ID]… [--jobs N] [--bowline PATH] [--note-floor]
        cargo xtask faults --list
 
-  --seed N        draws the same names again; the run says which it took
-  --only ID       this case; can be repeated
-  --quick         a few cases of every sort: shows that it works, and no more
-  --jobs N        so many cases at a time; 2 without it
-  --bowline PATH  this program, as it is now, instead of a development build of the workspace
-  --heal          heals every case that says how, not only those with a command that verifies it
-  --note-first    writes down what came of cases that were never run before, in faults/first-run.toml
-  --record-page   writes docs/faults.md, of a run of every case
-  --kind KIND     an engine of its own of that kind; the distribution's without it
-  --engine NAME   what that engine is called; `faults` without it
-  --keep-engine   leaves that engine up for the next run
-  --host HOST     an engine that runs, instead of one of its own
-  --list          the cases, and what happens in each
+  --seed N           draws the same names again; the run says which it took
+  --only ID          this case; can be repeated
+  --quick            a few cases of every sort: shows that it works, and no more
+  --jobs N           so many cases at a time; 2 without it
+  --bowline PATH     this program, as it is now, instead of a development build of the workspace
+  --heal             heals every case that says how, not only those with a command that verifies it
+  --note-first       writes down what came of cases that were never run before, in faults/first-run.toml
+  --keep-recordings  keeps what the doctor saw in each of these cases, in faults/recordings
+  --record-page      writes docs/faults.md, of a run of every case
+  --kind KIND        an engine of its own of that kind; the distribution's without it
+  --engine NAME      what that engine is called; `faults` without it
+  --keep-engine      leaves that engine up for the next run
+  --host HOST        an engine that runs, instead of one of its own
+  --replay           asks about what is kept in faults/recordings; needs no engine, and takes seconds
+  --note-floor       adds the cases that are right to faults/floor.toml
+  --list             the cases, and what happens in each
 
-It ends with 1 when a fault could not be injected. A wrong diagnosis lowers the score and is no failure.
+It ends with 1 when a fault could not be injected, and when a case of faults/floor.toml is wrong. Any other wrong
+diagnosis lowers the score and is no failure.
 ";
+
+/// What must not become worse.
+const FLOOR: &str = "faults/floor.toml";
 
 /// What is either wanted or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,6 +83,9 @@ enum Flag {
     KeepEngine,
     Heal,
     NoteFirst,
+    KeepRecordings,
+    Replay,
+    NoteFloor,
     RecordPage,
 }
 
@@ -80,6 +97,9 @@ impl Flag {
             "--keep-engine" => Self::KeepEngine,
             "--heal" => Self::Heal,
             "--note-first" => Self::NoteFirst,
+            "--keep-recordings" => Self::KeepRecordings,
+            "--replay" => Self::Replay,
+            "--note-floor" => Self::NoteFloor,
             "--record-page" => Self::RecordPage,
             _ => return None,
         })
@@ -139,7 +159,27 @@ impl Options {
         if options.has(Flag::RecordPage) && some {
             bail!("the page is of every case; leave `--only` and `--quick` out");
         }
+        if options.has(Flag::Replay) {
+            options.check_replay()?;
+        } else if options.has(Flag::NoteFloor) {
+            bail!("`--note-floor` is for what can be repeated at any time: it needs `--replay`");
+        }
         Ok(options)
+    }
+
+    /// A replay injects nothing, so there is nothing to heal, to keep or to write down but the floor.
+    fn check_replay(&self) -> Result<()> {
+        let others = [
+            Flag::Heal,
+            Flag::KeepEngine,
+            Flag::KeepRecordings,
+            Flag::NoteFirst,
+            Flag::RecordPage,
+        ];
+        if others.iter().any(|flag| self.has(*flag)) || self.host.is_some() || self.seed.is_some() {
+            bail!("with `--replay` there is no engine and nothing is drawn\n\n{USAGE}");
+        }
+        Ok(())
     }
 
     fn has(&self, flag: Flag) -> bool {
@@ -198,6 +238,9 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
         let mut quick = injections.iter().map(|injection| injection.quick);
         cases.retain(|_| quick.next().unwrap_or_default());
         injections.retain(|injection| injection.quick);
+    }
+    if options.has(Flag::Replay) {
+        return replay_all(root, options, cases);
     }
     let own = match &options.host {
         Some(_) => None,
@@ -312,30 +355,100 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         prefix: &settings.prefix,
         seed: settings.seed,
         heal: settings.flags.contains(&Flag::Heal),
+        keep: settings.flags.contains(&Flag::KeepRecordings),
     };
     let begun = Instant::now();
     let cases = Case::find(&faults, &settings.ids)?;
-    let (outcomes, invalid) = run_all(&runner, cases, settings.jobs);
+    let (outcomes, invalid) = run_all(cases, settings.jobs, |case| run_one(&runner, case));
     let scores = score::sum(&outcomes);
-    println!(
-        "\n{}",
-        report::text(&outcomes, &scores, &invalid, settings.seed)
-    );
+    let seed = format!("seed {}", settings.seed);
+    let sums = (outcomes.len(), &scores);
+    println!("\n{}", report::text(&outcomes, sums, &invalid, &seed));
     let (minutes, at_a_time) = (begun.elapsed().as_secs_f64() / 60.0, settings.jobs);
     println!("{minutes:.1} minutes, {at_a_time} at a time");
     record(root, settings, &outcomes, &scores, invalid.len())?;
-    Ok(invalid.is_empty())
+    let floor = Floor::read(&root.join(FLOOR))?;
+    Ok(stays_above(&floor, &outcomes) && invalid.is_empty())
+}
+
+/// Says which cases are wrong that have to be right, and whether there is none.
+fn stays_above(floor: &Floor, outcomes: &[Outcome]) -> bool {
+    let fallen = floor.fallen(outcomes);
+    for outcome in &fallen {
+        println!("worse than {FLOOR}: {}", report::line(outcome));
+    }
+    fallen.is_empty()
+}
+
+/// Has what is kept diagnosed and scored as what an engine shows.
+fn replay_all(root: &Path, options: &Options, cases: Vec<Case>) -> Result<bool> {
+    let faults = root.join("faults");
+    let bowline = match &options.bowline {
+        // It is started in another folder.
+        Some(path) => std::path::absolute(path)
+            .with_context(|| format!("cannot find `{}`", path.display()))?,
+        None => build(root)?,
+    };
+    let (cases, without) = match &*options.only {
+        [] => Replay::with_recording(&faults, cases),
+        _ => (cases, Vec::new()),
+    };
+    let folder = target(root).join(format!("replay-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot create `{}`", folder.display()))?;
+    let replay = Replay {
+        bowline: &bowline,
+        faults: &faults,
+        folder: &folder,
+    };
+    let begun = Instant::now();
+    let outdated = replay.outdated(&cases)?;
+    let (outcomes, invalid) = run_all(cases, options.jobs, |case| {
+        replay.run(case).map_err(|error| Invalid {
+            id: case.id.clone(),
+            why: format!("{error:#}"),
+        })
+    });
+    std::fs::remove_dir_all(&folder)
+        .with_context(|| format!("cannot remove `{}`", folder.display()))?;
+    let scores = score::sum(&outcomes);
+    let wrong = outcomes.iter().filter(|outcome| !outcome.is_all_right());
+    let sums = (outcomes.len(), &scores);
+    println!("{}", report::text(wrong, sums, &invalid, "replayed"));
+    println!("{:.1} seconds", begun.elapsed().as_secs_f64());
+    for (ids, what) in [
+        (without, "without a recording"),
+        (outdated, "changed since they were recorded"),
+    ] {
+        if !ids.is_empty() {
+            let ids = ids.join(", ");
+            println!("{what}: {ids} (`--keep-recordings --only ID` records)");
+        }
+    }
+    let file = root.join(FLOOR);
+    let mut floor = Floor::read(&file)?;
+    let good = stays_above(&floor, &outcomes) && invalid.is_empty();
+    if options.has(Flag::NoteFloor) {
+        let raised = floor.raise(&outcomes);
+        println!("right for the first time: {}", raised.join(", "));
+        floor.write(&file)?;
+    }
+    Ok(good)
 }
 
 /// Runs the cases, some at a time, and returns them in order.
-fn run_all(runner: &Runner<'_>, cases: Vec<Case>, jobs: usize) -> (Vec<Outcome>, Vec<Invalid>) {
+fn run_all(
+    cases: Vec<Case>,
+    jobs: usize,
+    run: impl Fn(&Case) -> Result<Outcome, Invalid> + Sync,
+) -> (Vec<Outcome>, Vec<Invalid>) {
     let left = Mutex::new(cases.into_iter());
     let ended = Mutex::new((Vec::new(), Vec::new()));
     let work = || {
         loop {
             let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(case) = next else { return };
-            let result = run_one(runner, &case);
+            let result = run(&case);
             let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
             match result {
                 Ok(outcome) => ended.0.push(outcome),

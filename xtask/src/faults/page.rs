@@ -153,6 +153,7 @@ mod tests {
             },
             guesses: vec![None, None, None],
             verified: Vec::new(),
+            mended: None,
         }
     }
 

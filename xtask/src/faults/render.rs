@@ -51,6 +51,11 @@ impl Kind {
         ("image", Self::Image),
     ];
 
+    /// Whether nobody may be told.
+    fn is_secret(self) -> bool {
+        matches!(self, Self::Password | Self::Awkward)
+    }
+
     fn parse(word: &str) -> Option<Self> {
         let mut all = Self::ALL.iter();
         all.find_map(|(known, kind)| (*known == word).then_some(*kind))
@@ -86,6 +91,8 @@ pub(crate) struct Names {
     project: String,
     given: BTreeMap<(Kind, String), String>,
     taken: BTreeSet<String>,
+    /// Of a run that is over: nothing more is drawn.
+    is_over: bool,
 }
 
 impl Names {
@@ -97,6 +104,7 @@ impl Names {
             project: String::new(),
             given: BTreeMap::new(),
             taken: BTreeSet::new(),
+            is_over: false,
         };
         // Of the projects of one run none may be called as another one is, or begins: hence the number, always
         // as long.
@@ -110,6 +118,39 @@ impl Names {
     pub(crate) fn with_ports_of(mut self, number: usize) -> Self {
         self.ports += number * PORTS_OF_A_CASE;
         self
+    }
+
+    /// The names that an earlier run drew, as [`given`](Self::given) returned them. No other is drawn.
+    pub(crate) fn of(mut given: BTreeMap<String, String>) -> Self {
+        let project = given.remove("project").unwrap_or_default();
+        let parsed = given.into_iter().filter_map(|(placeholder, name)| {
+            let (kind, word) = placeholder.split_once('.')?;
+            Some(((Kind::parse(kind)?, word.to_owned()), name))
+        });
+        Self {
+            origin: String::new(),
+            ports: 0,
+            project,
+            given: parsed.collect(),
+            taken: BTreeSet::new(),
+            is_over: true,
+        }
+    }
+
+    /// Every name that was drawn so far, by its placeholder; no password.
+    pub(crate) fn given(&self) -> BTreeMap<String, String> {
+        let project = ("project".to_owned(), self.project.clone());
+        let given = self.given.iter().filter(|((kind, _), _)| !kind.is_secret());
+        given
+            .map(|((kind, word), name)| (placeholder(*kind, word), name.clone()))
+            .chain([project])
+            .collect()
+    }
+
+    /// What nobody may be told, by its placeholder.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (String, &str)> {
+        let given = self.given.iter().filter(|((kind, _), _)| kind.is_secret());
+        given.map(|((kind, word), name)| (placeholder(*kind, word), name.as_str()))
     }
 
     pub(crate) fn project(&self) -> &str {
@@ -150,6 +191,12 @@ impl Names {
         let key = (kind, word.to_owned());
         if let Some(given) = self.given.get(&key) {
             return Ok(given.clone());
+        }
+        if self.is_over && kind.is_secret() {
+            return Ok("not-kept".to_owned());
+        }
+        if self.is_over {
+            bail!("`{{{{{placeholder}}}}}` had no name in the run of which this is kept");
         }
         let name = match kind {
             Kind::Image => crate::images::tag(word),
@@ -213,6 +260,12 @@ impl Names {
     fn draw(&self, what: &str, attempt: u32) -> Vec<u8> {
         Sha256::digest(format!("{}/{what}/{attempt}", self.origin)).to_vec()
     }
+}
+
+fn placeholder(kind: Kind, word: &str) -> String {
+    let mut all = Kind::ALL.iter();
+    let known = all.find_map(|(known, one)| (*one == kind).then_some(*known));
+    format!("{}.{word}", known.unwrap_or_default())
 }
 
 /// Letters and digits, the first one a letter in lower case.
@@ -283,6 +336,27 @@ mod tests {
                 .unwrap();
             assert!(!filled.contains("postgres"), "{filled}");
         }
+    }
+
+    #[test]
+    fn the_names_of_a_run_that_is_over_are_those_that_it_drew_without_passwords() {
+        let mut names = names(7);
+        let drawn = names
+            .fill("{{project}} {{service.api}} {{password.db}}")
+            .unwrap();
+        let given = names.given();
+        let password = drawn.split(' ').next_back().unwrap();
+        assert!(!given.values().any(|name| name == password));
+        let mut again = Names::of(given);
+        let filled = again
+            .fill("{{project}} {{service.api}} {{password.db}}")
+            .unwrap();
+        assert_eq!(filled, drawn.replace(password, "not-kept"));
+        let error = again.fill("{{service.other}}").unwrap_err();
+        assert!(
+            format!("{error:#}")
+                .ends_with("`{{service.other}}` had no name in the run of which this is kept")
+        );
     }
 
     #[test]

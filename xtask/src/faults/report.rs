@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::baselines::Baseline;
-use super::score::{Of, Outcome, Scores, Verdict};
+use super::score::{Of, Outcome, Scores};
 
 /// A case that proves nothing: its fault did not come.
 #[derive(Debug)]
@@ -12,27 +12,28 @@ pub(crate) struct Invalid {
     pub(crate) why: String,
 }
 
-/// Writes what a run found.
-pub(crate) fn text(
-    outcomes: &[Outcome],
-    scores: &Scores,
+/// Writes what a run found; `how` is how its names were come by.
+pub(crate) fn text<'o>(
+    shown: impl IntoIterator<Item = &'o Outcome>,
+    (valid, scores): (usize, &Scores),
     invalid: &[Invalid],
-    seed: u64,
+    how: &str,
 ) -> String {
-    let mut lines: Vec<String> = outcomes.iter().map(line).collect();
+    let mut lines: Vec<String> = shown.into_iter().map(line).collect();
     let failed = invalid.iter();
     lines.extend(failed.map(|invalid| format!("{:<8} invalid       {}", invalid.id, invalid.why)));
-    let (valid, failed) = (outcomes.len(), invalid.len());
-    lines.push(format!(
-        "\n{valid} cases valid, {failed} invalid; seed {seed}\n"
-    ));
+    let failed = invalid.len();
+    lines.push(format!("\n{valid} cases valid, {failed} invalid; {how}\n"));
     lines.extend(doctor(scores));
-    lines.push(String::new());
-    lines.extend(baselines(scores));
+    if !scores.baselines.is_empty() {
+        lines.push(String::new());
+        lines.extend(baselines(scores));
+    }
     lines.join("\n") + "\n"
 }
 
-fn line(outcome: &Outcome) -> String {
+/// What was said of a case, and what should have been, in a line.
+pub(crate) fn line(outcome: &Outcome) -> String {
     let verdict = outcome.verdict();
     let said = match &outcome.answer.diagnosis {
         Err(why) => format!("no answer: {why}"),
@@ -68,8 +69,14 @@ fn line(outcome: &Outcome) -> String {
     } else {
         String::new()
     };
-    let begins = format!("{:<8} {:<12}  {said}{untrue}", outcome.id, verdict.word());
-    if matches!(verdict, Verdict::Hit | Verdict::Silent) {
+    let unmended = if outcome.mended == Some(false) {
+        "; its safe fix did not make it well"
+    } else {
+        ""
+    };
+    let word = verdict.word();
+    let begins = format!("{:<8} {word:<12}  {said}{untrue}{unmended}", outcome.id);
+    if outcome.is_all_right() {
         begins
     } else {
         format!("{begins}; expected {wanted}")
@@ -91,7 +98,8 @@ pub(crate) fn doctor(scores: &Scores) -> Vec<String> {
         ("several causes, all found", of(scores.several)),
         ("causes called certain that are there", of(scores.certain)),
         ("verify commands that are right", of(scores.verified)),
-        ("safe fixes that make it well", "-".to_owned()),
+        ("… at the first asking", of(scores.verified_at_once)),
+        ("safe fixes that mend their case", of(scores.mended)),
         ("chain: links found", percent(scores.chain.share())),
         ("affected services (F1)", percent(scores.affects.share())),
         (
@@ -152,7 +160,7 @@ mod tests {
             id: "F001".to_owned(),
             why: "no symptom".to_owned(),
         };
-        let text = text(&[], &score::sum(&[]), &[invalid], 7);
+        let text = text(&[], (0, &score::sum(&[])), &[invalid], "seed 7");
         assert!(text.starts_with("F001     invalid       no symptom\n"));
         assert!(text.contains("0 cases valid, 1 invalid; seed 7"));
     }

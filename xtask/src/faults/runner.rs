@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::actions::{self, Rendered, Stack};
-use super::answer::{self, Answer, CAUSES};
+use super::afterwards::{Afterwards, command, is_safely_fixed};
+use super::answer::{self, Answer, CAUSES, Named, WELL};
 use super::baselines::{Baseline, Guess, Seen};
 use super::beside::Aftermath;
 use super::case::{Action, Case, Expectation, Injection};
+use super::kept::{Kept, StandIn};
 use super::look::Look;
 use super::render::Names;
 use super::report::Invalid;
 use super::score::{Outcome, Verified};
 use super::symptom;
+use crate::cache;
 use crate::engine::http::Endpoint;
 use crate::keeper;
 
@@ -29,10 +32,22 @@ pub(crate) struct Runner<'a> {
     pub(crate) seed: u64,
     /// Heals every case that says how, not only those whose answer is to be verified.
     pub(crate) heal: bool,
+    /// Keeps what the doctor saw.
+    pub(crate) keep: bool,
+}
+
+/// What came of a case.
+struct Examined {
+    answer: Answer,
+    guesses: Vec<Option<Guess>>,
+    verified: Vec<Verified>,
+    mended: Option<bool>,
+    /// What the doctor wrote down of what it saw.
+    recording: String,
 }
 
 /// What the doctor is asked with. It gets the engine and the Compose files, and nothing else.
-const DOCTOR: [&str; 3] = ["doctor", "--format", "json"];
+pub(crate) const DOCTOR: [&str; 3] = ["doctor", "--format", "json"];
 
 impl Runner<'_> {
     /// Runs a case. Whatever keeps its symptom from coming makes it invalid; an error is one of the run itself.
@@ -55,19 +70,28 @@ impl Runner<'_> {
         stack.restore()?;
         let look = Look::new(self.engine, names.project())?;
         let mut aftermath = Aftermath::default();
-        let told = self.tell(&injection, &expectation, &stack, &look, &mut aftermath);
+        let examined = self.examine(&injection, &expectation, &stack, &look, &mut aftermath);
         let tidied = aftermath.tidy(&look);
         self.leave_nothing(&look)?;
         tidied?;
-        Ok(match told {
-            Ok((answer, guesses, verified)) => Ok(Outcome {
+        let examined = examined.and_then(|examined| {
+            // One that could not look has nothing to be diagnosed again.
+            if self.keep && examined.answer.diagnosis.is_ok() {
+                let kept = Kept::new(case, &names, &examined.recording, &self.stand_ins()?)?;
+                kept.write(self.faults, case)?;
+            }
+            Ok(examined)
+        });
+        Ok(match examined {
+            Ok(examined) => Ok(Outcome {
                 id: case.id.clone(),
                 project: names.project().to_owned(),
                 about: injection.about,
                 expectation,
-                answer,
-                guesses,
-                verified,
+                answer: examined.answer,
+                guesses: examined.guesses,
+                verified: examined.verified,
+                mended: examined.mended,
             }),
             Err(error) => Err(Invalid {
                 id: case.id.clone(),
@@ -76,32 +100,61 @@ impl Runner<'_> {
         })
     }
 
-    fn tell(
+    /// The folders of this machine that a doctor sees.
+    fn stand_ins(&self) -> Result<[StandIn; 2]> {
+        Ok([
+            StandIn {
+                folder: self.folder.to_owned(),
+                word: "/srv/stacks",
+            },
+            StandIn {
+                folder: cache::folder(&[])?,
+                word: "/var/cache/bowline",
+            },
+        ])
+    }
+
+    fn examine(
         &self,
         injection: &Injection,
         expectation: &Expectation,
         stack: &Stack<'_>,
         look: &Look<'_>,
         aftermath: &mut Aftermath,
-    ) -> Result<(Answer, Vec<Option<Guess>>, Vec<Verified>)> {
+    ) -> Result<Examined> {
         break_it(injection, stack, look, aftermath)?;
-        let (answer, guesses) = diagnose(stack, look)?;
-        let commands = to_verify(&answer, expectation, look.project());
-        let mut verified = Vec::new();
-        for command in &commands {
-            verified.push(Verified {
-                broken: ask_again(stack, command.as_deref())? == Some(CAUSES),
+        let mut examined = diagnose(stack, look)?;
+        let project = look.project();
+        let right: Vec<Named> = right(&examined.answer, expectation, project)
+            .cloned()
+            .collect();
+        let after = Afterwards {
+            injection,
+            stack,
+            look,
+        };
+        for named in &right {
+            let symptoms = &injection.symptom;
+            examined.verified.push(Verified {
+                broken: after.ask(named, CAUSES, symptoms, &aftermath.said)?,
                 healed: None,
             });
         }
-        let heals = !injection.heal.is_empty();
-        if heals && (self.heal || commands.iter().any(Option::is_some)) {
+        examined.mended = after.mend(&right, &aftermath.said)?;
+        let mut is_well = examined.mended == Some(true) && right.iter().all(is_safely_fixed);
+        let can_be_asked = right.iter().any(|named| command(named).is_some());
+        if !is_well && !injection.heal.is_empty() && (self.heal || can_be_asked) {
             heal(injection, stack, look, aftermath).context("it was not well again")?;
-            for (command, verified) in commands.iter().zip(&mut verified) {
-                verified.healed = Some(ask_again(stack, command.as_deref())? == Some(0));
+            is_well = true;
+        }
+        for (named, verified) in right.iter().zip(&mut examined.verified) {
+            if is_well {
+                let symptoms = &injection.healed;
+                let healed = after.ask(named, WELL, symptoms, &aftermath.said)?;
+                verified.healed = Some(healed);
             }
         }
-        Ok((answer, guesses, verified))
+        Ok(examined)
     }
 
     /// Removes the stack, and looks whether something of it is still there.
@@ -170,47 +223,44 @@ fn heal(
     }
 }
 
-/// The words of the verify command of each cause that is right; nothing where it printed none.
-fn to_verify(
-    answer: &Answer,
-    expectation: &Expectation,
-    project: &str,
-) -> Vec<Option<Vec<String>>> {
+/// The causes that are right.
+fn right<'a>(
+    answer: &'a Answer,
+    expectation: &'a Expectation,
+    project: &'a str,
+) -> impl Iterator<Item = &'a Named> {
     let causes = answer.diagnosis.iter().flat_map(|it| &it.causes);
-    let right = causes.filter(|named| {
-        expectation
-            .cause
-            .iter()
-            .any(|cause| named.is(cause, project))
-    });
-    right
-        .map(|named| match named.verify.as_deref() {
-            Some([first, words @ ..]) if first == "bowline" => Some(words.to_vec()),
-            _ => None,
-        })
-        .collect()
+    causes.filter(move |named| {
+        let mut expected = expectation.cause.iter();
+        expected.any(|cause| named.is(cause, project))
+    })
 }
 
-/// The exit code of a verify command; nothing where there is no command, or it was killed.
-fn ask_again(stack: &Stack<'_>, words: Option<&[String]>) -> Result<Option<i32>> {
-    let Some(words) = words else { return Ok(None) };
-    Ok(stack.bowline(words)?.status.code())
-}
-
-fn diagnose(stack: &Stack<'_>, look: &Look<'_>) -> Result<(Answer, Vec<Option<Guess>>)> {
+fn diagnose(stack: &Stack<'_>, look: &Look<'_>) -> Result<Examined> {
     // First, because what the doctor asks of services may show in their logs.
     let seen = seen(look)?;
     let guesses = Baseline::ALL
         .iter()
         .map(|baseline| baseline.guess(&seen))
         .collect();
+    // Beside the stack's folder: what lies in it belongs to the stack.
+    let recording = stack.state.join(format!("{}.json", look.project()));
+    let mut words = DOCTOR.map(str::to_owned).to_vec();
+    words.extend(["--record".to_owned(), recording.display().to_string()]);
     let begun = Instant::now();
-    let output = stack.bowline(&DOCTOR.map(str::to_owned))?;
+    let output = stack.bowline(&words)?;
     let answer = Answer {
         took: begun.elapsed(),
         diagnosis: answer::read(&output),
     };
-    Ok((answer, guesses))
+    Ok(Examined {
+        answer,
+        guesses,
+        verified: Vec::new(),
+        mended: None,
+        // One that could not look writes none, and gives no answer.
+        recording: std::fs::read_to_string(&recording).unwrap_or_default(),
+    })
 }
 
 fn seen(look: &Look<'_>) -> Result<Vec<Seen>> {

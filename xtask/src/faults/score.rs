@@ -5,13 +5,15 @@
 //! - **chain**: the share of the expected links that were named.
 //! - **pairs**: look-alikes count together: all members top-1, or nothing.
 //! - **silent**: a control for which no cause was named. No answer is not silence.
+//! - **verify commands**: right when they saw the fault while it was there, and that it was gone afterwards.
+//! - **safe fixes**: of right causes, those that were carried out and after which the stack was well.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, Named};
+use super::answer::{Answer, Fix, Named};
 use super::baselines::{Baseline, Guess};
 use super::case::{Cause, Expectation};
 
@@ -24,24 +26,40 @@ pub(crate) struct Outcome {
     pub(crate) about: String,
     pub(crate) expectation: Expectation,
     pub(crate) answer: Answer,
-    /// In the order of [`Baseline::ALL`].
+    /// In the order of [`Baseline::ALL`]; none where there was no engine to guess from.
     pub(crate) guesses: Vec<Option<Guess>>,
     /// Of each right cause that was named.
     pub(crate) verified: Vec<Verified>,
+    /// Whether the safe fixes of the right causes made it well; nothing where none was carried out.
+    pub(crate) mended: Option<bool>,
 }
 
 /// Whether the printed verify command told the truth; one that was not printed told none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verified {
     /// That the cause is there, while it was.
-    pub(crate) broken: bool,
+    pub(crate) broken: Truth,
     /// That it is gone, after the case was healed; nothing where it was not.
-    pub(crate) healed: Option<bool>,
+    pub(crate) healed: Option<Truth>,
+}
+
+/// When a verify command told the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Truth {
+    /// The first time that it was asked.
+    AtOnce,
+    /// When it was asked again, in the time that the symptom itself has to come.
+    Later,
+    Never,
 }
 
 impl Verified {
     pub(crate) fn is_right(self) -> bool {
-        self.broken && self.healed != Some(false)
+        self.broken != Truth::Never && self.healed != Some(Truth::Never)
+    }
+
+    fn is_right_at_once(self) -> bool {
+        self.broken == Truth::AtOnce && self.healed.is_none_or(|told| told == Truth::AtOnce)
     }
 }
 
@@ -148,9 +166,13 @@ pub(crate) struct Scores {
     pub(crate) several: Of,
     /// Right causes whose verify command says so: there while it is, gone when it is healed.
     pub(crate) verified: Of,
+    /// Those that said so when they were asked for the first time.
+    pub(crate) verified_at_once: Of,
+    /// Cases that were well after their safe fixes, of those with any.
+    pub(crate) mended: Of,
     pub(crate) median: Duration,
     pub(crate) worst: Duration,
-    /// In the order of [`Baseline::ALL`].
+    /// In the order of [`Baseline::ALL`]; none where nobody guessed.
     pub(crate) baselines: Vec<BaselineScores>,
 }
 
@@ -191,6 +213,11 @@ impl Outcome {
             Ok(diagnosis) if diagnosis.causes.is_empty() => Verdict::Miss,
             Ok(_) => Verdict::Wrong,
         }
+    }
+
+    /// Whether all of the answer is right: every cause at first, or silence where there is none.
+    pub(crate) fn is_all_right(&self) -> bool {
+        matches!(self.verdict(), Verdict::Hit | Verdict::Silent)
     }
 
     /// Whether the case counts in a pair: a control that is silent, or the right cause at first.
@@ -286,14 +313,20 @@ pub(crate) fn sum(outcomes: &[Outcome]) -> Scores {
             }
             for verified in &outcome.verified {
                 scores.verified.add(verified.is_right());
+                scores.verified_at_once.add(verified.is_right_at_once());
+            }
+            if let Some(mended) = outcome.mended {
+                scores.mended.add(mended);
             }
         }
     }
     scores.pairs = pairs(outcomes);
     (scores.median, scores.worst) = times(outcomes);
-    scores.baselines = (0..Baseline::ALL.len())
-        .map(|index| baseline(outcomes, index))
-        .collect();
+    if outcomes.iter().all(|it| !it.guesses.is_empty()) {
+        scores.baselines = (0..Baseline::ALL.len())
+            .map(|index| baseline(outcomes, index))
+            .collect();
+    }
     scores
 }
 
@@ -307,10 +340,7 @@ fn mistakes(outcome: &Outcome, scores: &mut Scores) {
         if outcome.expectation.forbid.contains(&named.code) {
             scores.forbidden += 1;
         }
-        let offered = named
-            .fix
-            .as_ref()
-            .is_some_and(|fix| fix.applicability == "safe");
+        let offered = named.fix.as_ref().is_some_and(Fix::is_safe);
         if offered && !cause.is_some_and(|cause| cause.fix_is_safe) {
             scores.unsafe_fixes += 1;
         }

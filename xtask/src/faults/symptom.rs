@@ -39,7 +39,11 @@ pub(crate) fn wait(
 }
 
 /// Says which of the symptoms is not there, and what is there instead.
-fn missing(look: &Look<'_>, symptoms: &[Symptom], said: &str) -> Result<Option<String>> {
+pub(crate) fn missing<'s>(
+    look: &Look<'_>,
+    symptoms: impl IntoIterator<Item = &'s Symptom>,
+    said: &str,
+) -> Result<Option<String>> {
     for symptom in symptoms {
         if let Some(instead) = instead(look, symptom, said)? {
             return Ok(Some(format!("{symptom:?}, but {instead}")));

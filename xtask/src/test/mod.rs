@@ -18,8 +18,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::engine::http::Endpoint;
 use crate::engine::own::{Kind, Own};
-use crate::program::{Program, cargo, cargo_program};
-use crate::{cache, check, images, newest};
+use crate::program::{Program, cargo, cargo_program, target};
+use crate::{cache, check, faults, images, newest};
 use libtest::Count;
 use report::{End, Part, Report};
 use targets::Targets;
@@ -32,6 +32,9 @@ usage: cargo xtask test [--corpus DIR] [--full] [--seed NUMBER] [--no-engine-ins
   --seed NUMBER        what the moments of kills are drawn from; the run says which it took
   --no-engine-install  fail rather than install an engine
 ";
+
+/// What our own engine is called.
+const ENGINE: &str = "test";
 
 #[derive(Debug, Default)]
 struct Options {
@@ -139,7 +142,9 @@ impl Run<'_> {
             }
             counted(command)
         });
+        self.part("diagnosis, replayed", |run| run.faults(&["--replay"]));
         self.engine_tests(Kind::Distribution, "engine");
+        self.part("diagnosis, on an engine", Self::live_faults);
         if self.options.full {
             self.engine_tests(Kind::Newest, "newest engine");
         }
@@ -198,6 +203,29 @@ impl Run<'_> {
         cargo(self.root).args(test_arguments(&self.targets))
     }
 
+    /// The few cases that show that everything works, on the engine that the tests had.
+    fn live_faults(&self) -> Result<Count> {
+        let seed = self.options.seed.unwrap_or_default().to_string();
+        let host = engine_of_the_user();
+        let engine = match &host {
+            Some(host) => ["--host", host],
+            None => ["--engine", ENGINE],
+        };
+        self.faults(&[&["--quick", "--seed", &seed], &engine[..]].concat())
+    }
+
+    /// What `cargo xtask faults` says of the bowline that the tests were built with.
+    fn faults(&self, words: &[&str]) -> Result<Count> {
+        let bowline = target(self.root).join("debug").join("bowline");
+        let bowline = bowline.display().to_string();
+        let words = words.iter().copied().chain(["--bowline", &bowline]);
+        let words: Vec<String> = words.map(str::to_owned).collect();
+        if !faults::run(self.root, &words)? {
+            bail!("a fault could not be injected, or a diagnosis is worse than it was: see above");
+        }
+        Ok(Count::default())
+    }
+
     fn engine_tests(&mut self, kind: Kind, name: &str) {
         let mut engine = None;
         self.part(&format!("{name}, preparation"), |run| {
@@ -223,10 +251,7 @@ impl Run<'_> {
     }
 
     fn prepare_engine(&self, kind: Kind) -> Result<Engine> {
-        let named = std::env::var("BOWLINE_TEST_DOCKER_HOST")
-            .ok()
-            .filter(|host| !host.is_empty());
-        if let Some(host) = named {
+        if let Some(host) = engine_of_the_user() {
             let endpoint = Endpoint::parse(&host)?;
             if !endpoint.answers() {
                 bail!("no engine answers at `{host}`, which BOWLINE_TEST_DOCKER_HOST names");
@@ -238,7 +263,7 @@ impl Run<'_> {
                 _lock: None,
             });
         }
-        let own = Own::new(kind, "test")?;
+        let own = Own::new(kind, ENGINE)?;
         let lock = own.lock()?;
         let endpoint = own.endpoint();
         let up = own
@@ -365,6 +390,12 @@ impl std::fmt::Display for NoTest {
 }
 
 impl std::error::Error for NoTest {}
+
+/// An engine that is to be used instead of one of our own.
+fn engine_of_the_user() -> Option<String> {
+    let named = std::env::var("BOWLINE_TEST_DOCKER_HOST").ok();
+    named.filter(|host| !host.is_empty())
+}
 
 fn test_arguments(targets: &Targets) -> Vec<String> {
     let mut arguments: Vec<String> = ["test", "--workspace", "--no-fail-fast"]

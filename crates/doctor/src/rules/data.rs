@@ -464,6 +464,18 @@ impl<'f> Shared<'f> {
         both.find_map(|container| Some((container, world.says(container, what)?)))
     }
 
+    /// That neither says that the other one's lock keeps it out; nothing where a log could not be read.
+    fn refuses_neither(&self, world: &World<'f>) -> Vec<Evidence> {
+        let evidence = |container: &'f ContainerFact| {
+            world.log(container)?;
+            let text = format!("{} log: says nothing of a lock", container.name);
+            let fact = FactRef::Log(container.name.clone());
+            Some(shown(fact, text, "no lock keeps it from writing"))
+        };
+        let both: Option<Vec<Evidence>> = self.both().into_iter().map(evidence).collect();
+        both.unwrap_or_default()
+    }
+
     fn case(&self, claim: String) -> Case {
         Case::new(self.keeper.clone(), claim)
             .seen_in(self.one.container.service.as_deref())
@@ -493,6 +505,8 @@ fn two_write(world: &World<'_>, cases: &mut Vec<Case>) {
             let proves = "both write as if they were alone";
             shown(FactRef::Inside(name.clone()), text, proves)
         });
+        let unlocked = it.refuses_neither(world);
+        let unlocked = lost.clone().map_or(unlocked, |lost| vec![lost]);
         let Some(wrote) = lost.or(running) else {
             continue;
         };
@@ -500,17 +514,17 @@ fn two_write(world: &World<'_>, cases: &mut Vec<Case>) {
         let claim = format!(
             "`{one}` and `{other}` write the same data, which destroys it: no lock reaches from one container to the other"
         );
-        cases.push(
-            it.case(claim)
-                .between(Some(one), Some(other))
-                .mended_by(
-                    format!("stop one now: `bowline stop {one}`; {APART}"),
-                    Safety::NeedsYou,
-                )
-                .by_command(["bowline", "stop", one])
-                .decides("that both wrote", Some(wrote.clone()))
-                .rules_out(Code("D080"), Some(wrote)),
-        );
+        let case = it
+            .case(claim)
+            .between(Some(one), Some(other))
+            .mended_by(
+                format!("stop one now: `bowline stop {one}`; {APART}"),
+                Safety::NeedsYou,
+            )
+            .by_command(["bowline", "stop", one])
+            .decides("that both wrote", Some(wrote));
+        let rule_out = |case: Case, by| case.rules_out(Code("D080"), Some(by));
+        cases.push(unlocked.into_iter().fold(case, rule_out));
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) const ENDS_AND_RESTARTS: Rule = Rule {
     code: Code("D135"),
     title: "ends with success, and is started again and again",
     layer: Layer::Startup,
-    decisive: &["the exit code", "restarts"],
+    decisive: &["the exit code", "restarts", "that it complains of nothing"],
     look_alikes: &[],
     yields: false,
     endangers_data: false,
@@ -149,6 +149,11 @@ fn ends_and_restarts(world: &World<'_>, cases: &mut Vec<Case>) {
         );
         let proves = "nothing keeps it up";
         let again = shown(FactRef::Restarts(container.name.clone()), text, proves);
+        let quiet = world.log(container).map(|_| {
+            let text = format!("{} log: no complaint", container.name);
+            let fact = FactRef::Log(container.name.clone());
+            shown(fact, text, "it did not fail at something")
+        });
         let claim = format!(
             "its main process does its work and ends, and the restart policy `{policy}` starts it again"
         );
@@ -162,7 +167,8 @@ fn ends_and_restarts(world: &World<'_>, cases: &mut Vec<Case>) {
                     Safety::Restart,
                 )
                 .decides("the exit code", Some(code))
-                .decides("restarts", Some(again)),
+                .decides("restarts", Some(again))
+                .decides("that it complains of nothing", quiet),
         );
     }
 }

@@ -4,7 +4,7 @@ use bowline_recipes::Says;
 use jiff::SignedDuration;
 
 use crate::facts::{ContainerFact, FileFact, FileSort, Mount};
-use crate::finding::{Code, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::is_below;
 use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole};
@@ -137,8 +137,21 @@ fn missing(world: &World<'_>, cases: &mut Vec<Case>) {
 /// Whether a job that others wait for misses a file in a volume that it has: nobody forgot to mount that, so the job asks
 /// for the wrong one, or came for nothing.
 fn is_of_its_work<'f>(world: &World<'f>, container: &'f ContainerFact, path: &str) -> bool {
+    is_in_its_volume(world, container, path) && is_waited_for(world, container)
+}
+
+/// The same of one that ends like a job, where nobody is seen to wait for it.
+fn is_perhaps_of_its_work<'f>(world: &World<'f>, container: &'f ContainerFact, path: &str) -> bool {
+    let state = world.state(container);
+    let is_over = state.is_none_or(|state| {
+        matches!(state.restart_policy.as_str(), "" | "no") && !state.status.is_up()
+    });
+    is_over && is_in_its_volume(world, container, path)
+}
+
+fn is_in_its_volume<'f>(world: &World<'f>, container: &'f ContainerFact, path: &str) -> bool {
     let mount = world.mount_of(container, path);
-    mount.is_some_and(|mount| mount.kind == "volume") && is_waited_for(world, container)
+    mount.is_some_and(|mount| mount.kind == "volume")
 }
 
 fn missing_file<'f>(
@@ -171,8 +184,13 @@ fn missing_file<'f>(
             container.image
         )
     };
-    Case::new(world.file_of(container, path), claim)
-        .seen_in(container.service.as_deref())
+    let case = Case::new(world.file_of(container, path), claim);
+    let case = if is_perhaps_of_its_work(world, container, path) {
+        case.at_most(Confidence::Likely)
+    } else {
+        case
+    };
+    case.seen_in(container.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
         .decides(
             "the complaint",

@@ -97,14 +97,17 @@ fn child_killed(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(oom) = life.out_of_memory else {
             continue;
         };
-        let runs = world
+        // Without its end in the events it may have been started again since.
+        let runs_since = world
             .state(container)
-            .filter(|state| state.status == ContainerStatus::Running);
-        if runs.is_none() || life.end.is_some() {
+            .filter(|state| state.status == ContainerStatus::Running)
+            .and_then(|state| state.started)
+            .filter(|started| *started < oom.at);
+        if runs_since.is_none() || life.end.is_some() {
             continue;
         }
-        let runs = runs.map(|_| {
-            let text = format!("{}: running", container.name);
+        let runs = runs_since.map(|started| {
+            let text = format!("{}: running since {started}", container.name);
             let proves = "the main process outlived it";
             shown(FactRef::State(container.name.clone()), text, proves)
         });

@@ -390,7 +390,8 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
             None => format!("it dials `{}`, which nobody is called", edge.host.name),
         };
         let told = address(edge, "this is the name that it goes by");
-        let unknown = asked.or_else(|| complaint.clone());
+        // Where the client says so itself, nothing more is needed.
+        let unknown = complaint.clone().or(asked);
         cases.push(
             Case::new(teller(world, edge.client, &edge.host.carrier), claim)
                 .seen_in(edge.client.service.as_deref())

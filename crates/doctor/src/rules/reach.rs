@@ -304,10 +304,12 @@ fn paused(world: &World<'_>, cases: &mut Vec<Case>) {
                 None => None,
             };
             if evidence.is_some() {
+                case = case.between(Some(service), client.service.as_deref());
+            }
+            // One is enough to know that somebody does.
+            if !is_needed && evidence.is_some() {
                 is_needed = true;
-                case = case
-                    .between(Some(service), client.service.as_deref())
-                    .decides("who needs it", evidence);
+                case = case.decides("who needs it", evidence);
             }
         }
         if is_needed {

@@ -328,6 +328,11 @@ impl<'f> World<'f> {
         !unseen.any(|unseen| unseen.look == Look::Drift)
     }
 
+    /// Whether it is known in what the files have changed since a service's containers were made.
+    pub(crate) fn knows_changes(&self, service: &str) -> bool {
+        self.is_planned() && self.is_known(&FactRef::Changed(service.to_owned()))
+    }
+
     /// Variables of this shell that stand before what a file of variables says.
     pub(crate) fn overriding(&self) -> impl Iterator<Item = &'f Overriding> {
         let overriding = self.facts.overriding.iter();

@@ -37,6 +37,7 @@ fn outcome(expectation: Expectation, causes: &[serde_json::Value]) -> Outcome {
         },
         guesses: vec![None, None, None],
         verified: Vec::new(),
+        mended: None,
     }
 }
 
@@ -140,7 +141,7 @@ fn a_pair_counts_only_when_every_member_is_right() {
 #[test]
 fn mistakes_are_counted_by_their_kind() {
     let mut wrong = named("D002", "data");
-    wrong["fix"] = json!({ "cmd": ["rm"], "applicability": "safe" });
+    wrong["fix"] = json!({ "text": "remove it", "command": ["rm"], "safety": "safe" });
     let scores = sum(&[outcome(fault(), &[wrong])]);
     assert_eq!(
         (
@@ -252,10 +253,31 @@ fn a_verify_command_has_to_see_the_fault_and_that_it_is_gone() {
     let verified = |broken, healed| {
         let mut outcome = outcome(fault(), &[named("D001", "data")]);
         outcome.verified = vec![Verified { broken, healed }];
-        sum(&[outcome]).verified.count == 1
+        let scores = sum(&[outcome]);
+        (scores.verified.count, scores.verified_at_once.count)
     };
-    assert!(verified(true, None));
-    assert!(verified(true, Some(true)));
-    assert!(!verified(true, Some(false)));
-    assert!(!verified(false, None));
+    assert_eq!(verified(Truth::AtOnce, None), (1, 1));
+    assert_eq!(verified(Truth::AtOnce, Some(Truth::AtOnce)), (1, 1));
+    assert_eq!(verified(Truth::Later, Some(Truth::AtOnce)), (1, 0));
+    assert_eq!(verified(Truth::AtOnce, Some(Truth::Later)), (1, 0));
+    assert_eq!(verified(Truth::AtOnce, Some(Truth::Never)), (0, 0));
+    assert_eq!(verified(Truth::Never, None), (0, 0));
+}
+
+#[test]
+fn only_cases_with_a_safe_fix_count_among_those_that_it_mends() {
+    let mended = |mended| {
+        let mut outcome = outcome(fault(), &[named("D001", "data")]);
+        outcome.mended = mended;
+        outcome
+    };
+    let scores = sum(&[mended(None), mended(Some(true)), mended(Some(false))]);
+    assert_eq!(scores.mended, Of { count: 1, all: 2 });
+}
+
+#[test]
+fn without_an_engine_nobody_guesses() {
+    let mut replayed = outcome(fault(), &[named("D001", "data")]);
+    replayed.guesses = Vec::new();
+    assert!(sum(&[replayed]).baselines.is_empty());
 }

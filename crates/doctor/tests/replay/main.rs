@@ -1,0 +1,188 @@
+//! What was seen in the cases of `faults/`, diagnosed again with single facts hidden: a claim that is certain has to
+//! fall with each fact that it names, and nothing else may become certain in its place.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads the recordings that are kept, and ends where it cannot"
+)]
+
+mod by_hand;
+#[path = "../recording/mod.rs"]
+mod recording;
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+
+use bowline_doctor::{
+    Code, Confidence, Diagnosis, FactRef, Facts, Finding, RULES, diagnose, diagnose_without, replay,
+};
+use flate2::read::GzDecoder;
+
+/// A recording that is kept, by the id of its case.
+struct Kept {
+    id: String,
+    facts: Facts,
+}
+
+/// Every recording in `faults/recordings`, in the order of their cases.
+fn kept() -> Vec<Kept> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../faults/recordings");
+    let mut kept: Vec<Kept> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let mut text = String::new();
+            GzDecoder::new(&*std::fs::read(&path).unwrap())
+                .read_to_string(&mut text)
+                .unwrap();
+            let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+            Kept {
+                id: name.strip_suffix(".json.gz").unwrap().to_owned(),
+                facts: replay(&file["recording"].to_string()).unwrap(),
+            }
+        })
+        .collect();
+    kept.sort_by(|one, other| one.id.cmp(&other.id));
+    kept
+}
+
+/// Everything that a claim rests on: the facts, and what was seen of each.
+fn grounds(finding: &Finding) -> BTreeSet<(&FactRef, &str)> {
+    let by = finding.ruled_out.iter().map(|out| &out.by);
+    let evidence = finding.evidence.iter().chain(by);
+    evidence.map(|it| (&it.fact, it.text.as_str())).collect()
+}
+
+fn certain(diagnosis: &Diagnosis) -> impl Iterator<Item = &Finding> {
+    let causes = diagnosis.causes.iter();
+    causes.filter(|cause| cause.confidence == Confidence::Certain)
+}
+
+fn certain_codes(diagnosis: &Diagnosis) -> BTreeSet<Code> {
+    certain(diagnosis).map(|cause| cause.code).collect()
+}
+
+/// Whether it only says that something is down: it gives way to what says why, and comes back where that is gone.
+fn yields(code: Code) -> bool {
+    RULES.iter().any(|rule| rule.code == code && rule.yields)
+}
+
+/// What is wrong with the claims that are certain in a recording, in words.
+fn unfounded(id: &str, facts: &Facts) -> Vec<String> {
+    let whole = diagnose(facts);
+    let before = certain_codes(&whole);
+    let mut wrong = Vec::new();
+    for finding in certain(&whole) {
+        let named = grounds(finding);
+        let facts_of_it: BTreeSet<&FactRef> = named.iter().map(|(fact, _)| *fact).collect();
+        for fact in facts_of_it {
+            let left = diagnose_without(facts, [fact.clone()].into());
+            for cause in certain(&left) {
+                let is_same = cause.code == finding.code && cause.culprit == finding.culprit;
+                // A second witness may stand in: another replica, another client, another line of a log.
+                let stays = is_same && grounds(cause).is_subset(&named);
+                let comes = !before.contains(&cause.code) && !yields(cause.code);
+                if stays || comes {
+                    let verb = if stays { "stays" } else { "becomes" };
+                    wrong.push(format!(
+                        "{id}: without {fact:?}, a fact of {}, {} of `{}` {verb} certain",
+                        finding.code, cause.code, cause.culprit.name
+                    ));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn what_is_certain_falls_with_each_fact_that_it_names_and_nothing_becomes_certain_in_its_place() {
+    let by_hand = by_hand::all();
+    let by_hand = by_hand
+        .iter()
+        .flat_map(|(code, _, facts)| unfounded(code, facts));
+    let kept = kept();
+    let kept = kept.iter().flat_map(|it| unfounded(&it.id, &it.facts));
+    let wrong: Vec<String> = kept.chain(by_hand).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_no_case_shows_is_found_in_a_recording_by_hand_as_sure_as_its_lines_are_proven() {
+    for (code, confidence, facts) in by_hand::all() {
+        let found = diagnose(&facts).causes;
+        let said = found.iter().map(|it| (it.code.0, it.confidence));
+        let said: Vec<_> = said.collect();
+        assert_eq!(said, [(code, confidence)], "{found:#?}");
+    }
+}
+
+/// Codes that recordings by hand in other tests of this crate show, and the file.
+const ELSEWHERE: [(&str, &str); 38] = [
+    ("D005", "logins.rs"),
+    ("D014", "programs/main.rs"),
+    ("D018", "programs/main.rs"),
+    ("D024", "servers.rs"),
+    ("D025", "programs/limits.rs"),
+    ("D027", "servers.rs"),
+    ("D037", "servers.rs"),
+    ("D045", "networks.rs"),
+    ("D046", "programs/main.rs"),
+    ("D057", "servers.rs"),
+    ("D062", "config.rs"),
+    ("D065", "programs/main.rs"),
+    ("D068", "servers.rs"),
+    ("D069", "hostports.rs"),
+    ("D077", "health.rs"),
+    ("D078", "programs/main.rs"),
+    ("D083", "health.rs"),
+    ("D088", "health.rs"),
+    ("D093", "config.rs"),
+    ("D096", "config.rs"),
+    ("D097", "config.rs"),
+    ("D099", "health.rs"),
+    ("D103", "networks.rs"),
+    ("D104", "hostports.rs"),
+    ("D108", "programs/limits.rs"),
+    ("D110", "programs/limits.rs"),
+    ("D111", "programs/limits.rs"),
+    ("D116", "programs/limits.rs"),
+    ("D119", "servers.rs"),
+    ("D121", "networks.rs"),
+    ("D128", "programs/main.rs"),
+    ("D129", "servers.rs"),
+    ("D130", "servers.rs"),
+    ("D131", "servers.rs"),
+    ("D143", "programs/limits.rs"),
+    ("D144", "config.rs"),
+    ("D145", "config.rs"),
+    ("D146", "config.rs"),
+];
+
+#[test]
+fn every_code_is_found_in_a_recording() {
+    let kept = kept();
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    for it in &kept {
+        found.extend(diagnose(&it.facts).causes.iter().map(|cause| cause.code.0));
+    }
+    found.extend(by_hand::all().iter().map(|(code, ..)| *code));
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for (code, file) in ELSEWHERE {
+        let text = std::fs::read_to_string(tests.join(file)).unwrap();
+        assert!(
+            text.contains(&format!("\"{code}\"")),
+            "{file} has no {code}"
+        );
+        found.insert(code);
+    }
+    let missing = RULES.iter().map(|rule| rule.code.0);
+    let missing: Vec<&str> = missing.filter(|code| !found.contains(code)).collect();
+    assert!(
+        missing.is_empty(),
+        "neither a case of `faults/` nor a recording by hand finds {missing:?}"
+    );
+}

@@ -1,0 +1,108 @@
+//! After the diagnosis: do its verify commands tell the truth, and do its safe fixes make the stack well?
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::actions::Stack;
+use super::answer::{Named, WELL};
+use super::case::{Injection, Symptom};
+use super::look::Look;
+use super::score::Truth;
+use super::symptom;
+
+/// A stack that was diagnosed.
+pub(crate) struct Afterwards<'a> {
+    pub(crate) injection: &'a Injection,
+    pub(crate) stack: &'a Stack<'a>,
+    pub(crate) look: &'a Look<'a>,
+}
+
+/// Whether it is offered as safe, and a command does it.
+pub(crate) fn is_safely_fixed(named: &Named) -> bool {
+    let fix = named.fix.as_ref();
+    fix.is_some_and(|fix| fix.is_safe() && !fix.command.is_empty())
+}
+
+/// The words of a verify command without `bowline`; nothing where it printed none.
+pub(crate) fn command(named: &Named) -> Option<&[String]> {
+    match named.verify.as_deref() {
+        Some([first, words @ ..]) if first == "bowline" => Some(words),
+        _ => None,
+    }
+}
+
+impl Afterwards<'_> {
+    /// How long the symptom may take to come, and so whatever asks for it.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.injection.within_secs)
+    }
+
+    /// Asks a verify command until it ends with `code`. A server that complains every few seconds may be silent
+    /// between two complaints; so it is asked again, each time when `symptoms` hold, for as long as those may take.
+    pub(crate) fn ask(
+        &self,
+        named: &Named,
+        code: i32,
+        symptoms: &[Symptom],
+        said: &str,
+    ) -> Result<Truth> {
+        let Some(words) = command(named) else {
+            return Ok(Truth::Never);
+        };
+        let begun = Instant::now();
+        let mut truth = Truth::AtOnce;
+        loop {
+            if self.stack.bowline(words)?.status.code() == Some(code) {
+                return Ok(truth);
+            }
+            truth = Truth::Later;
+            let left = self.patience().saturating_sub(begun.elapsed());
+            let is_there =
+                !left.is_zero() && symptom::wait(self.look, symptoms, said, left)?.is_ok();
+            if !is_there {
+                return Ok(Truth::Never);
+            }
+        }
+    }
+
+    /// Carries out the safe fixes of right causes as a user does, and says whether the stack is well then; nothing
+    /// where there is none.
+    pub(crate) fn mend(&self, right: &[Named], said: &str) -> Result<Option<bool>> {
+        let fixed: Vec<&Named> = right
+            .iter()
+            .filter(|named| is_safely_fixed(named))
+            .collect();
+        if fixed.is_empty() {
+            return Ok(None);
+        }
+        for named in &fixed {
+            let what = format!("{}={}", named.code, named.culprit.name);
+            let words = ["doctor", "--fix", &what, "--yes"].map(str::to_owned);
+            if self.stack.bowline(&words)?.status.code() != Some(WELL) {
+                return Ok(Some(false));
+            }
+        }
+        let begun = Instant::now();
+        while !self.is_well(fixed.len() == right.len(), said)? {
+            if begun.elapsed() > self.patience() {
+                return Ok(Some(false));
+            }
+        }
+        Ok(Some(true))
+    }
+
+    /// Whether the symptom is gone and, where everything was mended, the doctor has nothing more to say.
+    fn is_well(&self, everything: bool, said: &str) -> Result<bool> {
+        let passing = self.injection.symptom.iter().filter(|it| it.can_pass());
+        // Lines of a log stay after what they complained of.
+        let is_gone = passing.clone().next().is_none()
+            || symptom::missing(self.look, passing, said)?.is_some();
+        if !is_gone || !everything {
+            return Ok(is_gone);
+        }
+        let healed = &self.injection.healed;
+        Ok(symptom::missing(self.look, healed, said)?.is_none()
+            && self.stack.bowline(&["doctor".to_owned()])?.status.code() == Some(WELL))
+    }
+}
