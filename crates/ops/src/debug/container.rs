@@ -258,3 +258,163 @@ impl Debug {
 fn shell(path: &str) -> (Argv, Argv) {
     ([path].into(), Argv::default())
 }
+
+#[cfg(test)]
+mod tests {
+    use bowline_core::{Around, one_off};
+    use bowline_engine::fake::{FakeEngine, Run};
+    use bowline_engine::{OutputSource, Selector, WaitFor};
+    use bowline_model::{ApiVersion, WantedService, label};
+    use futures_util::StreamExt as _;
+
+    use super::*;
+    use crate::stage;
+
+    const NAME: &str = "shop-web-debug-1";
+
+    fn debug(engine: &Arc<FakeEngine>, command: &[&str]) -> Debug {
+        let service = WantedService {
+            name_prefix: "shop-web-".to_owned(),
+            spec: stage::spec("web", 1),
+            ..WantedService::default()
+        };
+        let around = Around::default();
+        let made = one_off(&service, "debug-1", false, &around, ApiVersion::v1(41));
+        let request = DebugRequest {
+            service: "web".to_owned(),
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            stdin: true,
+            ..DebugRequest::default()
+        };
+        let runs = vec!["serve".to_owned(), "--all".to_owned()];
+        Debug::new(engine.clone(), request, made, runs, String::new())
+    }
+
+    async fn text(run: &mut ExecRun) -> String {
+        let mut text = String::new();
+        while let Some(piece) = run.output.next().await {
+            text += &String::from_utf8_lossy(&piece.unwrap().bytes);
+        }
+        text
+    }
+
+    async fn is_gone(engine: &FakeEngine) -> bool {
+        let found = engine.containers(&Selector::all()).await.unwrap();
+        found.is_empty()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_gives_its_output_and_its_code_and_leaves_nothing() {
+        let engine = stage::engine();
+        engine.add_file(stage::IMAGE, "/bin/sh");
+        let script = Run::new().exec_answers(["make", "it"], 42, "made");
+        engine.script_container(NAME, [script]);
+        let mut debug = debug(&engine, &["make", "it"]);
+        let mut run = debug.open().await.unwrap();
+        assert_eq!(text(&mut run).await, "made");
+        assert_eq!(run.control.end().await.unwrap().code, 42);
+        assert_eq!(debug.close().await, None);
+        assert!(is_gone(&engine).await);
+        assert_eq!(debug.close().await, None, "a repeat is fine");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_command_it_is_the_most_comfortable_shell() {
+        let engine = stage::engine();
+        engine.add_file(stage::IMAGE, "/bin/sh");
+        engine.add_file(stage::IMAGE, "/bin/bash");
+        engine.script_container(NAME, [Run::new().exec_answers(["/bin/bash"], 7, "")]);
+        let mut debug = debug(&engine, &[]);
+        let run = debug.open().await.unwrap();
+        assert_eq!(run.control.end().await.unwrap().code, 7);
+        debug.close().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_with_another_shell_is_held_by_that_one() {
+        let engine = stage::engine();
+        engine.add_file(stage::IMAGE, "/busybox/sh");
+        let mut debug = debug(&engine, &["true"]);
+        let run = debug.open().await.unwrap();
+        let held = engine.find_container(NAME).await.unwrap().unwrap();
+        assert_eq!(held.spec.entrypoint, Some(["/busybox/sh"].into()));
+        assert!(held.spec.auto_remove && !held.spec.tty);
+        assert_eq!(run.control.end().await.unwrap().code, 0);
+        debug.close().await;
+        assert!(is_gone(&engine).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_this_process_is_killed_the_engine_removes_it() {
+        let engine = stage::engine();
+        engine.add_file(stage::IMAGE, "/bin/sh");
+        engine.script_container(NAME, [Run::new().exec_hangs(["sleep"])]);
+        let mut debug = debug(&engine, &["sleep"]);
+        let run = debug.open().await.unwrap();
+        let id = engine.find_container(NAME).await.unwrap().unwrap().id;
+        // The end of a process closes what it held, and runs nothing else.
+        drop((run, debug));
+        engine.wait_container(&id, WaitFor::Removed).await.unwrap();
+        assert!(is_gone(&engine).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_without_a_shell_says_what_can_be_run_instead() {
+        let engine = stage::engine();
+        let mut debug = debug(&engine, &[]);
+        let failure = debug.open().await.err().unwrap();
+        insta::assert_snapshot!(failure, @"image `busy:1` of service `web` has no shell: nothing is at `/bin/bash`, `/bin/sh`, `/bin/ash`, `/busybox/sh`");
+        insta::assert_snapshot!(failure.hints().join("\n"), @"
+        it has the program that the service runs: `bowline debug web -- serve --all`
+        `bowline debug web --with IMAGE` takes the shell of another image, with this service's network, mounts and variables
+        ");
+        assert!(is_gone(&engine).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_in_an_image_without_a_shell_is_the_main_process() {
+        let engine = stage::engine();
+        let script = Run::new()
+            .writes(OutputSource::Stdout, "checked")
+            .ends_after(Duration::from_secs(1), 3);
+        engine.script_container(NAME, [script]);
+        let mut debug = debug(&engine, &["serve", "--check"]);
+        let mut run = debug.open().await.unwrap();
+        assert_eq!(text(&mut run).await, "checked\n");
+        assert_eq!(run.control.end().await.unwrap().code, 3);
+        debug.close().await;
+        assert!(is_gone(&engine).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_container_that_cannot_be_started_says_why_and_goes() {
+        let engine = stage::engine();
+        engine.add_file(stage::IMAGE, "/bin/sh");
+        let text = "mkdir /data/inner: read-only file system";
+        engine.script_container(NAME, [Run::new().fails_to_start(127, text)]);
+        let mut debug = debug(&engine, &["true"]);
+        let failure = debug.open().await.err().unwrap();
+        assert!(failure.to_string().contains(text), "{failure}");
+        assert!(failure.hints()[0].contains("--write"), "{failure:?}");
+        debug.close().await;
+        assert!(is_gone(&engine).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_at_once_do_not_meet() {
+        let engine = stage::engine();
+        engine.add_file(stage::IMAGE, "/bin/sh");
+        let mut first = debug(&engine, &["true"]);
+        let mut second = debug(&engine, &["true"]);
+        "shop-web-debug-2".clone_into(&mut second.made.name);
+        first.open().await.unwrap();
+        second.open().await.unwrap();
+        first.close().await;
+        let left = engine.containers(&Selector::all()).await.unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].name, "shop-web-debug-2");
+        assert_eq!(left[0].labels[label::ONE_OFF], "True");
+        second.close().await;
+        assert!(is_gone(&engine).await);
+    }
+}

@@ -55,3 +55,36 @@ fn is_left(container: &ContainerSummary, now: Timestamp) -> bool {
     let is_old = |created: Timestamp| now.duration_since(created) > IN_THE_MAKING;
     !container.status.is_up() && container.created.is_none_or(is_old)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bowline_engine::fake::Run;
+
+    use super::*;
+    use crate::stage;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_ran_goes_when_it_is_old_and_what_runs_only_with_its_stack() {
+        let engine = stage::engine();
+        let mut runs = stage::spec("web", 1);
+        runs.labels.insert(label::DEBUG.into(), "ann@host".into());
+        stage::started_with(&engine, runs.clone(), Run::new()).await;
+        let never = engine.create_container("shop-web-debug-2", &runs).await;
+        never.unwrap();
+        stage::started(&engine, "db", 1, Run::new()).await;
+        let swept = sweep(&*engine, stage::STACK, Which::Left).await.unwrap();
+        assert_eq!(swept, [""; 0], "it may still be in the making");
+        tokio::time::advance(Duration::from_secs(61)).await;
+        let swept = sweep(&*engine, stage::STACK, Which::Left).await.unwrap();
+        assert_eq!(
+            swept,
+            ["note: removed container `shop-web-debug-2` of a `bowline debug web` by ann@host\n"]
+        );
+        let swept = sweep(&*engine, stage::STACK, Which::All).await.unwrap();
+        assert_eq!(swept.len(), 1);
+        let left = engine.containers(&Selector::all()).await.unwrap();
+        assert_eq!(left.len(), 1, "a service's own is left alone");
+    }
+}

@@ -364,3 +364,110 @@ fn joined(service: &str, runs: bool) -> String {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bowline_core::Around;
+    use bowline_model::{
+        ApiVersion, EndpointSpec, ImageConfig, ImageId, MountSource, MountSpec, VolumeMountSpec,
+    };
+
+    use super::*;
+
+    fn image(entrypoint: &[&str], command: &[&str]) -> ObservedImage {
+        let argv = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
+        ObservedImage {
+            id: ImageId("sha256:1".to_owned()),
+            tags: Vec::new(),
+            digests: Vec::new(),
+            created: None,
+            platform: "linux/amd64".to_owned(),
+            size_bytes: 0,
+            config: ImageConfig {
+                entrypoint: argv(entrypoint),
+                command: argv(command),
+                ..ImageConfig::default()
+            },
+        }
+    }
+
+    fn shown(entrypoint: Option<&[&str]>, command: Option<&[&str]>) -> String {
+        let argv = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let mut service = WantedService::default();
+        service.spec.entrypoint = entrypoint.map(argv);
+        service.spec.command = command.map(argv);
+        let image = image(&["entry"], &["serve", "-g", "daemon off;"]);
+        line(&command_of(&service, Some(&image)))
+    }
+
+    #[test]
+    fn what_the_service_runs_is_what_the_engine_would_run_and_can_be_typed() {
+        assert_eq!(shown(None, None), "entry serve -g 'daemon off;'");
+        assert_eq!(shown(None, Some(&["other"])), "entry other");
+        // An entrypoint of one's own hides the image's command.
+        assert_eq!(shown(Some(&["own"]), None), "own");
+        assert_eq!(shown(Some(&[""]), Some(&["a", "it's"])), "a 'it'\\''s'");
+        assert_eq!(
+            shown(None, Some(&["psql", "--password", "hunter2"])),
+            "entry psql --password ••••"
+        );
+    }
+
+    #[test]
+    fn another_image_is_joined_to_a_container_that_runs_and_keeps_its_own_programs() {
+        let mut service = WantedService::default();
+        let spec = &mut service.spec;
+        spec.env = EnvSpec::from_entries(["PATH=/opt/web", "DATABASE_URL=postgres://db"]);
+        spec.user = Some("web".to_owned());
+        spec.network.extra_hosts = vec!["one:10.0.0.1".to_owned()];
+        spec.network.endpoints = vec![EndpointSpec {
+            network: "shop_default".to_owned(),
+            ..EndpointSpec::default()
+        }];
+        spec.mounts = vec![MountSpec {
+            target: "/data".to_owned(),
+            read_only: false,
+            source: MountSource::Volume(VolumeMountSpec::default()),
+            consistency: None,
+        }];
+        let mut made = one_off(
+            &service,
+            "debug-1",
+            false,
+            &Around::default(),
+            ApiVersion::v1(41),
+        );
+        let id = ContainerId("abc".to_owned());
+        join(&mut made, "tools:1", Some(&id));
+        let spec = &made.spec;
+        assert_eq!(spec.image, "tools:1");
+        assert_eq!(spec.env.to_entries(), ["DATABASE_URL=postgres://db"]);
+        assert_eq!(spec.user, None);
+        assert_eq!(spec.mounts.len(), 1);
+        assert_eq!(spec.network.mode.as_deref(), Some("container:abc"));
+        assert_eq!(spec.network.pid.as_deref(), Some("container:abc"));
+        // Engines refuse these together with another's network.
+        assert!(spec.network.extra_hosts.is_empty() && spec.network.endpoints.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_with_what_makes_it() {
+        let said = [
+            Missing::Network("shop_default".to_owned()),
+            Missing::Volume {
+                name: "shop_data".to_owned(),
+                target: "/data".to_owned(),
+            },
+            Missing::Share {
+                what: Shared::Network,
+                service: "db".to_owned(),
+            },
+        ];
+        let said: Vec<String> = said.iter().map(without).collect();
+        insta::assert_snapshot!(said.concat(), @"
+        note: network `shop_default` is not there yet, and the shell is not on it; `bowline up` makes it
+        note: volume `shop_data` is not there yet; `/data` is an empty folder in memory
+        note: service `db` has no container to share its network, and the shell has none; `bowline up db` makes one
+        ");
+    }
+}

@@ -9,7 +9,7 @@ use bowline_doctor::{ContainerFact, DialAnswer, Facts, NameAnswer, Obstacle, Rea
 use bowline_model::{ContainerId, ContainerStatus, nearest};
 use serde::{Deserialize, Serialize};
 
-use super::dial::{Call, Tried, attempt};
+use super::dial::{Call, Tried, attempt, why_not};
 use super::{Seen, look, mend, runs, unseen};
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, ExitCode, Failure};
@@ -131,7 +131,7 @@ pub async fn net_check(
         None
     };
     let warnings = std::mem::take(&mut seen.named.warnings);
-    let mut could_not = unseen(&seen.facts);
+    let mut could_not = Vec::new();
     let tried = match tried {
         Some(Ok(tried)) => {
             let name = client.as_ref().map_or("", |one| one.name.as_str());
@@ -139,7 +139,7 @@ pub async fn net_check(
             Some(tried)
         }
         Some(Err(error)) => {
-            could_not.push(format!("the way itself: {error}"));
+            could_not.push(why_not(&error));
             None
         }
         None => None,
@@ -154,7 +154,10 @@ pub async fn net_check(
         tried: tried.as_ref(),
     };
     let mut value = pair.check();
-    value.unseen = could_not;
+    if value.verdict != NetVerdict::Reached {
+        value.unseen = unseen(&seen.facts, |name| pair.is_about(name));
+        value.unseen.extend(could_not);
+    }
     Ok(Answer { value, warnings })
 }
 
@@ -275,6 +278,18 @@ impl<'f> Pair<'f> {
             None => check.hints = mend::start(self.from, self.client),
         }
         check
+    }
+
+    /// Whether a container is one of the two.
+    fn is_about(&self, name: &str) -> bool {
+        let Some(client) = self.client else {
+            return false;
+        };
+        let is_target = match self.reach.whose(client, self.host) {
+            Whose::Service { containers, .. } => containers.iter().any(|one| one == name),
+            _ => false,
+        };
+        is_target || client.name == name
     }
 
     fn from_step(&self) -> NetStep {
@@ -521,8 +536,11 @@ impl<'f> Pair<'f> {
             match self.reach.open_ports(container) {
                 Some(open) => {
                     let ports: Vec<String> = open.iter().map(u16::to_string).collect();
-                    let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
-                    let _ = write!(text, " and listens on {}", or_none(&ports));
+                    let ports = match ports.as_slice() {
+                        [] => "no port".to_owned(),
+                        ports => ports.join(", "),
+                    };
+                    let _ = write!(text, " and listens on {ports}");
                     let hidden = self.reach.hidden_ports(container);
                     if let Some(address) = hidden
                         .get(&self.port)
@@ -600,3 +618,6 @@ fn or_none(words: &[&str]) -> String {
 fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,20 @@ pub(super) fn attempt(
     Ok(tried)
 }
 
+/// Why nothing could be tried, in words; for all containers the same where the reason is.
+pub(super) fn why_not(error: &Unseen) -> String {
+    let text = match error {
+        Unseen::Denied { .. } => {
+            "no permission to enter the networks of containers; run as root, or as the user of a rootless engine".to_owned()
+        }
+        Unseen::NotThisHost { .. } => {
+            "the engine runs on another host, or the container was started anew meanwhile".to_owned()
+        }
+        other => other.to_string(),
+    };
+    format!("who answers: {text}")
+}
+
 fn after(answer: &Answered) -> Duration {
     match answer {
         Answered::Connected { after, .. }

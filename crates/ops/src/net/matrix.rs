@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use serde::{Serialize, Serializer};
 use tokio::sync::Semaphore;
 
-use super::dial::{Call, Tried, attempt};
+use super::dial::{Call, Tried, attempt, why_not};
 use super::{look, runs, unseen};
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, ExitCode, Failure};
@@ -177,7 +177,7 @@ pub async fn net_matrix(
     let mut answers = plan.dial(&pids).await;
     let could_not = std::mem::take(&mut answers.unseen);
     let mut value = plan.matrix(&seen.facts.project, &answers);
-    value.unseen = unseen(&seen.facts);
+    value.unseen = unseen(&seen.facts, |_| true);
     value.unseen.extend(could_not);
     Ok(Answer {
         value,
@@ -248,13 +248,15 @@ impl<'f> Draft<'f> {
 
     /// Everything that is worth a call, up to the bound.
     fn ask(&mut self, facts: &'f Facts) {
-        let mut count = 0;
+        let mut asked = BTreeSet::new();
         let mut ask = |question: Question<'f>, port: u16| {
-            let ports = self.questions.entry(question).or_default();
-            if !ports.contains(&port) && count >= MOST_PAIRS {
+            if !asked.insert((question.from, question.host, port)) {
+                return;
+            }
+            if asked.len() > MOST_PAIRS {
                 self.left_out += 1;
-            } else if ports.insert(port) {
-                count += 1;
+            } else {
+                self.questions.entry(question).or_default().insert(port);
             }
         };
         for told in self
@@ -380,7 +382,7 @@ impl<'f> Answers<'f> {
         let tried = match tried {
             Some(Ok(tried)) => Some(tried),
             Some(Err(error)) => {
-                self.unseen.insert(format!("the ways themselves: {error}"));
+                self.unseen.insert(why_not(&error));
                 for port in ports {
                     self.set(question, *port, NetCell::Unseen);
                 }
@@ -399,15 +401,9 @@ impl<'f> Answers<'f> {
         }
     }
 
-    /// What was told and what is near may ask the same: the first answer stays, unless it is none.
     fn set(&mut self, question: &Question<'f>, port: u16, cell: NetCell) {
-        let known = self
-            .cells
-            .entry((question.from, question.host, port))
-            .or_insert(cell);
-        if *known == NetCell::LeftOut {
-            *known = cell;
-        }
+        let pair = (question.from, question.host, port);
+        self.cells.insert(pair, cell);
     }
 }
 
@@ -534,4 +530,179 @@ fn tcp(ports: &[String]) -> impl Iterator<Item = u16> {
     let keys = ports.iter().filter_map(|port| PortKey::parse(port));
     let single = keys.filter(|key| key.protocol == Protocol::Tcp && key.port == key.last);
     single.map(|key| key.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_doctor::{InsideFact, ListenerFact};
+    use bowline_engine::Engine as _;
+    use bowline_engine::fake::Run;
+    use bowline_model::{EndpointSpec, EnvSpec, NetworkSpec};
+
+    use super::*;
+    use crate::net::facts;
+    use crate::stage::{self, by_name};
+
+    /// Services on a network each, and what they are told.
+    async fn stack(services: &[(&str, &str, &[&str])]) -> Facts {
+        let engine = stage::engine();
+        for (service, network, env) in services {
+            let made = NetworkSpec {
+                name: (*network).to_owned(),
+                ..NetworkSpec::default()
+            };
+            // The second one of a name is refused, which is fine.
+            let _ = engine.create_network(&made).await;
+            let mut spec = stage::spec(service, 1);
+            spec.env = EnvSpec::from_entries(env.iter().copied());
+            spec.network.mode = Some((*network).to_owned());
+            spec.network.endpoints = vec![EndpointSpec {
+                network: (*network).to_owned(),
+                aliases: vec![(*service).to_owned()],
+                ..EndpointSpec::default()
+            }];
+            stage::started_with(&engine, spec, Run::new()).await;
+        }
+        facts(&*engine, &by_name()).await.unwrap()
+    }
+
+    fn listens(facts: &mut Facts, service: &str, port: u16) {
+        let inside = InsideFact {
+            listeners: vec![ListenerFact {
+                port,
+                address: [0, 0, 0, 0].into(),
+                protocol: Protocol::Tcp,
+            }],
+            ..InsideFact::default()
+        };
+        facts.insides.insert(format!("shop-{service}-1"), inside);
+    }
+
+    fn tried(name: NameAnswer, answer: DialAnswer) -> Tried {
+        Tried {
+            name,
+            name_took: Duration::ZERO,
+            calls: vec![Call {
+                address: ([10, 0, 0, 2], 5432).into(),
+                answer,
+                after: Duration::ZERO,
+            }],
+        }
+    }
+
+    fn words(matrix: &NetMatrix) -> Vec<String> {
+        let word = |row: &NetRow| {
+            let cells: Vec<&str> = row.cells.iter().map(|cell| cell.word()).collect();
+            format!("{}: {}", row.service, cells.join(", "))
+        };
+        matrix.rows.iter().map(word).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_who_shares_a_network_or_was_told_is_dialled() {
+        let told = "DATABASE_URL=postgres://app@db:5432/app";
+        let mut facts = stack(&[
+            ("api", "shop_a", &[told]),
+            ("db", "shop_a", &[]),
+            ("web", "shop_b", &[told]),
+        ])
+        .await;
+        listens(&mut facts, "api", 9000);
+        listens(&mut facts, "db", 5432);
+        listens(&mut facts, "web", 80);
+        let draft = Draft::of(&facts);
+        let asked: Vec<(bool, &str, &str)> = draft
+            .questions
+            .keys()
+            .map(|one| (one.is_only_near, one.from, one.host))
+            .collect();
+        // What was told comes first, over networks that are apart as well.
+        assert_eq!(
+            asked,
+            [
+                (false, "api", "db"),
+                (false, "web", "db"),
+                (true, "db", "api")
+            ]
+        );
+        let mut answers = Answers::default();
+        for (question, ports) in &draft.questions {
+            let name = if question.from == "web" {
+                NameAnswer::NoSuchName
+            } else {
+                NameAnswer::Addresses(vec![[10, 0, 0, 2].into()])
+            };
+            let mut answer = tried(name, DialAnswer::Connected);
+            answer.calls[0].address.set_port(*ports.first().unwrap());
+            answers.take(question, ports, Some(Ok(answer)));
+        }
+        let matrix = draft.matrix("shop", &answers);
+        let columns: Vec<String> = matrix
+            .columns
+            .iter()
+            .map(|one| format!("{}:{}", one.service, one.port))
+            .collect();
+        assert_eq!(columns, ["api:9000", "db:5432", "web:80"]);
+        assert_eq!(
+            words(&matrix),
+            [
+                "api: -, ok, no network",
+                "db: ok, -, no network",
+                "web: no network, no network, -"
+            ]
+        );
+        assert_eq!(matrix.told.len(), 1);
+        assert_eq!(
+            (matrix.told[0].from.as_str(), matrix.told[0].result),
+            ("web", "no network")
+        );
+        assert_eq!(matrix.exit_code(), ExitCode::CausesFound);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_several_addresses_the_worst_counts_and_what_was_not_dialled_is_left_out() {
+        let mut facts = stack(&[("api", "shop_a", &[]), ("db", "shop_a", &[])]).await;
+        listens(&mut facts, "db", 5432);
+        let draft = Draft::of(&facts);
+        let known = NameAnswer::Addresses(Vec::new());
+        let mut both = tried(known, DialAnswer::Connected);
+        both.calls.push(Call {
+            answer: DialAnswer::Refused,
+            ..both.calls[0].clone()
+        });
+        for (tried, expected) in [
+            (Some(Ok(both)), "api: refused"),
+            (None, "api: left out"),
+            (Some(Err(Unseen::Gone)), "api: ?"),
+        ] {
+            let mut answers = Answers::default();
+            let (question, ports) = draft.questions.first_key_value().unwrap();
+            answers.take(question, ports, tried);
+            assert_eq!(words(&draft.matrix("shop", &answers))[0], expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_too_many_pairs_what_was_told_is_kept_and_the_rest_counted() {
+        let names: Vec<String> = (0..70).map(|number| format!("s{number:02}")).collect();
+        let env: &[&str] = &["API_URL=http://s00:80"];
+        let services: Vec<(&str, &str, &[&str])> = names
+            .iter()
+            .map(|name| {
+                (
+                    name.as_str(),
+                    "shop_a",
+                    if name == "s69" { env } else { &[] },
+                )
+            })
+            .collect();
+        let mut facts = stack(&services).await;
+        for name in &names {
+            listens(&mut facts, name, 80);
+        }
+        let draft = Draft::of(&facts);
+        assert_eq!(draft.left_out, 70 * 69 - MOST_PAIRS);
+        let first = draft.questions.first_key_value().unwrap().0;
+        assert_eq!((first.from, first.host), ("s69", "s00"));
+    }
 }

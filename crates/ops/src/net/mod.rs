@@ -11,7 +11,7 @@ mod mend;
 
 use std::sync::Arc;
 
-use bowline_doctor::{Bounds, ContainerFact, Facts, Subject, Unseen, WhyUnseen, collect};
+use bowline_doctor::{Bounds, ContainerFact, Facts, Look, Subject, Unseen, WhyUnseen, collect};
 use bowline_engine::Engine;
 use bowline_model::ContainerStatus;
 
@@ -64,14 +64,13 @@ fn runs(container: &ContainerFact) -> bool {
     container.status == ContainerStatus::Running
 }
 
-/// Why something of a stack could not be looked at that a network is made of, in words; each reason once.
-fn unseen(facts: &Facts) -> Vec<String> {
-    use bowline_doctor::Look;
-    let is_meant = |unseen: &&Unseen| {
-        matches!(
-            unseen.look,
-            Look::Containers | Look::Networks | Look::Inside(_)
-        )
+/// Why something could not be looked at that a network is made of, in words; each reason once. Of containers only those
+/// that `is_about` names.
+fn unseen(facts: &Facts, is_about: impl Fn(&str) -> bool) -> Vec<String> {
+    let is_meant = |unseen: &&Unseen| match &unseen.look {
+        Look::Containers | Look::Networks => true,
+        Look::Inside(container) => is_about(container),
+        _ => false,
     };
     let words = facts.unseen.iter().filter(is_meant).map(|unseen| {
         let what = match &unseen.look {
