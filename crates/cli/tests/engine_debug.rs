@@ -147,8 +147,8 @@ fn a_service_that_crashes_is_entered_with_everything_that_it_has() {
         said.contains("crash\n65534\n/tmp\n192.0.2.7\tfar\n67108864\n"),
         "{said}"
     );
-    assert!(said.contains("/data/x: Read-only file system"), "{said}");
-    assert!(said.contains("/here/x: Read-only file system"), "{said}");
+    assert!(said.contains("'/data/x': Read-only file system"), "{said}");
+    assert!(said.contains("'/here/x': Read-only file system"), "{said}");
     assert!(
         !said.contains("\ncrash\n--- stderr"),
         "its host name is found by others: {said}"
@@ -286,7 +286,7 @@ fn an_image_without_a_shell_says_what_to_do_and_runs_what_it_has() {
     insta::assert_snapshot!(said, @"
     [exit 1]
     --- stderr
-    error: compose.yaml:26:5: image `$STACK-bare` of service `bare` is not on the engine
+    error: compose.yaml:24:12: image `$STACK-bare` of service `bare` is not on the engine
     hint: build it and bring the service up: `bowline up --build bare`
     ");
     stack

@@ -122,7 +122,7 @@ fn one_pair_is_told_by_the_step_that_fails() {
       no  networks `web` is on $STACK_front; `db` is on $STACK_back
       ok  target   container `$STACK-db-1` runs and listens on 5432
     --- stderr
-    hint: `web` (compose.yaml:9:5): add `back` to its `networks`, then `bowline up web`
+    hint: `web` (compose.yaml:9:15): add `back` to its `networks`, then `bowline up web`
     ");
     insta::assert_snapshot!(stack.run(&["net", "check", "web", "api:9000"]), @"
     [exit 11]

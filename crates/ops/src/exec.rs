@@ -507,6 +507,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_container_of_a_debug_is_entered_by_nobody_else() {
+        let engine = stage::engine();
+        let mut spec = stage::spec("web", 1);
+        spec.labels.insert(label::DEBUG.into(), "ann@host".into());
+        stage::started_with(&engine, spec, Run::new()).await;
+        let (message, _) = refusal(engine, &request("web", &["true"])).await;
+        assert_eq!(message, "service `web` has no container");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_container_that_does_not_run_says_in_which_state_it_is_and_what_to_do() {
         let engine = stage::engine();
         let api = started(&engine, "api", 1, Run::new().ends_after(Duration::ZERO, 3)).await;

@@ -330,8 +330,25 @@ impl<'f> Pair<'f> {
         let obstacle = self.reach.obstacle(client, self.host, self.port);
         match obstacle {
             Some(obstacle) => self.obstacle(whose, &obstacle),
-            None => self.raw(calls),
+            None => self.ended(whose).unwrap_or_else(|| self.raw(calls)),
         }
+    }
+
+    /// A target that does not run and is not missed either: a job that is done.
+    fn ended(&self, whose: &Whose) -> Option<(NetVerdict, String)> {
+        let Whose::Service {
+            name, containers, ..
+        } = whose
+        else {
+            return None;
+        };
+        let mut own = self
+            .reach
+            .containers()
+            .filter(|one| containers.contains(&one.name));
+        let because = format!("`{name}` has ended");
+        own.all(|one| !one.status.is_up())
+            .then_some((NetVerdict::TargetDown, because))
     }
 
     fn obstacle(&self, whose: &Whose, obstacle: &Obstacle) -> (NetVerdict, String) {
