@@ -130,6 +130,8 @@ impl Debug {
             match look {
                 Ok(_) => found.push(path),
                 Err(error) if error.is_not_found() => {}
+                // What would be a folder above it is a file.
+                Err(EngineError::Failed { text, .. }) if text.contains("not a directory") => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -263,7 +265,7 @@ fn shell(path: &str) -> (Argv, Argv) {
 mod tests {
     use bowline_core::{Around, one_off};
     use bowline_engine::fake::{FakeEngine, Run};
-    use bowline_engine::{OutputSource, Selector, WaitFor};
+    use bowline_engine::{OutputSource, Selector, Tap, WaitFor};
     use bowline_model::{ApiVersion, WantedService, label};
     use futures_util::StreamExt as _;
 
@@ -273,6 +275,10 @@ mod tests {
     const NAME: &str = "shop-web-debug-1";
 
     fn debug(engine: &Arc<FakeEngine>, command: &[&str]) -> Debug {
+        debug_on(engine.clone(), command)
+    }
+
+    fn debug_on(engine: Arc<dyn Engine>, command: &[&str]) -> Debug {
         let service = WantedService {
             name_prefix: "shop-web-".to_owned(),
             spec: stage::spec("web", 1),
@@ -287,7 +293,7 @@ mod tests {
             ..DebugRequest::default()
         };
         let runs = vec!["serve".to_owned(), "--all".to_owned()];
-        Debug::new(engine.clone(), request, made, runs, String::new())
+        Debug::new(engine, request, made, runs, String::new())
     }
 
     async fn text(run: &mut ExecRun) -> String {
@@ -398,6 +404,20 @@ mod tests {
         assert!(failure.hints()[0].contains("--write"), "{failure:?}");
         debug.close().await;
         assert!(is_gone(&engine).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_is_lost_leaves_a_word_about_what_may_be_there() {
+        let engine = stage::engine();
+        engine.add_file(stage::IMAGE, "/bin/sh");
+        let tap = Arc::new(Tap::new(engine));
+        let mut debug = debug_on(tap.clone(), &["true"]);
+        debug.open().await.unwrap();
+        tap.reset();
+        tap.gone_from(0);
+        let said = debug.close().await.unwrap();
+        assert!(said.contains(NAME), "{said}");
+        assert!(said.contains("`bowline down` does"), "{said}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use bowline_core::{Around, Missing, OneOff, Passed, new_operation_id, one_off};
 use bowline_engine::{Engine, Selector};
 use bowline_model::{
-    Argv, ContainerId, ContainerSummary, EnvSpec, ObservedImage, Project, Shared, Wanted,
-    WantedService, label, mask_command,
+    Argv, ContainerId, ContainerSummary, EnvSpec, MountSource, MountSpec, ObservedImage, Project,
+    Shared, Wanted, WantedService, label, mask_command,
 };
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
@@ -56,8 +56,7 @@ pub struct DebugRequest {
 /// # Errors
 ///
 /// The loader's mistakes, a service that is not in the files among them; what of the service no engine can do;
-/// [`Failure::State`] where the image is not there or the name of another service's container is missing; the
-/// engine's failures.
+/// [`Failure::State`] where an image is not there; the engine's failures.
 pub async fn debug(
     surroundings: &Surroundings,
     request: &DebugRequest,
@@ -134,8 +133,15 @@ async fn prepare(
     } else {
         notes.extend(older(&found, request, image.as_ref(), own));
     }
-    let is_mounted = made.spec.mounts.iter().any(|mount| mount.read_only);
-    if is_mounted && !request.write {
+    let is_closed = |mount: &MountSpec| {
+        let is_shared = match &mount.source {
+            MountSource::Bind(_) => true,
+            MountSource::Volume(volume) => volume.name.is_some(),
+            _ => false,
+        };
+        is_shared && !mount.read_only
+    };
+    if !request.write && service.spec.mounts.iter().any(is_closed) {
         notes.push(
             "note: what is mounted can only be read; `--write` lets it be written\n".to_owned(),
         );
@@ -318,7 +324,7 @@ fn older(
         .filter(|one| containers::service(one) == request.service && !containers::is_one_off(one));
     let other = own.find(|one| one.image_id != image.id)?;
     Some(format!(
-        "note: container `{}` was made of another image than `{reference}` is now; this is the newer one\n",
+        "note: container `{}` was made of another image than `{reference}` is now; the shell is in the one that `bowline up` would take\n",
         other.name
     ))
 }
@@ -368,9 +374,7 @@ fn joined(service: &str, runs: bool) -> String {
 #[cfg(test)]
 mod tests {
     use bowline_core::Around;
-    use bowline_model::{
-        ApiVersion, EndpointSpec, ImageConfig, ImageId, MountSource, MountSpec, VolumeMountSpec,
-    };
+    use bowline_model::{ApiVersion, EndpointSpec, ImageConfig, ImageId, VolumeMountSpec};
 
     use super::*;
 

@@ -311,7 +311,8 @@ impl<'f> Pair<'f> {
 
     /// What came of it, by the try where there was one, and else by what the doctor would say.
     fn verdict(&self, client: &'f ContainerFact, whose: &Whose) -> (NetVerdict, String) {
-        let calls = self.tried.map_or(&[][..], |tried| &tried.calls);
+        let calls = self.tried.map(|tried| tried.counting(self.port));
+        let calls = calls.unwrap_or_default();
         let connected = calls
             .iter()
             .filter(|call| call.answer == DialAnswer::Connected);
@@ -330,7 +331,7 @@ impl<'f> Pair<'f> {
         let obstacle = self.reach.obstacle(client, self.host, self.port);
         match obstacle {
             Some(obstacle) => self.obstacle(whose, &obstacle),
-            None => self.ended(whose).unwrap_or_else(|| self.raw(calls)),
+            None => self.ended(whose).unwrap_or_else(|| self.raw(&calls)),
         }
     }
 
@@ -416,7 +417,7 @@ impl<'f> Pair<'f> {
     }
 
     /// What the try itself says, where nothing is known about whose address it is.
-    fn raw(&self, calls: &[Call]) -> (NetVerdict, String) {
+    fn raw(&self, calls: &[&Call]) -> (NetVerdict, String) {
         let Some(tried) = self.tried else {
             return (NetVerdict::NotTried, "it could not be tried".to_owned());
         };

@@ -48,6 +48,23 @@ impl Tried {
         }
     }
 
+    /// The calls at a port that count. Where one family of addresses takes all calls, clients go on to that one.
+    pub(super) fn counting(&self, port: u16) -> Vec<&Call> {
+        let there = self.calls.iter().filter(|call| call.address.port() == port);
+        let (old, new): (Vec<&Call>, Vec<&Call>) = there.partition(|call| call.address.is_ipv4());
+        let takes_all = |calls: &[&Call]| {
+            let mut calls = calls.iter().peekable();
+            calls.peek().is_some() && calls.all(|call| call.answer == DialAnswer::Connected)
+        };
+        if takes_all(&new) {
+            new
+        } else if takes_all(&old) {
+            old
+        } else {
+            [new, old].concat()
+        }
+    }
+
     /// The addresses of the name.
     pub(super) fn addresses(&self) -> &[IpAddr] {
         match &self.name {

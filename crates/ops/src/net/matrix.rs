@@ -407,15 +407,12 @@ impl<'f> Answers<'f> {
     }
 }
 
-/// What came of a port: of several addresses the worst.
+/// What came of a port: of several addresses that count the worst.
 fn of(tried: &Tried, port: u16) -> NetCell {
     if !matches!(tried.name, NameAnswer::Addresses(_)) {
         return NetCell::NoName;
     }
-    let calls = tried
-        .calls
-        .iter()
-        .filter(|call| call.address.port() == port);
+    let calls = tried.counting(port).into_iter();
     let worst = calls.map(answered).max_by_key(|cell| match cell {
         NetCell::Reached => 0,
         NetCell::Refused => 1,

@@ -120,6 +120,30 @@ async fn what_is_reached_says_how_long_it_took() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_family_of_addresses_is_enough_and_half_of_one_is_not() {
+    let pair: &[(&str, &[&str])] = &[("web", &["shop_a"]), ("db", &["shop_a"])];
+    let both = [
+        ("[::1]:80", DialAnswer::Refused),
+        ("127.0.0.1:80", DialAnswer::Connected),
+    ];
+    let reached = stack(pair)
+        .await
+        .check("web", "localhost:80", tried(known("::1"), &both));
+    assert!(reached.starts_with("Reached: "), "{reached}");
+    let replicas = [
+        ("10.0.0.2:80", DialAnswer::Connected),
+        ("10.0.0.3:80", DialAnswer::Refused),
+    ];
+    let half = stack(pair)
+        .await
+        .check("web", "db:80", tried(known("10.0.0.2"), &replicas));
+    assert!(
+        half.starts_with("ReachedInPart: 1 of 2 addresses take the call\n"),
+        "{half}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn networks_that_are_apart_are_named_with_what_to_write() {
     let stack = stack(&[("web", &["shop_a"]), ("db", &["shop_b"])]).await;
     let tried = tried(NameAnswer::NoSuchName, &[]);
