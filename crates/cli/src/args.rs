@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::debug::DebugArgs;
 use crate::doctor::DoctorArgs;
 use crate::exec::ExecArgs;
 use crate::explain::ExplainArgs;
 use crate::global::GlobalArgs;
 use crate::logs::LogsArgs;
 use crate::ls::LsArgs;
+use crate::net::NetArgs;
 use crate::operate::{
     DownArgs, HistoryArgs, PlanArgs, RerunArgs, StartArgs, StopArgs, UndoArgs, UpArgs,
 };
@@ -57,6 +59,10 @@ pub(crate) enum Verb {
     Logs(LogsArgs),
     /// Run a command in a container that runs
     Exec(ExecArgs),
+    /// Try who reaches whom, from within the networks of the containers
+    Net(NetArgs),
+    /// Open a shell beside a service: its image, variables, mounts and networks, whether or not it runs
+    Debug(DebugArgs),
     /// Start services that are stopped, as they are
     Start(StartArgs),
     /// Stop services and keep their containers

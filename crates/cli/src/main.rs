@@ -3,6 +3,7 @@
 //! It decides nothing. Data goes to standard output, everything else to standard error.
 
 mod args;
+mod debug;
 mod doctor;
 mod exec;
 mod explain;
@@ -10,6 +11,7 @@ mod fix;
 mod global;
 mod logs;
 mod ls;
+mod net;
 mod operate;
 mod ps;
 mod runtime;

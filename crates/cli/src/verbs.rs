@@ -5,7 +5,7 @@ use bowline_ops::{ConfigRequest, ExitCode, Failure, config};
 use crate::args::{Arguments, ConfigArgs, Verb, VersionArgs};
 use crate::global::GlobalArgs;
 use crate::terminal::Terminal;
-use crate::{doctor, exec, explain, logs, ls, operate, ps, surroundings};
+use crate::{debug, doctor, exec, explain, logs, ls, net, operate, ps, surroundings};
 
 /// Runs one verb and returns the exit code of the process.
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
@@ -22,6 +22,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
         Verb::Explain(args) => explain::run(args, terminal).map(|()| 0),
         Verb::Logs(args) => logs::run(global, args, terminal).map(|code| code as u8),
         Verb::Exec(args) => exec::run(global, args, terminal),
+        Verb::Net(args) => net::run(global, args, terminal).map(|code| code as u8),
+        Verb::Debug(args) => debug::run(global, args, terminal),
         Verb::Version(args) => {
             version(args, terminal);
             Ok(ExitCode::Done as u8)

@@ -10,7 +10,12 @@ use program::Program;
 #[test]
 fn an_engine_that_is_not_there_is_named_with_the_way_to_start_it() {
     let bowline = Program::without_engine();
-    for verb in [&["ps"][..], &["logs", "-f"], &["exec", "web", "true"]] {
+    for verb in [
+        &["ps"][..],
+        &["logs", "-f"],
+        &["exec", "web", "true"],
+        &["net", "check"],
+    ] {
         let arguments = [&["-p", "shop"], verb].concat();
         insta::allow_duplicates!(insta::assert_snapshot!(bowline.run(&arguments), @"
         [exit 4]

@@ -11,6 +11,7 @@ mod files;
 mod journal;
 mod lock;
 mod observe;
+mod one_off;
 mod plan;
 mod ready;
 mod recorder;
@@ -36,6 +37,7 @@ pub use lock::{
     lock_name,
 };
 pub use observe::{Names, observe};
+pub use one_off::{Around, Missing, OneOff, one_off};
 pub use plan::{Images, Memory, PlanError, plan, plan_images};
 pub use ready::{Failed, NotReady, Probe, Ready};
 pub use recorder::{Recorded, Recorder, Scope};

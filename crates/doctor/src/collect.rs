@@ -94,6 +94,8 @@ impl Default for Bounds {
 
 /// How many looks by the kernel's side go on at once: each takes a thread.
 const THREADS: usize = 16;
+/// How many files of containers are read at once: each takes a connection to the engine.
+const READS: usize = 64;
 /// No more of a file that is mounted into a container is read, in bytes.
 const MOST_OF_FILE: usize = 32 * 1024;
 /// Small files of one container that are read for what they tell.
@@ -117,6 +119,7 @@ pub async fn collect(
         bounds,
         at,
         threads: Arc::new(Semaphore::new(THREADS)),
+        reads: Semaphore::new(READS),
         unseen: Vec::new(),
     };
     let (containers, events) = join(
@@ -159,6 +162,7 @@ struct Looking<'a> {
     bounds: Bounds,
     at: Timestamp,
     threads: Arc<Semaphore>,
+    reads: Semaphore,
     unseen: Vec<Unseen>,
 }
 
@@ -259,6 +263,7 @@ impl Looking<'_> {
         let mounts = container.mounts.iter();
         let single = mounts.filter(|mount| mount.volume.is_none() && is_settings(&mount.target));
         let reads = single.take(FILES_OF_ONE).map(|mount| async {
+            let _turn = self.reads.acquire().await;
             let path = mount.target.clone();
             let text = within(self.bounds, self.text(container, &path))
                 .await

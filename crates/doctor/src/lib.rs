@@ -13,6 +13,7 @@ mod facts;
 mod finding;
 mod lint;
 mod questions;
+mod reach;
 mod recording;
 mod rule;
 mod rules;
@@ -36,6 +37,7 @@ pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,
 };
 pub use lint::{RISKS, Risk, lint};
+pub use reach::{Obstacle, Reach, ToldEdge, Whose};
 pub use recording::{ReplayError, record, replay};
 pub use rule::{Layer, RULES, Rule};
 

@@ -30,9 +30,9 @@ use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use crate::{
-    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, EngineError,
-    EventFilter, ExecId, ExecLimits, ExecOutput, ExecSession, ExecSpec, ExecState, FileToPut,
-    ImportSpec, LogEntry, LogOptions, PathHead, PathStat, ProcessTable, PullProgress,
+    About, Attached, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume,
+    EngineError, EventFilter, ExecId, ExecLimits, ExecOutput, ExecSession, ExecSpec, ExecState,
+    FileToPut, ImportSpec, LogEntry, LogOptions, PathHead, PathStat, ProcessTable, PullProgress,
     RegistryLogin, RemoveContainer, Removed, Selector, Started, Stopped, Stream, TarStream,
     WaitFor,
 };
@@ -221,6 +221,14 @@ pub trait Engine: Debug + Send + Sync {
     ///
     /// [`EngineError::Failed`]: its log driver cannot be read.
     async fn logs(&self, id: &ContainerId, options: &LogOptions) -> Result<Stream<LogEntry>>;
+
+    /// Connects to the streams of a container's main process. The container has no terminal, and keeps its standard input
+    /// open (`stdin_open`).
+    ///
+    /// Of one that was not started yet the output begins with its start; of one that runs, now. It ends with the run.
+    /// Where the container was created with `stdin_once`, the end of this session, in whatever way it comes (its input is
+    /// shut down, it is dropped, this process is killed), is the end of the input of the main process.
+    async fn attach_container(&self, id: &ContainerId) -> Result<Attached>;
 
     /// Starts a process in a running container and gives its streams.
     ///

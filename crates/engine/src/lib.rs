@@ -42,9 +42,9 @@ pub use look::{
 };
 pub use port_holder::{PortHolder, port_holder};
 pub use reply::{
-    BuildProgress, BuildStep, CreatedContainer, CreatedVolume, ExecEnd, ExecId, ExecOutput,
-    ExecSession, ExecState, LogEntry, OutputChunk, OutputSource, PathHead, PathStat, ProcessTable,
-    PullProgress, Removed, Started, Stopped, Stream,
+    Attached, BuildProgress, BuildStep, CreatedContainer, CreatedVolume, ExecEnd, ExecId,
+    ExecOutput, ExecSession, ExecState, LogEntry, OutputChunk, OutputSource, PathHead, PathStat,
+    ProcessTable, PullProgress, Removed, Started, Stopped, Stream,
 };
 pub use request::{
     BuildContext, BuildSpec, EventFilter, ExecLimits, ExecSpec, FileToPut, ImportSpec,

@@ -127,6 +127,20 @@ impl fmt::Debug for ExecSession {
     }
 }
 
+/// The streams of a container's main process. Dropping this closes the connection.
+pub struct Attached {
+    /// Its stdin. Shutting it down is the end of its input, where the container says so (`stdin_once`).
+    pub input: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Its output; the end of this stream is the end of the run.
+    pub output: Stream<OutputChunk>,
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attached").finish_non_exhaustive()
+    }
+}
+
 /// A piece of output, cut anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputChunk {

@@ -20,10 +20,10 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::{
-    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine,
-    EngineError, EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec, LogEntry,
-    LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer, Removed,
-    Selector, Sent, Started, Stopped, Stream, TarStream, Unreachable, WaitFor,
+    About, Attached, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume,
+    Engine, EngineError, EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec,
+    LogEntry, LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer,
+    Removed, Selector, Sent, Started, Stopped, Stream, TarStream, Unreachable, WaitFor,
 };
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -334,6 +334,11 @@ impl Engine for Tap {
 
     async fn logs(&self, id: &ContainerId, options: &LogOptions) -> Result<Stream<LogEntry>> {
         self.read("logs", id, self.inner.logs(id, options)).await
+    }
+
+    async fn attach_container(&self, id: &ContainerId) -> Result<Attached> {
+        self.read("attach_container", id, self.inner.attach_container(id))
+            .await
     }
 
     async fn exec_open(&self, id: &ContainerId, spec: &ExecSpec) -> Result<ExecSession> {

@@ -40,6 +40,8 @@ pub const IMAGE_VOLUME_DIGEST: &str = "com.docker.compose.image-volume-digest";
 pub const OWN: &str = "dev.bowline.";
 /// The operation that made an object.
 pub const OPERATION: &str = "dev.bowline.operation";
+/// Marks the container of a `debug`: who runs it, as `user@host`.
+pub const DEBUG: &str = "dev.bowline.debug";
 /// Marks instruments: probes and their images, swept at the next start.
 pub const INSTRUMENT: &str = "dev.bowline.instrument";
 

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::Passed;
-use bowline_engine::{Engine, EngineError, ExecId, ExecSpec, OutputSource};
+use bowline_engine::{
+    Engine, EngineError, ExecId, ExecSpec, OutputChunk, OutputSource, Stream, WaitFor,
+};
 use bowline_model::{
-    Argv, ContainerId, ContainerStatus, ContainerSummary, EnvSpec, ObservedContainer, mask_command,
+    Argv, ContainerId, ContainerStatus, ContainerSummary, EnvSpec, ObservedContainer, label,
+    mask_command,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -64,6 +67,8 @@ pub struct ExecRun {
     pub input: Option<Box<dyn AsyncWrite + Send + Unpin>>,
     /// What it writes. The end is the end of the process, or of the last one that holds its output.
     pub output: BoxStream<'static, Result<ExecOutput, Failure>>,
+    /// Whether it has a terminal.
+    pub tty: bool,
     /// What else can be done with it.
     pub control: ExecControl,
 }
@@ -81,13 +86,14 @@ pub struct ExecOutput {
 #[derive(Clone)]
 pub struct ExecControl {
     engine: Arc<dyn Engine>,
-    exec: ExecId,
+    /// `None`: the main process of the container.
+    exec: Option<ExecId>,
     container: ContainerId,
 }
 
 impl fmt::Debug for ExecControl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ExecControl({} in {})", self.exec.0, self.container)
+        write!(f, "ExecControl({:?} in {})", self.exec, self.container)
     }
 }
 
@@ -167,22 +173,26 @@ async fn open(
         }
         Err(error) => return Err(error.into()),
     };
-    let output = session.output.map(|chunk| {
+    Ok(ExecRun {
+        input: session.input,
+        output: output_of(session.output),
+        tty: spec.tty.is_some(),
+        control: ExecControl::new(engine, Some(session.id), container.id.clone()),
+    })
+}
+
+/// What a process writes, in the words of this verb.
+pub(crate) fn output_of(
+    chunks: Stream<OutputChunk>,
+) -> BoxStream<'static, Result<ExecOutput, Failure>> {
+    let output = chunks.map(|chunk| {
         let chunk = chunk?;
         Ok(ExecOutput {
             stderr: chunk.source == OutputSource::Stderr,
             bytes: chunk.bytes,
         })
     });
-    Ok(ExecRun {
-        input: session.input,
-        output: output.fuse().boxed(),
-        control: ExecControl {
-            engine,
-            exec: session.id,
-            container: container.id.clone(),
-        },
-    })
+    output.fuse().boxed()
 }
 
 /// The container that is meant: of those that run the first, those that `run` made last.
@@ -193,6 +203,7 @@ fn choose<'a>(
     let service = &request.service;
     let own = found.iter().filter(|one| {
         containers::service(one) == service
+            && !one.labels.contains_key(label::DEBUG)
             && request
                 .index
                 .is_none_or(|index| containers::number(one) == index)
@@ -277,9 +288,25 @@ fn next(container: &ObservedContainer, service: &str) -> Vec<String> {
 }
 
 impl ExecControl {
+    /// A process that was started; without an exec, the main process of the container.
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        exec: Option<ExecId>,
+        container: ContainerId,
+    ) -> Self {
+        Self {
+            engine,
+            exec,
+            container,
+        }
+    }
+
     /// Changes the size of its terminal. A process that is over has none any more, which is no failure.
     pub async fn resize(&self, rows: u16, columns: u16) {
-        let resized = self.engine.exec_resize(&self.exec, rows, columns).await;
+        let Some(exec) = &self.exec else {
+            return;
+        };
+        let resized = self.engine.exec_resize(exec, rows, columns).await;
         if let Err(error) = resized {
             tracing::debug!(%error, "the terminal's size was not changed");
         }
@@ -287,10 +314,14 @@ impl ExecControl {
 
     /// Waits until the process runs; where it has ended by then, says how.
     pub async fn started(&self) -> Result<Option<ExecExit>, Failure> {
+        let Some(exec) = &self.exec else {
+            // A start is answered when the main process runs.
+            return Ok(None);
+        };
         let (mut wait, _) = LOOK;
         let patience = Instant::now() + NO_PID;
         loop {
-            let state = self.engine.exec_state(&self.exec).await?;
+            let state = self.engine.exec_state(exec).await?;
             // Engines call it running while they still try to start it; only then it has a number.
             if state.running && (state.pid.is_some() || Instant::now() > patience) {
                 return Ok(None);
@@ -306,9 +337,19 @@ impl ExecControl {
 
     /// Waits for the end of the process, which may come after that of its output.
     pub async fn end(&self) -> Result<ExecExit, Failure> {
+        let Some(exec) = &self.exec else {
+            let ended = self
+                .engine
+                .wait_container(&self.container, WaitFor::NotRunning);
+            return match ended.await {
+                Ok(code) => Ok(ExecExit { code, note: None }),
+                Err(error) if error.is_not_found() => Ok(self.exit(137).await),
+                Err(error) => Err(error.into()),
+            };
+        };
         let (mut wait, _) = LOOK;
         loop {
-            let state = self.engine.exec_state(&self.exec).await;
+            let state = self.engine.exec_state(exec).await;
             match state {
                 Ok(state) if !state.running => {
                     return Ok(self.exit(state.exit_code.unwrap_or_default()).await);
@@ -463,6 +504,16 @@ mod tests {
         let (message, hints) = refusal(engine, &who).await;
         assert_eq!(message, "service `web` has no container 7");
         assert_eq!(hints, ["it has 1, 2, 3"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_container_of_a_debug_is_entered_by_nobody_else() {
+        let engine = stage::engine();
+        let mut spec = stage::spec("web", 1);
+        spec.labels.insert(label::DEBUG.into(), "ann@host".into());
+        stage::started_with(&engine, spec, Run::new()).await;
+        let (message, _) = refusal(engine, &request("web", &["true"])).await;
+        assert_eq!(message, "service `web` has no container");
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,11 +24,11 @@ pub enum ExitCode {
     Locked = 7,
     /// Refused, because data would be lost.
     DataProtected = 8,
-    /// `doctor` found what is wrong.
+    /// `doctor` found what is wrong; `net check` did not get there.
     CausesFound = 11,
     /// Something is not well, and `doctor` does not know why.
     Undetermined = 12,
-    /// `doctor` could not look.
+    /// `doctor` or `net check` could not look.
     CouldNotLook = 13,
     /// The command line is wrong.
     Usage = 64,

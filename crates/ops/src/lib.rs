@@ -9,12 +9,14 @@ mod build;
 mod config;
 mod connect;
 mod containers;
+mod debug;
 mod doctor;
 mod exec;
 mod failure;
 mod inputs;
 mod logs;
 mod ls;
+mod net;
 mod noted;
 mod operate;
 mod outside;
@@ -36,11 +38,16 @@ pub use bowline_doctor::{
     Fix, Layer, Look, Risk, Safety, Unseen, WhyUnseen, codes, explanation,
 };
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
+pub use debug::{Debug, DebugRequest, debug};
 pub use doctor::{DoctorAnswer, DoctorRequest, doctor};
 pub use exec::{ExecControl, ExecExit, ExecOutput, ExecRequest, ExecRun, exec};
 pub use failure::{ExitCode, Failure};
 pub use logs::{LogEvent, LogLine, LogSource, Logs, LogsRequest, Moment, logs};
 pub use ls::{LsRequest, StackLine, ls};
+pub use net::{
+    NetCell, NetCheck, NetCheckRequest, NetColumn, NetMatrix, NetRow, NetStep, NetVerdict,
+    ToldPair, net_check, net_matrix,
+};
 pub use operate::{
     AtStake, Done as OperationDone, DownRequest, PullRule, ServicesRequest, Turn, UpRequest,
     VolumeAtStake, at_stake, down, history, plan, rerun, resume, turn, undo, up,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::build;
+use crate::debug::{Which, sweep};
 use crate::outside::Workshop;
 use crate::problem::{Problem, problems};
 use crate::progress::Progress;
@@ -298,6 +299,9 @@ pub async fn down(
     halt: watch::Receiver<Option<Halt>>,
 ) -> Result<Answer<Done>, Failure> {
     let session = session::by_name(surroundings, &request.stack).await?;
+    // Who looks around in a stack that goes would hold its networks; no undo is to bring that back.
+    let stack = &session.stack;
+    let ended = sweep(&*stack.engine, &stack.project, Which::All).await?;
     let goal = Goal::Down {
         volumes: request.destroy_volumes.clone(),
         remove_orphans: true,
@@ -314,7 +318,7 @@ pub async fn down(
     .await?;
     Ok(Answer {
         value: done,
-        warnings: String::new(),
+        warnings: ended.concat(),
     })
 }
 

@@ -82,21 +82,19 @@ pub(crate) fn run(
     runtime::block_on(async {
         let Answer { value, warnings } = exec(&surroundings, &request).await?;
         terminal.note(&warnings);
-        let exit = if args.detach {
+        let end = if args.detach {
             detached(value).await?
         } else {
-            attached(value, request.tty.is_some(), terminal).await?
+            let mut signals = Signals::new()?;
+            attached(value, &mut signals).await?
         };
-        Ok(match exit {
-            End::Exited(exit) => {
-                if let Some(note) = &exit.note {
-                    terminal.note(&format!("{note}\n"));
-                }
-                // A program's code has eight bits, and so has ours.
-                exit.code.to_le_bytes()[0]
-            }
-            End::Code(code) => code,
-        })
+        if let End::Code(code) = end
+            && code != ExitCode::Done as u8
+        {
+            terminal
+                .note("the process in the container runs on: nothing can end it from outside\n");
+        }
+        Ok(end.code(terminal))
     })
 }
 
@@ -117,18 +115,34 @@ impl ExecArgs {
             user: self.user.clone(),
             working_dir: self.workdir.clone(),
             privileged: self.privileged,
-            tty: tty.then(raw_mode::size),
+            tty: tty.then(window),
             stdin: !self.detach,
         }
     }
 }
 
 /// Why this process is done with the other one.
-enum End {
+pub(crate) enum End {
     /// The other one has ended.
     Exited(ExecExit),
     /// This one was told to end, or nobody reads any more.
     Code(u8),
+}
+
+impl End {
+    /// The exit code of this process, with what has to be said about that of the other one.
+    pub(crate) fn code(self, terminal: &Terminal) -> u8 {
+        match self {
+            Self::Exited(exit) => {
+                if let Some(note) = &exit.note {
+                    terminal.note(&format!("{note}\n"));
+                }
+                // A program's code has eight bits, and so has ours.
+                exit.code.to_le_bytes()[0]
+            }
+            Self::Code(code) => code,
+        }
+    }
 }
 
 /// Waits until the process runs. One that could not be run has said why.
@@ -147,13 +161,14 @@ async fn detached(mut run: ExecRun) -> Result<End, Failure> {
     }
 }
 
-async fn attached(run: ExecRun, tty: bool, terminal: &Terminal) -> Result<End, Failure> {
+/// Stands between a process and this process's own streams until one of them ends.
+pub(crate) async fn attached(run: ExecRun, signals: &mut Signals) -> Result<End, Failure> {
     let ExecRun {
         input,
         mut output,
+        tty,
         control,
     } = run;
-    let mut signals = Signals::new()?;
     let raw = tty
         .then(RawMode::enter)
         .transpose()
@@ -191,12 +206,12 @@ async fn attached(run: ExecRun, tty: bool, terminal: &Terminal) -> Result<End, F
         }
     };
     drop(raw);
-    if let End::Code(code) = end
-        && code != ExitCode::Done as u8
-    {
-        terminal.note("the process in the container runs on: nothing can end it from outside\n");
-    }
     Ok(end)
+}
+
+/// Rows and columns of this terminal.
+pub(crate) fn window() -> (u16, u16) {
+    raw_mode::size()
 }
 
 async fn resize(control: &ExecControl) {
@@ -280,7 +295,7 @@ enum Told {
 }
 
 /// The signals that this process gets while it stands between two others.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -288,7 +303,8 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> Result<Self, Failure> {
+    /// Catches them from now on: none of them ends this process by itself any more.
+    pub(crate) fn new() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind).map_err(|error| Failure::State {
                 message: format!("signals cannot be caught: {error}"),
@@ -301,6 +317,15 @@ impl Signals {
             hang_up: listen(SignalKind::hangup())?,
             window: listen(SignalKind::window_change())?,
         })
+    }
+
+    /// Waits until this process is told to end, and gives the exit code that says so.
+    pub(crate) async fn end(&mut self) -> u8 {
+        loop {
+            if let Told::End(code) = self.next().await {
+                return code;
+            }
+        }
     }
 
     async fn next(&mut self) -> Told {

@@ -473,7 +473,8 @@ pub(crate) async fn find(
     engine.find_container(&container.name).await
 }
 
-fn to_put(file: &FileToCopy) -> FileToPut {
+/// A file as an engine is given it.
+pub(crate) fn to_put(file: &FileToCopy) -> FileToPut {
     FileToPut {
         path: file.path.clone(),
         contents: file.content.reveal().as_bytes().to_vec(),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bowline_engine::{BuildFailure, Engine, EngineError};
 use bowline_model::{Build, ImageId, ObjectKind, Place, Plan};
 
-pub(crate) use act::{GRACE_SECS, find};
+pub(crate) use act::{GRACE_SECS, find, to_put};
 pub use run::{Chapter, Execution, Halt, Ledger, Report, StepError, Watch, execute};
 
 /// What an executor needs from outside of the engine: files, logins, and somebody to tell about progress.

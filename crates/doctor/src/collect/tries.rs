@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bowline_engine::{Dialled as Answered, Look, Outcome};
+use bowline_engine::Look;
 use bowline_model::ContainerId;
 
 use crate::facts::{DialAnswer, Dialled, NameAnswer, TriedFact, WhyUnseen};
@@ -35,14 +35,7 @@ pub(super) fn attempt(
 ) -> Result<TriedFact, WhyUnseen> {
     let unseen = |unseen: bowline_engine::Unseen| WhyUnseen::Kernel(unseen.to_string());
     let look = Look::at(container, pid).map_err(unseen)?;
-    let name = match look.resolve(&wanted.host, NAME).map_err(unseen)?.outcome {
-        Outcome::Addresses(addresses) => NameAnswer::Addresses(addresses),
-        Outcome::NoAddresses => NameAnswer::NoAddresses,
-        Outcome::NoSuchName => NameAnswer::NoSuchName,
-        Outcome::ServerFailed => NameAnswer::ServerFailed,
-        Outcome::NoAnswer => NameAnswer::NoAnswer,
-        Outcome::NotAName => NameAnswer::NotAName,
-    };
+    let name = NameAnswer::from(look.resolve(&wanted.host, NAME).map_err(unseen)?.outcome);
     let addresses = match &name {
         NameAnswer::Addresses(addresses) => addresses.as_slice(),
         _ => &[],
@@ -59,7 +52,7 @@ pub(super) fn attempt(
             dialled.push(Dialled {
                 address: *address,
                 port: *port,
-                answer: answered(answer),
+                answer: DialAnswer::from(answer),
             });
         }
     }
@@ -69,15 +62,4 @@ pub(super) fn attempt(
         name,
         dialled,
     })
-}
-
-fn answered(answer: Answered) -> DialAnswer {
-    match answer {
-        Answered::Connected { .. } => DialAnswer::Connected,
-        Answered::Refused { .. } => DialAnswer::Refused,
-        Answered::NoRoute { .. } => DialAnswer::NoRoute,
-        Answered::HostUnreachable { .. } => DialAnswer::HostUnreachable,
-        Answered::TimedOut { .. } => DialAnswer::TimedOut,
-        Answered::Failed { reason, .. } => DialAnswer::Failed(reason),
-    }
 }

@@ -129,7 +129,12 @@ fn is_dialled(world: &World<'_>, client: &ContainerFact, told: &Told, host: &Tol
     }
 }
 
-fn target<'f>(world: &World<'f>, client: &'f ContainerFact, name: &'f str) -> Target<'f> {
+/// Whose address a name is, for a client.
+pub(crate) fn target<'f>(
+    world: &World<'f>,
+    client: &'f ContainerFact,
+    name: &'f str,
+) -> Target<'f> {
     let is_loopback = name
         .parse::<IpAddr>()
         .is_ok_and(|address| address.is_loopback());
@@ -220,7 +225,10 @@ fn is_near<'f>(world: &World<'f>, one: &'f ContainerFact, other: &'f ContainerFa
 }
 
 /// The networks of a container, or of the one whose namespace it lives in.
-fn networks<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<BTreeSet<&'f str>> {
+pub(crate) fn networks<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+) -> Option<BTreeSet<&'f str>> {
     let host = container
         .network_mode
         .as_deref()
@@ -411,7 +419,7 @@ impl<'f> World<'f> {
 }
 
 /// Whether nobody outside can reach a listener.
-fn is_hidden(listener: &ListenerFact) -> bool {
+pub(crate) fn is_hidden(listener: &ListenerFact) -> bool {
     match listener.address {
         IpAddr::V4(address) => address.is_loopback(),
         IpAddr::V6(address) => {

@@ -17,10 +17,10 @@ use super::refusal::About as Subject;
 use super::wire::Event;
 use super::{Docker, filters, observe};
 use crate::{
-    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Engine,
-    EngineError, EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec, LogEntry,
-    LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer, Removed,
-    Selector, Started, Stopped, Stream, TarStream, WaitFor,
+    About, Attached, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume,
+    Engine, EngineError, EventFilter, ExecId, ExecSession, ExecSpec, ExecState, ImportSpec,
+    LogEntry, LogOptions, PathStat, ProcessTable, PullProgress, RegistryLogin, RemoveContainer,
+    Removed, Selector, Started, Stopped, Stream, TarStream, WaitFor,
 };
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -109,6 +109,10 @@ impl Engine for Docker {
 
     async fn logs(&self, id: &ContainerId, options: &LogOptions) -> Result<Stream<LogEntry>> {
         self.read_logs(id, options).await
+    }
+
+    async fn attach_container(&self, id: &ContainerId) -> Result<Attached> {
+        self.attach(id).await
     }
 
     async fn exec_open(&self, id: &ContainerId, spec: &ExecSpec) -> Result<ExecSession> {

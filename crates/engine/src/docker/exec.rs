@@ -1,4 +1,4 @@
-//! Execs: the requests.
+//! Execs, and the streams of main processes: the requests.
 
 use bowline_model::{ContainerId, ObjectKind};
 use futures_util::{StreamExt, stream};
@@ -9,7 +9,9 @@ use super::http::{Call, escape};
 use super::refusal::About;
 use super::wire::{Exec, Made};
 use super::{Docker, output};
-use crate::{EngineError, ExecId, ExecSession, ExecSpec, ExecState, Sent, Stream, Unreachable};
+use crate::{
+    Attached, EngineError, ExecId, ExecSession, ExecSpec, ExecState, Sent, Stream, Unreachable,
+};
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -43,6 +45,27 @@ fn path(id: &ExecId, rest: &str) -> String {
 }
 
 impl Docker {
+    pub(super) async fn attach(&self, id: &ContainerId) -> Result<Attached> {
+        let path = format!("/containers/{}/attach", escape(&id.0));
+        let request = format!("POST {path}");
+        let mut call = Call::post(path);
+        for wanted in ["stream", "stdin", "stdout", "stderr"] {
+            call = call.query(wanted, "1");
+        }
+        let about = About::container(id);
+        let connection = self
+            .http
+            .hijack(call)
+            .await
+            .map_err(|failure| about.error(failure))?;
+        let (read, write) = tokio::io::split(connection);
+        let pieces = pieces(read, request, self.about.endpoint.to_string());
+        Ok(Attached {
+            input: Box::new(write),
+            output: output::chunks(pieces, false).boxed(),
+        })
+    }
+
     pub(super) async fn open_exec(&self, id: &ContainerId, spec: &ExecSpec) -> Result<ExecSession> {
         let tty = spec.tty.is_some();
         let create = Create {

@@ -37,9 +37,9 @@ pub use script::Run;
 use world::{Shared, World, not_found};
 
 use crate::{
-    About, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume, Endpoint,
-    Engine, EngineError, EngineKind, EventFilter, ExecId, ExecSession, ExecSpec, ExecState,
-    ImportSpec, LogEntry, LogOptions, OutputSource, PathStat, ProcessTable, PullFailure,
+    About, Attached, BuildContext, BuildProgress, BuildSpec, CreatedContainer, CreatedVolume,
+    Endpoint, Engine, EngineError, EngineKind, EventFilter, ExecId, ExecSession, ExecSpec,
+    ExecState, ImportSpec, LogEntry, LogOptions, OutputSource, PathStat, ProcessTable, PullFailure,
     PullProgress, RegistryLogin, RemoveContainer, Removed, Selector, Started, Stopped, Stream,
     TarStream, WaitFor,
 };
@@ -105,6 +105,13 @@ impl FakeEngine {
             let image = world.new_image(config);
             world.store_image(image, reference)
         })
+    }
+
+    /// Says that an image has this file, empty.
+    pub fn add_file(&self, image: &str, path: &str) {
+        let mut world = self.shared.lock();
+        let files = world.files_of_images.entry(image.to_owned()).or_default();
+        files.insert(path.to_owned());
     }
 
     /// Puts an image into the registry, from where it can be pulled.
@@ -449,6 +456,10 @@ impl Engine for FakeEngine {
 
     async fn logs(&self, id: &ContainerId, options: &LogOptions) -> Result<Stream<LogEntry>> {
         self.shared.lock().logs(id, options)
+    }
+
+    async fn attach_container(&self, id: &ContainerId) -> Result<Attached> {
+        self.shared.lock().attach(id)
     }
 
     async fn exec_open(&self, id: &ContainerId, spec: &ExecSpec) -> Result<ExecSession> {

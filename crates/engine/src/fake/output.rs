@@ -5,7 +5,13 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::world::{World, not_found};
-use crate::{EngineError, FileToPut, LogEntry, LogOptions, OutputSource, PathStat, Stream};
+use crate::{
+    Attached, EngineError, FileToPut, LogEntry, LogOptions, OutputChunk, OutputSource, PathStat,
+    Stream,
+};
+
+/// How much of its input a main process holds back while nobody reads.
+const PIPE: usize = 64 * 1024;
 
 /// Turns a receiver into a stream.
 pub(super) fn stream_of<T: Send + 'static>(receiver: mpsc::UnboundedReceiver<T>) -> Stream<T> {
@@ -91,13 +97,61 @@ impl World {
         Ok(())
     }
 
+    fn file_of_image(&self, image: &str, path: &str) -> Option<FileToPut> {
+        let path = self.files_of_images.get(image)?.get(path)?;
+        Some(FileToPut {
+            path: path.clone(),
+            contents: Vec::new(),
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            modified_secs: 0,
+        })
+    }
+
+    /// The streams of a main process. It reads its input to the end, and then ends with 0.
+    pub(super) fn attach(&mut self, id: &ContainerId) -> Result<Attached, EngineError> {
+        let container = self.container(id)?;
+        let (sender, receiver) = mpsc::unbounded_channel();
+        container.log_readers.push(sender);
+        let (near, mut far) = tokio::io::duplex(PIPE);
+        let ends = container.spec.stdin_open && container.spec.stdin_once;
+        let (this, id) = (self.this.clone(), id.clone());
+        tokio::spawn(async move {
+            // However the other end goes, that is the end of the input.
+            let _ = tokio::io::copy(&mut far, &mut tokio::io::sink()).await;
+            if let Some(shared) = this.upgrade().filter(|_| ends) {
+                shared.change(|world| {
+                    if world.container(&id).is_ok_and(|one| one.is_running()) {
+                        world.end(&id, 0, false);
+                    }
+                });
+            }
+        });
+        let output = stream_of(receiver).map(|entry: Result<LogEntry, _>| {
+            entry.map(|mut entry| {
+                entry.bytes.push(b'\n');
+                OutputChunk {
+                    source: entry.source,
+                    bytes: entry.bytes,
+                }
+            })
+        });
+        Ok(Attached {
+            input: Box::new(near),
+            output: output.boxed(),
+        })
+    }
+
     pub(super) fn get(
         &mut self,
         id: &ContainerId,
         path: &str,
     ) -> Result<(PathStat, Stream<Vec<u8>>), EngineError> {
         let container = self.container(id)?;
-        let file = container.files.get(path).cloned();
+        let own = container.files.get(path).cloned();
+        let image = container.spec.image.clone();
+        let file = own.or_else(|| self.file_of_image(&image, path));
         let file =
             file.ok_or_else(|| not_found(ObjectKind::Container, &format!("{}:{path}", id.0)))?;
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();

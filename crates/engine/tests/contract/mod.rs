@@ -57,6 +57,7 @@ macro_rules! contract {
             logs_can_be_cut_to_the_last_entries_and_to_one_source,
             following_a_log_ends_with_the_container,
             a_terminal_has_one_log,
+            a_main_process_is_heard_from_its_start_and_its_input_ends_with_the_session,
             an_exec_keeps_its_output_apart_and_gives_its_code,
             an_exec_keeps_no_more_output_than_asked_for,
             an_exec_in_a_container_that_does_not_run_is_typed_not_running,

@@ -6,7 +6,7 @@ use bowline_engine::{
     EngineError, EventFilter, ExecEnd, ExecLimits, ExecSpec, FileToPut, LogEntry, LogOptions,
     OutputSource, RemoveContainer, WaitFor,
 };
-use bowline_model::{ContainerId, EventAction, ObjectKind};
+use bowline_model::{ContainerId, ContainerSpec, EventAction, ObjectKind};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
 
@@ -203,6 +203,34 @@ pub(crate) async fn a_terminal_has_one_log(stage: &Stage) {
             .all(|entry| entry.source == OutputSource::Terminal),
         "{entries:?}"
     );
+}
+
+pub(crate) async fn a_main_process_is_heard_from_its_start_and_its_input_ends_with_the_session(
+    stage: &Stage,
+) {
+    let script = "echo out 1; cat > /dev/null";
+    let spec = ContainerSpec {
+        command: Some(["/bin/sh", "-c", script].into()),
+        stdin_open: true,
+        stdin_once: true,
+        auto_remove: true,
+        ..stage.spec("a", Role::Speaks)
+    };
+    let id = stage.create_of("a", &spec).await;
+    let mut session = stage.engine.attach_container(&id).await.unwrap();
+    stage.engine.start_container(&id).await.unwrap();
+    let heard = soon("what it writes first", session.output.next()).await;
+    let heard = heard.unwrap().unwrap();
+    assert_eq!(
+        (heard.source, heard.bytes.as_slice()),
+        (OutputSource::Stdout, &b"out 1\n"[..])
+    );
+    let gone = stage.engine.wait_container(&id, WaitFor::Removed);
+    drop(session);
+    // It was created to go with its end.
+    let _ = soon("the end of its input to end and remove it", gone).await;
+    let found = stage.engine.inspect_container(&id).await;
+    assert!(found.unwrap_err().is_not_found());
 }
 
 pub(crate) async fn an_exec_keeps_its_output_apart_and_gives_its_code(stage: &Stage) {

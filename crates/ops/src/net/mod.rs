@@ -1,0 +1,97 @@
+//! `net check`: who can reach whom, tried from within the networks of the containers themselves.
+//!
+//! What names, networks and listeners mean is the doctor's understanding ([`bowline_doctor::Reach`]); here it is asked
+//! about one pair, or about all, and told with the step that fails. A name is looked up as the client would, and a
+//! connection is opened and closed at once: nothing is sent.
+
+mod check;
+mod dial;
+mod matrix;
+mod mend;
+
+use std::sync::Arc;
+
+use bowline_doctor::{Bounds, ContainerFact, Facts, Look, Subject, Unseen, WhyUnseen, collect};
+use bowline_engine::Engine;
+use bowline_model::ContainerStatus;
+
+use crate::Failure;
+use crate::connect::connect;
+use crate::stack::{Named, StackOptions, Surroundings};
+
+pub use check::{NetCheck, NetCheckRequest, NetStep, NetVerdict, net_check};
+pub use matrix::{NetCell, NetColumn, NetMatrix, NetRow, ToldPair, net_matrix};
+
+/// No more containers are looked into.
+const MOST_CONTAINERS: usize = 1000;
+
+/// A stack as its network is looked at.
+struct Seen {
+    engine: Arc<dyn Engine>,
+    named: Named,
+    facts: Facts,
+}
+
+/// Looks at containers, networks and listeners; reads no log and tries nothing yet.
+async fn look(surroundings: &Surroundings, stack: &StackOptions) -> Result<Seen, Failure> {
+    let named = stack.named(surroundings)?;
+    let engine = connect(surroundings).await?;
+    let facts = facts(&*engine, &named).await?;
+    Ok(Seen {
+        engine,
+        named,
+        facts,
+    })
+}
+
+async fn facts(engine: &dyn Engine, named: &Named) -> Result<Facts, Failure> {
+    let subject = Subject {
+        name: named.name.clone(),
+        project: named.project.clone(),
+        ..Subject::default()
+    };
+    let bounds = Bounds {
+        log_lines: 0,
+        everybody: MOST_CONTAINERS,
+        questions: 0,
+        tries: false,
+        ..Bounds::default()
+    };
+    Ok(collect(engine, &subject, bounds).await?)
+}
+
+fn runs(container: &ContainerFact) -> bool {
+    container.status == ContainerStatus::Running
+}
+
+/// Why something could not be looked at that a network is made of, in words; each reason once. Of containers only those
+/// that `is_about` names.
+fn unseen(facts: &Facts, is_about: impl Fn(&str) -> bool) -> Vec<String> {
+    let is_meant = |unseen: &&Unseen| match &unseen.look {
+        Look::Containers | Look::Networks => true,
+        Look::Inside(container) => is_about(container),
+        _ => false,
+    };
+    let words = facts.unseen.iter().filter(is_meant).map(|unseen| {
+        let what = match &unseen.look {
+            Look::Inside(container) => format!("which ports `{container}` listens on"),
+            Look::Networks => "the networks".to_owned(),
+            _ => "the containers".to_owned(),
+        };
+        format!("{what}: {}", why(&unseen.cause))
+    });
+    let mut words: Vec<String> = words.collect();
+    words.sort();
+    words.dedup();
+    words
+}
+
+fn why(cause: &WhyUnseen) -> String {
+    match cause {
+        WhyUnseen::TooSlow => "it took too long".to_owned(),
+        WhyUnseen::Engine(text) | WhyUnseen::Kernel(text) => text.clone(),
+        WhyUnseen::TooMany => "there are too many".to_owned(),
+        WhyUnseen::Forgotten => "the engine does not remember".to_owned(),
+        WhyUnseen::NotWanted => "it was not asked for".to_owned(),
+    }
+}
