@@ -5,6 +5,7 @@ use bowline_model::ContainerStatus;
 use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::said::grumbles;
 use crate::world::{World, culprit, made, reported, shown, stood};
 
 use super::jobs::is_waited_for;
@@ -215,7 +216,7 @@ fn crash_loop(world: &World<'_>, cases: &mut Vec<Case>) {
         cases.push(
             Case::new(culprit(container, None), claim)
                 // What ends it is its own affair, as far as anybody can see.
-                .at_most(if last.is_some() {
+                .at_most(if last.is_some_and(grumbles) {
                     Confidence::Likely
                 } else {
                     Confidence::Possible

@@ -165,7 +165,7 @@ impl<'f> World<'f> {
 }
 
 /// Whether a line calls something an error.
-fn grumbles(line: &str) -> bool {
+pub(crate) fn grumbles(line: &str) -> bool {
     let mut before = String::new();
     for word in line.split(|it: char| !it.is_ascii_alphanumeric()) {
         if word.is_empty() {

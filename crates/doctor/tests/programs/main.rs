@@ -544,7 +544,7 @@ fn a_crash_loop_of_which_nothing_more_is_known_is_called_one() {
     let finding = only(&facts);
     assert_eq!(
         (finding.code.0, finding.confidence),
-        ("D148", Confidence::Likely)
+        ("D148", Confidence::Possible)
     );
     let once = json!({"restarts": 1, "restart_policy": "always"});
     silent(&Recording::new().with(container("api", &once)).facts());

@@ -10,6 +10,7 @@
 //!
 //! Where to read next: `url` decides where a password ends that is not encoded; `split` puts groups together.
 
+mod accounts;
 mod connection;
 mod driver;
 mod host;
@@ -61,6 +62,9 @@ pub fn find<'a>(
     sources.extend(files.iter().map(|(path, text)| Source::of_file(path, text)));
 
     let mut found = Vec::new();
+    for (path, text) in &files {
+        found.extend(accounts::read(path, text));
+    }
     for source in &sources {
         let alone = source.pairs.iter().map(value::connections).collect();
         found.extend(split::fold(source, alone, &files));

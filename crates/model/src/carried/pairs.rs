@@ -33,6 +33,12 @@ pub(super) struct Source<'a> {
     pub(super) loose: Vec<Piece<'a>>,
 }
 
+/// Endings of files that are programs.
+const CODE: &[&str] = &[
+    "cjs", "cs", "go", "java", "js", "jsx", "kt", "lua", "mjs", "php", "pl", "pm", "py", "rb",
+    "rs", "sql", "ts", "tsx",
+];
+
 impl<'a> Source<'a> {
     pub(super) fn of_environment(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let pair = |(name, value): (&str, &'a str)| Pair {
@@ -80,6 +86,9 @@ impl<'a> Source<'a> {
             pairs: Vec::new(),
             loose: Vec::new(),
         };
+        // What stands behind a `=` of a program is an expression, not a value.
+        let ending = path.rsplit('.').next().unwrap_or_default();
+        let is_code = CODE.contains(&ending);
         let mut nesting = Nesting::default();
         let mut offset = 0;
         for (line, raw) in (1..).zip(text.split_inclusive('\n')) {
@@ -93,7 +102,11 @@ impl<'a> Source<'a> {
                 offset,
             };
             offset += raw.len();
-            nesting.read_line(&piece.trimmed(), &mut source);
+            if is_code {
+                source.loose.push(piece.trimmed());
+            } else {
+                nesting.read_line(&piece.trimmed(), &mut source);
+            }
         }
         source
     }
@@ -237,7 +250,7 @@ impl Nesting {
             {
                 self.keys.push((indent, key));
             }
-            Some((key, value)) => source.pairs.push(value.under(self.path(Some(&key)))),
+            Some((key, value)) => self.push(source, &key, value),
             None if is_entry => {
                 let value = bare(content);
                 source.pairs.push(value.under(self.path(None)));
@@ -246,6 +259,28 @@ impl Nesting {
                 source.loose.push(content);
             }
             None => {}
+        }
+    }
+
+    /// Adds a value under its key, or what an inline table such as `{ name = "app", port = 1 }` has under the keys in it.
+    fn push<'a>(&self, source: &mut Source<'a>, key: &str, value: Piece<'a>) {
+        let inner = value
+            .text
+            .strip_prefix('{')
+            .and_then(|it| it.strip_suffix('}'));
+        let Some(inner) = inner else {
+            source.pairs.push(value.under(self.path(Some(key))));
+            return;
+        };
+        let mut start = 1;
+        for part in inner.split(',') {
+            let piece = value.from(start).up_to(part.len());
+            start += part.len() + 1;
+            let blanks = part.len() - part.trim_start().len();
+            if let Some((name, value)) = pair(&piece.from(blanks).trimmed()) {
+                let key = self.path(Some(&format!("{key}.{name}")));
+                source.pairs.push(value.under(key));
+            }
         }
     }
 

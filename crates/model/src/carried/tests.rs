@@ -496,3 +496,46 @@ fn a_script_takes_values_as_its_shell_would() {
         );
     }
 }
+
+#[test]
+fn a_list_of_accounts_is_read_where_every_line_is_one() {
+    let read = |path: &str, text: &str| {
+        let found = find([], [], [(path, text)]);
+        found.iter().map(line).collect::<Vec<_>>()
+    };
+    let two = ["- app:pw", "- other:pw"];
+    assert_eq!(
+        read(
+            "/etc/userlist.txt",
+            "\"app\" \"pw\"\n# one more\n\"other\" \"pw\"\n"
+        ),
+        two
+    );
+    assert_eq!(read("/run/secrets/accounts", "app pw\nother pw\n"), two);
+    assert_eq!(read("/etc/mosquitto/passwd", "app:$7$101$abc\n"), ["- app"]);
+    assert_eq!(
+        read("/etc/users.txt", "this is no list of accounts\n").len(),
+        0
+    );
+    assert_eq!(read("/etc/app.txt", "app pw\n").len(), 0);
+}
+
+#[test]
+fn a_program_is_read_for_addresses_and_not_for_values() {
+    let text = "password = os.environ[\"DB_PASSWORD\"]\nurl = \"http://api:8080/health\"\n";
+    let found = find([], [], [("/srv/app.py", text)]);
+    assert_eq!(
+        found.iter().map(line).collect::<Vec<_>>(),
+        ["http api:8080! /health"]
+    );
+}
+
+#[test]
+fn an_inline_table_is_read_as_the_table_that_it_is() {
+    let text = "[broker]\nhost = \"mq\"\nlogin = { user = \"app\", password = \"pw\" }\n";
+    assert!(
+        file(text).iter().any(|it| it.contains("app:pw")),
+        "{:?}",
+        file(text)
+    );
+}
