@@ -1,5 +1,6 @@
 //! Looking at a stack once, side by side and within bounds.
 
+pub(crate) mod asks;
 mod declared;
 mod files;
 mod insides;
@@ -117,6 +118,7 @@ pub async fn collect(
         engine,
         subject,
         bounds,
+        begun,
         at,
         threads: Arc::new(Semaphore::new(THREADS)),
         reads: Semaphore::new(READS),
@@ -160,6 +162,7 @@ struct Looking<'a> {
     engine: &'a dyn Engine,
     subject: &'a Subject,
     bounds: Bounds,
+    begun: tokio::time::Instant,
     at: Timestamp,
     threads: Arc<Semaphore>,
     reads: Semaphore,
@@ -362,7 +365,8 @@ impl Looking<'_> {
         // What the first answers show may ask for more: a script names its interpreter.
         let mut asked = BTreeSet::new();
         for _ in 0..2 {
-            self.answers(&mut facts, &seen.containers, &mask, &mut asked)
+            let known = (&tokens, &mask);
+            self.answers(&mut facts, &seen.containers, known, &mut asked)
                 .await;
         }
         facts.unseen = self.unseen;
@@ -399,11 +403,12 @@ impl Looking<'_> {
         &mut self,
         facts: &mut Facts,
         containers: &[ObservedContainer],
-        mask: &Mask,
+        (tokens, mask): (&Tokens, &Mask),
         asked: &mut BTreeSet<Question>,
     ) {
         let mut questions = questions::of(facts);
         questions.retain(|question| asked.insert(question.clone()));
+        let asks = self.asks(&mut questions);
         let is_try = |question: &Question| matches!(question, Question::Try(_));
         if !self.bounds.tries && questions.iter().any(is_try) {
             questions.retain(|question| !is_try(question));
@@ -439,11 +444,26 @@ impl Looking<'_> {
                     names.insert(name);
                 }
                 Question::Changes(container) => doubted.extend(by_name(&container)),
+                Question::Ask(_) => {}
             }
         }
         let held = within(self.bounds, ports::holders(self.engine, ports));
-        let (files, tries, held) = join3(join_all(files), join_all(tries), held).await;
+        let asks = self.ask_all(asks, containers, (tokens, mask));
+        let looked = join(join3(join_all(files), join_all(tries), held), asks);
+        let ((files, tries, held), answers) = looked.await;
+        self.add_asked(facts, answers);
         facts.ports.extend(held.unwrap_or_default());
+        self.add_looked(facts, files, tries);
+        self.answer_widely(facts, &names, &doubted).await;
+    }
+
+    /// Adds what is at paths and what came of tries, or that nobody could look.
+    fn add_looked(
+        &mut self,
+        facts: &mut Facts,
+        files: Vec<Result<FileFact, Unseen>>,
+        tries: Vec<Result<TriedFact, WhyUnseen>>,
+    ) {
         for file in files {
             match file {
                 Ok(file) => facts.files.push(file),
@@ -459,7 +479,6 @@ impl Looking<'_> {
                 }),
             }
         }
-        self.answer_widely(facts, &names, &doubted).await;
     }
 
     /// Who has the names that are wanted, and what was changed in containers.
@@ -659,6 +678,9 @@ fn sort(facts: &mut Facts) {
     facts
         .namesakes
         .sort_by(|one, other| one.name.cmp(&other.name));
+    facts
+        .asked
+        .sort_by(|one, other| (&one.server, one.how()).cmp(&(&other.server, other.how())));
     facts.ports.sort();
     facts.names.sort();
     facts.unseen.sort();
