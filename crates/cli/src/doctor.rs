@@ -25,7 +25,7 @@ pub(crate) struct DoctorArgs {
     /// Do not read what containers wrote
     #[arg(long)]
     no_logs: bool,
-    /// Try no name and no address from within containers
+    /// Try no name and no address from within containers, and ask no server how it is
     #[arg(long)]
     no_exec: bool,
     /// Also say what is a risk and explains no trouble

@@ -1,8 +1,10 @@
 //! Looking at a stack once, side by side and within bounds.
 
+pub(crate) mod asks;
 mod declared;
 mod files;
 mod insides;
+mod kills;
 pub(crate) mod networks;
 mod ports;
 mod text;
@@ -29,7 +31,7 @@ use bowline_model::{
 };
 use futures_util::future::{join, join_all, join3};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -119,6 +121,7 @@ pub async fn collect(
         engine,
         subject,
         bounds,
+        begun,
         at,
         threads: Arc::new(Semaphore::new(THREADS)),
         reads: Semaphore::new(READS),
@@ -162,6 +165,7 @@ struct Looking<'a> {
     engine: &'a dyn Engine,
     subject: &'a Subject,
     bounds: Bounds,
+    begun: tokio::time::Instant,
     at: Timestamp,
     threads: Arc<Semaphore>,
     reads: Semaphore,
@@ -334,7 +338,7 @@ impl Looking<'_> {
             .map(|reader| (reader.container.name.clone(), reader.told(&mut tokens)))
             .collect();
         let mut events = self.events(&seen.containers, std::mem::take(&mut seen.events));
-        add_kills(&mut events, &seen.kills, &seen.containers);
+        kills::add(&mut events, &seen.kills, &seen.containers);
         let missing = declared::missing_networks(project, &seen.networks.all);
         let mut facts = Facts {
             needs: declared::needs(project, &seen.containers),
@@ -365,7 +369,8 @@ impl Looking<'_> {
         // What the first answers show may ask for more: a script names its interpreter.
         let mut asked = BTreeSet::new();
         for _ in 0..2 {
-            self.answers(&mut facts, &seen.containers, &mask, &mut asked)
+            let known = (&tokens, &mask);
+            self.answers(&mut facts, &seen.containers, known, &mut asked)
                 .await;
         }
         facts.unseen = self.unseen;
@@ -402,11 +407,12 @@ impl Looking<'_> {
         &mut self,
         facts: &mut Facts,
         containers: &[ObservedContainer],
-        mask: &Mask,
+        (tokens, mask): (&Tokens, &Mask),
         asked: &mut BTreeSet<Question>,
     ) {
         let mut questions = questions::of(facts);
         questions.retain(|question| asked.insert(question.clone()));
+        let asks = self.asks(&mut questions);
         let is_try = |question: &Question| matches!(question, Question::Try(_));
         if !self.bounds.tries && questions.iter().any(is_try) {
             questions.retain(|question| !is_try(question));
@@ -442,11 +448,26 @@ impl Looking<'_> {
                     names.insert(name);
                 }
                 Question::Changes(container) => doubted.extend(by_name(&container)),
+                Question::Ask(_) => {}
             }
         }
         let held = within(self.bounds, ports::holders(self.engine, ports));
-        let (files, tries, held) = join3(join_all(files), join_all(tries), held).await;
+        let asks = self.ask_all(asks, containers, (tokens, mask));
+        let looked = join(join3(join_all(files), join_all(tries), held), asks);
+        let ((files, tries, held), answers) = looked.await;
+        self.add_asked(facts, answers);
         facts.ports.extend(held.unwrap_or_default());
+        self.add_looked(facts, files, tries);
+        self.answer_widely(facts, &names, &doubted).await;
+    }
+
+    /// Adds what is at paths and what came of tries, or that nobody could look.
+    fn add_looked(
+        &mut self,
+        facts: &mut Facts,
+        files: Vec<Result<FileFact, Unseen>>,
+        tries: Vec<Result<TriedFact, WhyUnseen>>,
+    ) {
         for file in files {
             match file {
                 Ok(file) => facts.files.push(file),
@@ -462,7 +483,6 @@ impl Looking<'_> {
                 }),
             }
         }
-        self.answer_widely(facts, &names, &doubted).await;
     }
 
     /// Who has the names that are wanted, and what was changed in containers.
@@ -599,45 +619,6 @@ impl Looking<'_> {
     }
 }
 
-/// Adds the kills for want of memory that the kernel noted and the engine missed.
-fn add_kills(events: &mut Vec<Event>, kills: &[MemoryKill], containers: &[ObservedContainer]) {
-    /// How far the clock of the kernel's log may have drifted from everybody else's since the kernel started.
-    const DRIFT: SignedDuration = SignedDuration::from_mins(2);
-    /// How far the two reports of one kill may be apart by the engine's clock.
-    const APART: SignedDuration = SignedDuration::from_secs(3);
-    for kill in kills.iter().filter(|kill| kill.by_limit) {
-        let Some(container) = containers.iter().find(|one| one.id == kill.container) else {
-            continue;
-        };
-        let distance = |event: &&Event| event.at.duration_since(kill.at).abs();
-        let ends = events.iter().filter(|event| {
-            event.container == container.name
-                && event.action == EventAction::Die
-                && event.exit_code == Some(137)
-        });
-        // What the engine saw of it says when it was, more exactly.
-        let end = ends.min_by_key(distance);
-        let end = end.filter(|end| distance(end) <= DRIFT);
-        let at = end.map_or(kill.at, |end| end.at - SignedDuration::from_millis(1));
-        let is_it = |event: &Event| {
-            event.container == container.name
-                && event.action == EventAction::Oom
-                && event.at.duration_since(at).abs() <= APART
-        };
-        if !events.iter().any(is_it) {
-            events.push(Event {
-                at,
-                container: container.name.clone(),
-                action: EventAction::Oom,
-                exit_code: None,
-                signal: None,
-                by_kernel: true,
-            });
-        }
-    }
-    events.sort_by_key(|event| event.at);
-}
-
 fn image_facts(images: &BTreeMap<String, Option<ObservedImage>>) -> BTreeMap<String, ImageFact> {
     let images = images.iter();
     images
@@ -662,6 +643,9 @@ fn sort(facts: &mut Facts) {
     facts
         .namesakes
         .sort_by(|one, other| one.name.cmp(&other.name));
+    facts
+        .asked
+        .sort_by(|one, other| (&one.server, one.how()).cmp(&(&other.server, other.how())));
     facts.ports.sort();
     facts.names.sort();
     facts.unseen.sort();

@@ -38,6 +38,8 @@ pub struct Effort {
     pub files: usize,
     /// Names and addresses that were tried from within containers.
     pub tries: usize,
+    /// Questions to servers in their own protocol, each with one login or none.
+    pub asks: usize,
     /// Rules that were applied.
     pub rules: usize,
     /// How long looking took, in milliseconds.
@@ -84,6 +86,7 @@ impl Diagnosis {
                 logs: facts.logs.len(),
                 files: facts.files.len(),
                 tries: facts.tried.len(),
+                asks: facts.asked.len(),
                 rules: rule::RULES.len(),
                 millis: facts.took_millis,
             },

@@ -60,6 +60,13 @@ pub enum FactRef {
         /// The name or address.
         host: String,
     },
+    /// A server that was asked in its own protocol.
+    Asked {
+        /// The container that was asked.
+        server: String,
+        /// How: the protocol and the login.
+        how: String,
+    },
     /// A path in it.
     File {
         /// The container.

@@ -17,6 +17,7 @@ mod reach;
 mod recording;
 mod rule;
 mod rules;
+mod speak;
 mod tokens;
 mod world;
 
@@ -26,12 +27,14 @@ pub use collect::{Bounds, Subject, collect};
 pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use explain::{Explanation, codes, explanation};
 pub use facts::{
-    Changed, Circle, ContainerFact, DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event,
-    Facts, FileFact, FileHead, FileSort, FileThere, HealthFact, HostFact, ImageFact, InsideFact,
+    AskedFact, AskedLogin, CertificateFact, Changed, Circle, ContainerFact, DatabaseAnswer,
+    DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
+    FileSort, FileThere, HealthFact, HolderFact, HostFact, HttpAnswer, ImageFact, InsideFact,
     Limits, ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NameFact,
-    NetworkFact, NoEngine, NotDone, Overriding, PeerFact, PortFact, Probe, Published, Room,
-    RouteFact, ServiceFact, SessionFact, Stranger, TakenSubnet, Told, ToldHost, ToldText,
-    TriedFact, Unseen, VolumeFact, WhyNoEngine, WhyUnseen,
+    NetworkFact, NoEngine, NotDone, Outcome, Overriding, PeerFact, PortFact, Probe, Published,
+    RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
+    StatementFact, Stranger, TakenSubnet, TlsAnswer, Told, ToldHost, ToldText, TriedFact, Unseen,
+    VolumeFact, WaitFact, WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

@@ -1,5 +1,7 @@
 //! What is worth a further look, because of what was seen.
 
+mod servers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -7,6 +9,7 @@ use bowline_engine::TcpState;
 use bowline_model::carried::Carrier;
 use bowline_recipes::Says;
 
+use crate::collect::asks::Ask;
 use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
 use crate::rules::drift::is_secret;
@@ -39,6 +42,8 @@ pub(crate) enum Question {
     },
     /// What answers there from within a container?
     Try(Try),
+    /// What does a server say of itself?
+    Ask(Ask),
 }
 
 /// Everything that is in question, what decides most first.
@@ -56,6 +61,7 @@ pub(crate) fn of(facts: &Facts) -> Vec<Question> {
     kernel(&world, &mut questions);
     names(&world, &mut questions);
     let mut questions: Vec<Question> = questions.into_iter().collect();
+    questions.extend(servers::asks(&world).into_iter().map(Question::Ask));
     questions.extend(tries(&world).into_iter().map(Question::Try));
     questions
 }
@@ -116,6 +122,15 @@ fn files<'f>(world: &World<'f>, container: &'f ContainerFact, questions: &mut BT
         if is_secret(&mount.target) && world.runs(container) && !world.seems_well(container) {
             asked.ask(&mount.target);
         }
+    }
+    let cannot_save = world
+        .redis(container)
+        .is_some_and(|(_, it)| it.saves == Some(false));
+    for folder in data_folders(world, container)
+        .into_iter()
+        .filter(|_| cannot_save)
+    {
+        asked.ask(&folder);
     }
     let has_ended = world.ailment(container).is_some() && !world.runs(container);
     if has_ended {

@@ -18,6 +18,7 @@ pub(crate) mod image;
 pub(crate) mod jobs;
 pub(crate) mod kernel;
 pub(crate) mod limits;
+pub(crate) mod locks;
 pub(crate) mod logins;
 pub(crate) mod made;
 pub(crate) mod memory;

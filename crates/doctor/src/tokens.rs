@@ -41,6 +41,14 @@ impl Tokens {
         format!("#{number}")
     }
 
+    /// The value that a number stands for.
+    pub(crate) fn value(&self, token: &str) -> Option<Secret> {
+        let number: usize = token.strip_prefix('#')?.parse().ok()?;
+        let mut numbers = self.numbers.iter();
+        let (value, _) = numbers.find(|(_, known)| **known == number)?;
+        Some(Secret::new(value.as_str()))
+    }
+
     /// The same for a piece of a secret value.
     pub(crate) fn piece(&mut self, value: &Secret) -> String {
         self.pieces.insert(value.reveal().to_owned());

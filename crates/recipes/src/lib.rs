@@ -25,7 +25,8 @@ pub use load::{Problem, RecipeError, Source};
 pub use matching::Server;
 pub use reading::{Reading, Said};
 pub use recipe::{
-    By, DataFolder, Line, Login, Matching, Moved, Pattern, Piece, Proof, Recipe, ServerPort, Told,
+    By, DataFolder, Line, Login, Matching, Moved, Pattern, Piece, Proof, Protocol, Recipe,
+    ServerPort, Told,
 };
 pub use recipes::Recipes;
 pub use says::Says;

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
-use crate::recipe::{By, DataFolder, Line, Login, Matching, Pattern, Proof, Recipe, ServerPort};
+use crate::recipe::{
+    By, DataFolder, Line, Login, Matching, Pattern, Proof, Protocol, Recipe, ServerPort,
+};
 use crate::says::Says;
 
 /// The text of a recipe, with what it is called and where it is.
@@ -106,6 +108,7 @@ fn allowed(says: Says) -> String {
 #[serde(deny_unknown_fields)]
 struct File {
     about: String,
+    speaks: Option<Protocol>,
     #[serde(default, rename = "match")]
     matching: Matching,
     #[serde(default)]
@@ -177,6 +180,7 @@ pub(crate) fn parse(source: Source<'_>) -> Result<Recipe, RecipeError> {
         logins: file.login,
         data: file.data,
         ports: file.port,
+        speaks: file.speaks,
         lines: lines.collect::<Result<_, _>>()?,
     })
 }

@@ -22,6 +22,8 @@ pub struct Recipe {
     pub data: Vec<DataFolder>,
     /// Ports that it listens on by default.
     pub ports: Vec<ServerPort>,
+    /// The protocol in which it can be asked on the ports that clients dial; `None` where nobody here speaks it.
+    pub speaks: Option<Protocol>,
     /// What its lines mean, the more specific first.
     pub lines: Vec<Line>,
 }
@@ -38,6 +40,18 @@ pub struct Matching {
     pub clients: Vec<String>,
     /// Variables that only this server reads. What applications have too (`POSTGRES_PASSWORD`) is no sign.
     pub environment: Vec<String>,
+}
+
+/// A protocol in which servers can be asked how they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// That of `PostgreSQL`.
+    Postgres,
+    /// That of MySQL and MariaDB.
+    Mysql,
+    /// That of Redis and Valkey.
+    Redis,
 }
 
 /// An account that the server has from its first start.

@@ -159,7 +159,12 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("annotate-snippets" in ["bowline", "bowline-compose"]),
     library!("tracing-subscriber" in ["bowline"]),
     library!("libfuzzer-sys"     in ["bowline-fuzz"]),
-    // The example stack's databases; bowline itself talks to none.
+    // In doctor: how to prove a password to PostgreSQL and to MySQL, TLS, and what a certificate says.
+    library!("postgres-protocol" in ["bowline-doctor"]),
+    library!("rustls"            in ["bowline-doctor"]),
+    library!("sha1"              in ["bowline-doctor"]),
+    library!("x509-cert"         in ["bowline-doctor"]),
+    // The example stack's databases; bowline asks those of others how they are, and does no more with them.
     library!("redis"             in ["orders"]),
     library!("tokio-postgres"    in ["orders"]),
 

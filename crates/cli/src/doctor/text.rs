@@ -204,6 +204,7 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::File { container, path } => format!("`{path}` in {container}"),
         Look::KernelLog => "the kernel's log".to_owned(),
         Look::Tries => "names and addresses from within containers".to_owned(),
+        Look::Asks => "servers, in their own protocol".to_owned(),
         Look::Drift => "what `bowline up` would change".to_owned(),
     };
     let why = match &unseen.cause {
@@ -263,6 +264,7 @@ fn effort(diagnosis: &Diagnosis) -> String {
         counted(effort.logs, "log", "logs"),
         counted(effort.files, "file", "files"),
         counted(effort.tries, "name or address", "names and addresses"),
+        counted(effort.asks, "answer of a server", "answers of servers"),
     ]
     .into_iter()
     .flatten()

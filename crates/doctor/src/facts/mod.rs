@@ -3,6 +3,7 @@
 //! A secret value is nowhere in it. Where one stood there is `#1`, `#2` …: the same number is the same value, so two
 //! places can be compared by it and by nothing else.
 
+mod asked;
 mod host;
 mod inside;
 mod networks;
@@ -16,6 +17,10 @@ use bowline_model::{ContainerStatus, EventAction, HealthStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use asked::{
+    AskedFact, AskedLogin, CertificateFact, DatabaseAnswer, HolderFact, HttpAnswer, Outcome,
+    RedisAnswer, ServerAnswer, SessionsFact, StatementFact, TlsAnswer, WaitFact,
+};
 pub use host::{FileFact, FileHead, FileSort, FileThere, HostFact, NameFact, PortFact, Room};
 pub use inside::{
     DialAnswer, Dialled, InsideFact, ListenerFact, NameAnswer, PeerFact, SessionFact, TriedFact,
@@ -77,6 +82,9 @@ pub struct Facts {
     /// Names and addresses that were tried from within containers.
     #[serde(default)]
     pub tried: Vec<TriedFact>,
+    /// Servers that were asked in their own protocol.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<AskedFact>,
     /// Files in containers that somebody needs.
     #[serde(default)]
     pub files: Vec<FileFact>,
@@ -140,6 +148,7 @@ impl Facts {
             images: BTreeMap::new(),
             insides: BTreeMap::new(),
             tried: Vec::new(),
+            asked: Vec::new(),
             files: Vec::new(),
             ports: Vec::new(),
             names: Vec::new(),
@@ -474,6 +483,8 @@ pub enum Look {
     Changes(String),
     /// Names and addresses, from within containers.
     Tries,
+    /// Servers, in their own protocol.
+    Asks,
     /// What the kernel's log says of processes that it killed.
     KernelLog,
     /// What an `up` would change.

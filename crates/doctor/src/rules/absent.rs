@@ -4,7 +4,7 @@ use bowline_model::ContainerStatus;
 use bowline_model::carried::Carrier;
 use bowline_recipes::Says;
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, DatabaseAnswer};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
@@ -99,20 +99,21 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
         if world.seems_well(client) {
             continue;
         }
-        let Some((speaker, said, name)) = refused_database(world, &login) else {
+        let Some(refused) = refused_database(world, &login) else {
             continue;
         };
+        let name = refused.name;
         let carried = login.database.or(login.user);
         let Some(carried) = carried.filter(|it| !stray_in(client, &it.carrier)) else {
             continue;
         };
         let databases: Vec<String> = databases(&world.accounts(login.server));
-        let is_hidden = said.says == Says::NotPermitted;
+        let is_hidden = refused.is_hidden;
         if is_hidden && (databases.is_empty() || databases.iter().any(|known| known == name)) {
             continue;
         }
-        let proves = "the login was let in, and then there is no such database";
-        let refusal = spoken(speaker, said, proves);
+        let refusal = refused.evidence;
+        let there = lacks(world, login.server, name).or_else(|| made(&login, name, &databases));
         let (blamed, claim) = blamed(world, &login, &carried.carrier, name, &databases);
         let case = Case::new(blamed, claim)
             .seen_in(client.service.as_deref())
@@ -126,9 +127,9 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
             )
             .decides("the refusal", Some(refusal.clone()))
             .decides("the name", Some(asked(client, &carried.carrier, name)))
-            .decides("the server's databases", made(&login, name, &databases))
+            .decides("the server's databases", there)
             .rules_out(Code("D003"), Some(refusal));
-        cases.push(if said.is_proven && !is_hidden {
+        cases.push(if refused.is_proven && !is_hidden {
             case
         } else {
             case.at_most(Confidence::Likely)
@@ -187,12 +188,68 @@ fn blamed(
     (teller(world, login.client(), asked_in), claim)
 }
 
-/// What server or client says of the database that a login asks for.
-fn refused_database<'w, 'f>(
+/// That a server has no such database, as it said when it was asked.
+fn lacks(world: &World<'_>, server: &ContainerFact, name: &str) -> Option<Evidence> {
+    let mut answers = world.database(server);
+    let (asked, _) = answers.find(|(_, answer)| answer.databases.get(name) == Some(&false))?;
+    Some(asked.evidence(&format!("it has no database `{name}`"), "it is not there"))
+}
+
+/// A database that a login asks for and does not get.
+struct NoDatabase<'f> {
+    name: &'f str,
+    evidence: Evidence,
+    /// Whether the one who says so may not see databases that it may not use.
+    is_hidden: bool,
+    is_proven: bool,
+}
+
+/// What is said of the database that a login asks for: by the server when it was asked, else by server or client.
+fn refused_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<NoDatabase<'f>> {
+    let proves = "the login was let in, and then there is no such database";
+    let name = login.database.or(login.user)?.text.as_str();
+    let is_there = |answer: &DatabaseAnswer| answer.databases.get(name) == Some(&true);
+    if world
+        .database(login.server)
+        .any(|(_, answer)| is_there(answer))
+    {
+        return None;
+    }
+    let asked = world.asked_as(login).filter(|asked| {
+        let wanted = asked.login.as_ref().and_then(|it| it.database.as_deref());
+        asked.has_no_database() && wanted == Some(name)
+    });
+    if let Some(asked) = asked {
+        return Some(NoDatabase {
+            name,
+            evidence: asked.evidence("let in, and refused for its database", proves),
+            is_hidden: false,
+            is_proven: true,
+        });
+    }
+    if let Some(evidence) = lacks(world, login.server, name) {
+        return Some(NoDatabase {
+            name,
+            evidence,
+            is_hidden: false,
+            is_proven: true,
+        });
+    }
+    let (speaker, said) = spoken_of(world, login, name)?;
+    Some(NoDatabase {
+        name,
+        evidence: spoken(speaker, said, proves),
+        is_hidden: said.says == Says::NotPermitted,
+        is_proven: said.is_proven,
+    })
+}
+
+/// The line in which server or client says that a database is not there.
+fn spoken_of<'w, 'f>(
     world: &'w World<'f>,
     login: &Login<'_, 'f>,
-) -> Option<(&'f ContainerFact, &'w Said<'f>, &'w str)> {
-    let asked = login.database.or(login.user)?.text.as_str();
+    asked: &str,
+) -> Option<(&'f ContainerFact, &'w Said<'f>)> {
     let kind = world.recipe(login.server)?.name.as_str();
     [login.client(), login.server]
         .into_iter()
@@ -206,7 +263,7 @@ fn refused_database<'w, 'f>(
                 };
                 let name = name.filter(|_| said.is_fresh && said.recipe == kind)?;
                 let is_past = is_of_the_first_start(world, login.server, speaker, said);
-                (name == asked && !is_past).then_some((speaker, said, name))
+                (name == asked && !is_past).then_some((speaker, said))
             })
         })
 }
@@ -260,6 +317,29 @@ struct Job {
     evidence: Evidence,
 }
 
+/// Who is to blame for something that is not there, and what mends it.
+fn unmade(client: &ContainerFact, job: Option<&Job>, what: &str) -> (Culprit, String, String) {
+    match job {
+        Some(job) => (
+            whole(CulpritKind::Service, &job.service),
+            format!(
+                "{what} is not there: `{}`, which should make it, {}",
+                job.service, job.why
+            ),
+            format!(
+                "run it: `bowline rerun {}`; and let it end with an error when it fails",
+                job.service
+            ),
+        ),
+        None => (
+            culprit(client, None),
+            format!("{what} that it needs is not there, and no job of the stack makes it"),
+            "run what makes it (a migration, a set-up script), as a job that others wait for"
+                .to_owned(),
+        ),
+    }
+}
+
 /// Something that a client asks a server for and that nobody made.
 fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, capture: &str) {
     for client in world
@@ -276,44 +356,23 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             continue;
         };
         let server = server_of(world, client, said);
-        let named = said
-            .capture(capture)
-            .map_or(String::new(), |name| format!(" `{name}`"));
-        let missing = spoken(
-            client,
-            said,
-            "the server was reached and let it in, and does not have it",
-        );
+        let name = said.capture(capture);
+        let relation = name.filter(|_| what == Says::RelationMissing);
+        let looked_for = relation.and_then(|name| relation_of(world, server?, name));
+        if looked_for.as_ref().is_some_and(|(_, is_there)| *is_there) {
+            continue;
+        }
+        let named = name.map_or(String::new(), |name| format!(" `{name}`"));
+        let is_proven = said.is_proven || looked_for.is_some();
+        let missing = looked_for.map(|(evidence, _)| evidence);
+        let proves = "the server was reached and let it in, and does not have it";
+        let missing = missing.unwrap_or_else(|| spoken(client, said, proves));
         let job = server.and_then(|server| job_of(world, server, client));
         // Programs make their own queues; where nobody is there to do it for them, something else is amiss.
         if job.is_none() && what == Says::QueueMissing {
             continue;
         }
-        let (blamed, claim) = match &job {
-            Some(job) => (
-                whole(CulpritKind::Service, &job.service),
-                format!(
-                    "{noun}{named} is not there: `{}`, which should make it, {}",
-                    job.service, job.why
-                ),
-            ),
-            None => (
-                culprit(client, None),
-                format!(
-                    "{noun}{named} that it needs is not there, and no job of the stack makes it"
-                ),
-            ),
-        };
-        let fix = match &job {
-            Some(job) => format!(
-                "run it: `bowline rerun {}`; and let it end with an error when it fails",
-                job.service
-            ),
-            None => {
-                "run what makes it (a migration, a set-up script), as a job that others wait for"
-                    .to_owned()
-            }
-        };
+        let (blamed, claim, fix) = unmade(client, job.as_ref(), &format!("{noun}{named}"));
         let maker = job.as_ref().map(|job| job.service.as_str());
         let case = Case::new(blamed, claim)
             .seen_in(maker.or(Some(service)))
@@ -322,12 +381,24 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             .decides("what is missing", Some(missing.clone()))
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));
-        cases.push(if said.is_proven {
+        cases.push(if is_proven {
             case
         } else {
             case.at_most(Confidence::Likely)
         });
     }
+}
+
+/// Whether a table is anywhere in the database of a login that was let in, as the server said when it was asked.
+fn relation_of(world: &World<'_>, server: &str, name: &str) -> Option<(Evidence, bool)> {
+    let servers = world.of_service(server).into_iter();
+    let mut answers = servers.flat_map(|server| world.database(server));
+    answers.find_map(|(asked, answer)| {
+        let is_there = *answer.relations.get(name)?;
+        let what = format!("let in; no `{name}` in its database");
+        let evidence = asked.evidence(&what, "the database is there, and the table is not");
+        Some((evidence, is_there))
+    })
 }
 
 /// The server that a line of a client speaks of: the one of that kind, or the only one that it dials.

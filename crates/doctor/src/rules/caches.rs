@@ -2,7 +2,7 @@
 
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, FileFact};
+use crate::facts::{AskedFact, ContainerFact, FileFact, RedisAnswer};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, Target, World, culprit, shown, spoken};
@@ -44,7 +44,11 @@ pub(crate) const CANNOT_SAVE: Rule = Rule {
     code: Code("D119"),
     title: "a cache cannot write its data, and refuses writes because of it",
     layer: Layer::DataService,
-    decisive: &["the complaint", "why it cannot write"],
+    decisive: &[
+        "that it cannot save",
+        "the complaint",
+        "why it cannot write",
+    ],
     look_alikes: &[Code("D118")],
     yields: false,
     endangers_data: false,
@@ -85,6 +89,16 @@ fn complained_of<'w, 'f>(
     found
 }
 
+/// What a cache said of its memory, where it was asked and has a limit of its own: in use, limit, policy.
+fn memory<'f>(
+    world: &World<'f>,
+    server: &ContainerFact,
+) -> Option<(&'f AskedFact, &'f RedisAnswer, u64)> {
+    let (asked, answer) = world.redis(server)?;
+    let limit = answer.limit_bytes.filter(|limit| *limit > 0)?;
+    Some((asked, answer, limit))
+}
+
 /// Links from a server to the clients that are not well because of it.
 fn to_clients(world: &World<'_>, mut case: Case, server: &ContainerFact) -> Case {
     for edge in world.edges() {
@@ -96,9 +110,36 @@ fn to_clients(world: &World<'_>, mut case: Case, server: &ContainerFact) -> Case
     case
 }
 
-/// The limit of memory that a cache was started with, in the words of its command.
-fn limit(world: &World<'_>, server: &ContainerFact) -> Option<(String, Evidence)> {
-    let server = world.containers().find(|it| it.name == server.name)?;
+/// The limit of memory that a cache has: by its command, and as it says itself when it is asked.
+struct Limit {
+    value: String,
+    evidence: Evidence,
+    is_in_command: bool,
+}
+
+fn limit<'f>(world: &World<'f>, server: &'f ContainerFact) -> Option<Limit> {
+    let proves = "the limit is its own, and not the container's";
+    let written = limit_in_command(world, server);
+    if let Some((asked, answer, limit)) = memory(world, server) {
+        let used = answer.used_bytes.unwrap_or_default();
+        let what = format!("{used} bytes in use of {limit}, {}", policy(answer));
+        return Some(Limit {
+            is_in_command: written.is_some(),
+            value: written.unwrap_or_else(|| format!("{limit} bytes")),
+            evidence: asked.evidence(&what, proves),
+        });
+    }
+    let value = written?;
+    let text = format!("{}: its command sets maxmemory {value}", server.name);
+    Some(Limit {
+        evidence: shown(FactRef::Made(server.name.clone()), text, proves),
+        value,
+        is_in_command: true,
+    })
+}
+
+/// The limit in the words of a cache's command; `None` also where it is none.
+fn limit_in_command<'f>(world: &World<'f>, server: &'f ContainerFact) -> Option<String> {
     let words: Vec<&str> = world
         .made(server)?
         .command
@@ -108,20 +149,99 @@ fn limit(world: &World<'_>, server: &ContainerFact) -> Option<(String, Evidence)
     let at = words
         .iter()
         .position(|word| *word == "--maxmemory" || *word == "maxmemory")?;
-    let value = (*words.get(at + 1)?).trim_matches(['"', '\'']).to_owned();
-    let text = format!("{}: its command sets maxmemory {value}", server.name);
-    let proves = "the limit is its own, and not the container's";
-    let evidence = shown(FactRef::Made(server.name.clone()), text, proves);
-    (value != "0").then_some((value, evidence))
+    let value = words.get(at + 1)?.trim_matches(['"', '\'']);
+    (value != "0").then(|| value.to_owned())
+}
+
+/// A cache of which something is said now, by others, by itself, or by both.
+struct Complaint<'f> {
+    server: &'f ContainerFact,
+    /// What is said of it; `None` where nobody says a word.
+    said: Option<Evidence>,
+    /// What it says of itself.
+    answer: Option<Evidence>,
+    is_proven: bool,
+}
+
+/// Caches of which their clients say a word that they do not contradict themselves, and those that say it themselves
+/// while a client of theirs is not well.
+fn at_limit<'f>(world: &World<'f>, what: Says) -> Vec<Complaint<'f>> {
+    let mut found: Vec<Complaint<'f>> = Vec::new();
+    for (server, speaker, said) in complained_of(world, what) {
+        let is_denied = world.redis(server).is_some_and(|(_, it)| !may_be(it));
+        if !is_denied {
+            found.push(Complaint {
+                server,
+                said: Some(spoken(speaker, said, "the server says so itself")),
+                answer: None,
+                is_proven: said.is_proven,
+            });
+        }
+    }
+    for server in world.containers() {
+        let Some((asked, answer, limit)) = memory(world, server) else {
+            continue;
+        };
+        let is_known =
+            found.iter().any(|it| it.server.name == server.name) || !hurts(world, server);
+        if let Some(what) = confirmed(answer, limit, what).filter(|_| !is_known) {
+            found.push(Complaint {
+                server,
+                said: None,
+                answer: Some(asked.evidence(&what, "that is what it does now")),
+                is_proven: true,
+            });
+        }
+    }
+    found
+}
+
+/// Whether somebody who dials a cache is not well, and says nothing of what.
+fn hurts(world: &World<'_>, server: &ContainerFact) -> bool {
+    let mut edges = world.edges().iter();
+    edges.any(|edge| {
+        let (_, containers) = edge.service().unwrap_or_default();
+        let is_it = containers.iter().any(|one| one.name == server.name);
+        is_it && world.fails_quietly(edge.client)
+    })
+}
+
+/// Whether a cache has a limit of its own, and is near it.
+fn may_be(answer: &RedisAnswer) -> bool {
+    let limit = answer.limit_bytes.filter(|limit| *limit > 0);
+    let both = limit.zip(answer.used_bytes);
+    both.is_some_and(|(limit, used)| used >= limit / 2)
+}
+
+/// What shows in a cache's own numbers that it refuses writes, or throws away what it holds.
+fn confirmed(answer: &RedisAnswer, limit: u64, what: Says) -> Option<String> {
+    let keeps_all = answer.policy.as_deref() == Some("noeviction");
+    let used = answer.used_bytes?;
+    if what == Says::CacheFull {
+        return (keeps_all && used >= limit)
+            .then(|| format!("{used} bytes in use of {limit}, {}", policy(answer)));
+    }
+    let meanwhile = answer
+        .evicted_meanwhile
+        .filter(|count| *count > 0 && !keeps_all)?;
+    Some(format!(
+        "it threw away {meanwhile} keys within 300 ms, {}",
+        policy(answer)
+    ))
+}
+
+fn policy(answer: &RedisAnswer) -> &str {
+    answer.policy.as_deref().unwrap_or("an unknown policy")
 }
 
 fn at_its_limit(world: &World<'_>, cases: &mut Vec<Case>, what: Says) {
-    for (server, speaker, said) in complained_of(world, what) {
+    for complaint in at_limit(world, what) {
+        let server = complaint.server;
         let service = server.service.as_deref().unwrap_or(&server.name);
         let limit = limit(world, server);
         let of = limit
             .as_ref()
-            .map_or(String::new(), |(value, _)| format!(" of {value}"));
+            .map_or(String::new(), |limit| format!(" of {}", limit.value));
         let (claim, fix) = if what == Says::CacheFull {
             (
                 format!("`{service}` is at its own limit of memory{of} and takes no writes"),
@@ -135,36 +255,39 @@ fn at_its_limit(world: &World<'_>, cases: &mut Vec<Case>, what: Says) {
                 "let it have more (`maxmemory`), or choose `noeviction` and let keys expire; then `bowline up`",
             )
         };
-        let complaint = spoken(speaker, said, "the server says so itself");
-        let goes_on = world
-            .state(server)
-            .filter(|_| world.runs(server) && world.out_of_memory(server) == Some(false));
-        let goes_on = goes_on.map(|_| {
-            let text = format!(
-                "{}: running, and not killed for want of memory",
-                server.name
-            );
-            shown(
-                FactRef::OutOfMemory(server.name.clone()),
-                text,
-                "it is not the kernel that has no memory",
-            )
-        });
-        let field = limit.is_some().then_some("command");
-        let case = Case::new(culprit(server, field), claim)
+        let is_in_command = limit.as_ref().is_some_and(|limit| limit.is_in_command);
+        let seen = complaint.said.clone().or_else(|| complaint.answer.clone());
+        let limit = limit.map(|limit| limit.evidence);
+        let case = Case::new(culprit(server, is_in_command.then_some("command")), claim)
             .mended_by(fix, Safety::NeedsYou)
-            .decides("the complaint", Some(complaint.clone()))
-            .decides("its limit", limit.map(|(_, evidence)| evidence))
-            .rules_out(Code("D032"), goes_on)
-            .rules_out(Code("D047"), Some(complaint.clone()))
-            .rules_out(Code("D118"), Some(complaint));
+            .decides("the complaint", complaint.said)
+            .decides("its limit", complaint.answer.or(limit))
+            .rules_out(Code("D032"), goes_on(world, server))
+            .rules_out(Code("D047"), seen.clone())
+            .rules_out(Code("D118"), seen);
         let case = to_clients(world, case, server);
-        cases.push(if said.is_proven {
+        cases.push(if complaint.is_proven {
             case
         } else {
             case.at_most(Confidence::Likely)
         });
     }
+}
+
+/// That the kernel did not kill a cache for want of memory.
+fn goes_on<'f>(world: &World<'f>, server: &'f ContainerFact) -> Option<Evidence> {
+    world
+        .state(server)
+        .filter(|_| world.runs(server) && world.out_of_memory(server) == Some(false))?;
+    let text = format!(
+        "{}: running, and not killed for want of memory",
+        server.name
+    );
+    Some(shown(
+        FactRef::OutOfMemory(server.name.clone()),
+        text,
+        "it is not the kernel that has no memory",
+    ))
 }
 
 /// Why nothing can be written in a folder, as far as it shows.
@@ -220,8 +343,50 @@ fn saves_in(world: &World<'_>, server: &ContainerFact) -> Vec<String> {
     folders
 }
 
-fn cannot_save(world: &World<'_>, cases: &mut Vec<Case>) {
+/// Caches that could not save, as they say themselves when they are asked, else as is said of them.
+fn cannot<'f>(world: &World<'f>) -> Vec<Complaint<'f>> {
+    let proves = "it takes no writes, since it could not save the last ones";
+    let mut found: Vec<Complaint<'f>> = Vec::new();
     for (server, speaker, said) in complained_of(world, Says::PersistenceFailed) {
+        // What it says of itself stands before what was said of it a while ago.
+        let saves = world.redis(server).and_then(|(_, answer)| answer.saves);
+        if saves != Some(true) {
+            found.push(Complaint {
+                server,
+                said: Some(spoken(speaker, said, proves)),
+                answer: None,
+                is_proven: said.is_proven || saves.is_some(),
+            });
+        }
+    }
+    for server in world.containers() {
+        let answer = world
+            .redis(server)
+            .filter(|(_, it)| it.saves == Some(false) || it.appends == Some(false));
+        let Some((asked, _)) = answer else {
+            continue;
+        };
+        let evidence = asked.evidence(
+            "it could not save the last time",
+            "what it holds is nowhere else",
+        );
+        match found.iter_mut().find(|it| it.server.name == server.name) {
+            Some(complaint) => complaint.answer = Some(evidence),
+            None if hurts(world, server) => found.push(Complaint {
+                server,
+                said: None,
+                answer: Some(evidence),
+                is_proven: true,
+            }),
+            None => {}
+        }
+    }
+    found
+}
+
+fn cannot_save(world: &World<'_>, cases: &mut Vec<Case>) {
+    for complaint in cannot(world) {
+        let server = complaint.server;
         let service = server.service.as_deref().unwrap_or(&server.name);
         let folders = saves_in(world, server);
         let found = folders.iter().find_map(|folder| {
@@ -252,19 +417,16 @@ fn cannot_save(world: &World<'_>, cases: &mut Vec<Case>) {
                 "so nothing can be saved there",
             )
         });
-        let complaint = spoken(
-            speaker,
-            said,
-            "it takes no writes, since it could not save the last ones",
-        );
+        let seen = complaint.said.clone().or_else(|| complaint.answer.clone());
         let case = Case::new(blamed, format!("`{service}` cannot save what it holds: {why}"))
             .seen_in(server.service.as_deref())
             .mended_by("mend that, and it goes on by itself; to switch the check off would only hide that nothing is saved", Safety::NeedsYou)
-            .decides("the complaint", Some(complaint.clone()))
+            .decides("that it cannot save", complaint.answer.or_else(|| complaint.said.clone()))
+            .decides("the complaint", complaint.said)
             .decides("why it cannot write", evidence)
-            .rules_out(Code("D118"), Some(complaint));
+            .rules_out(Code("D118"), seen);
         let case = to_clients(world, case, server);
-        cases.push(if said.is_proven {
+        cases.push(if complaint.is_proven {
             case
         } else {
             case.at_most(Confidence::Likely)

@@ -45,30 +45,19 @@ pub(crate) const IDLE_IN_TRANSACTION: Rule = Rule {
     find: idle_in_transaction,
 };
 
-pub(crate) const BLOCKS_OTHERS: Rule = Rule {
-    code: Code("D057"),
-    title: "a transaction of one service holds what others wait for",
-    layer: Layer::DataService,
-    decisive: &["who waits", "who holds a transaction", "who is hurt"],
-    look_alikes: &[],
-    yields: false,
-    endangers_data: false,
-    find: blocks_others,
-};
-
 /// How long ago a server's complaint may be that no client repeats.
 const LATELY: SignedDuration = SignedDuration::from_secs(20);
 
 /// A server whose clients come from the stack.
-struct Busy<'f> {
-    service: &'f str,
-    server: &'f ContainerFact,
+pub(super) struct Busy<'f> {
+    pub(super) service: &'f str,
+    pub(super) server: &'f ContainerFact,
     /// Connections by the service that holds them.
-    held: BTreeMap<&'f str, usize>,
+    pub(super) held: BTreeMap<&'f str, usize>,
 }
 
 /// The servers that clients of the stack dial, with who holds connections to them.
-fn busy<'f>(world: &World<'f>) -> Vec<Busy<'f>> {
+pub(super) fn busy<'f>(world: &World<'f>) -> Vec<Busy<'f>> {
     let mut servers: BTreeMap<&str, (&'f str, &'f ContainerFact)> = BTreeMap::new();
     for edge in world.edges() {
         if let Target::Service {
@@ -122,7 +111,7 @@ fn held<'f>(world: &World<'f>, server: &'f ContainerFact) -> BTreeMap<&'f str, u
 }
 
 /// The services that dial a server.
-fn diallers<'f>(world: &World<'f>, busy: &Busy<'f>) -> BTreeSet<&'f str> {
+pub(super) fn diallers<'f>(world: &World<'f>, busy: &Busy<'f>) -> BTreeSet<&'f str> {
     let edges = world.edges().iter();
     let to_it = edges.filter(
         |edge| matches!(&edge.target, Target::Service { name, .. } if *name == busy.service),
@@ -152,6 +141,38 @@ fn complaint<'w, 'f>(
             said.is_fresh && is_now && said.says == what && of_it
         })?;
         Some((speaker, said))
+    })
+}
+
+/// That a server has no connection to give.
+struct NoMore<'f> {
+    speaker: &'f ContainerFact,
+    evidence: Evidence,
+    is_proven: bool,
+}
+
+/// That a server has no connection to give, as it answered when it was asked, else as it or its clients say.
+fn no_more<'f>(world: &World<'f>, busy: &Busy<'f>, proves: &str) -> Option<NoMore<'f>> {
+    let mut asked = world.asked(busy.server);
+    if let Some(asked) = asked.find(|asked| asked.is_crowded()) {
+        let mut clients = world.logins().into_iter();
+        let client = clients.find(|login| {
+            login.server.name == busy.server.name
+                && world
+                    .asked_as(login)
+                    .is_some_and(|other| std::ptr::eq(other, asked))
+        });
+        return Some(NoMore {
+            speaker: client.map_or(busy.server, |login| login.client()),
+            evidence: asked.evidence("refused, it has too many clients", proves),
+            is_proven: true,
+        });
+    }
+    let (speaker, said) = complaint(world, busy, Says::TooManyClients)?;
+    Some(NoMore {
+        speaker,
+        evidence: spoken(speaker, said, proves),
+        is_proven: said.is_proven,
     })
 }
 
@@ -189,12 +210,17 @@ fn sees_most(world: &World<'_>, busy: &Busy<'_>) -> bool {
     let mut clients = services.flat_map(|service| world.of_service(service));
     let all_seen = clients.all(|client| !world.runs(client) || world.inside(client).is_some());
     let all: usize = busy.held.values().sum();
-    let limit = limit(busy.server).and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit(world, busy.server).and_then(|limit| usize::try_from(limit).ok());
     all_seen && limit.is_none_or(|limit| all * 2 > limit)
 }
 
-/// How many connections a server takes, where its command says so.
-fn limit(server: &ContainerFact) -> Option<u32> {
+/// How many connections a server takes, where it or its command says so.
+fn limit(world: &World<'_>, server: &ContainerFact) -> Option<u32> {
+    let said = world.database(server).find_map(|(_, answer)| answer.limit);
+    said.or_else(|| limit_in_command(server))
+}
+
+fn limit_in_command(server: &ContainerFact) -> Option<u32> {
     let words = server.command.join(" ");
     let names = ["max_connections=", "max-connections=", "maxclients "];
     names.iter().find_map(|name| {
@@ -222,7 +248,12 @@ fn victims<'f>(world: &World<'f>, busy: &Busy<'f>, holder: &str) -> Vec<&'f str>
 }
 
 /// A case against a service that holds what others want of a server.
-fn against(world: &World<'_>, busy: &Busy<'_>, service: &str, claim: String) -> Option<Case> {
+pub(super) fn against(
+    world: &World<'_>,
+    busy: &Busy<'_>,
+    service: &str,
+    claim: String,
+) -> Option<Case> {
     let container = world.of_service(service).into_iter().next()?;
     let mut case = Case::new(culprit(container, None), claim)
         .seen_in(Some(busy.service))
@@ -235,9 +266,10 @@ fn against(world: &World<'_>, busy: &Busy<'_>, service: &str, claim: String) -> 
 
 fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
     for busy in busy(world) {
-        let Some((speaker, said)) = complaint(world, &busy, Says::TooManyClients) else {
+        let Some(refused) = no_more(world, &busy, "the server itself has no more") else {
             continue;
         };
+        let speaker = refused.speaker;
         // A client that is refused and holds nothing when looked at had all of them, where nobody else has any.
         let is_only = diallers(world, &busy).len() == 1 && speaker.name != busy.server.name;
         let alone = speaker.service.as_deref().filter(|_| is_only);
@@ -248,7 +280,8 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
         if !ends_transactions(world, &busy, service) {
             continue;
         }
-        let of = limit(busy.server).map_or(String::new(), |limit| format!(" of the {limit}"));
+        let of =
+            limit(world, busy.server).map_or(String::new(), |limit| format!(" of the {limit}"));
         let claim = if count == 0 {
             format!("it asks for more connections than `{}` takes", busy.service)
         } else {
@@ -260,7 +293,7 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(case) = against(world, &busy, service, claim) else {
             continue;
         };
-        let refusal = spoken(speaker, said, "the server itself has no more");
+        let refusal = refused.evidence;
         let holds = holding(world, &busy, service, "most of what there is goes to one");
         let case = case
             .mended_by(
@@ -271,7 +304,7 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("who holds the connections", holds)
             .rules_out(Code("D023"), Some(refusal))
             .rules_out(Code("D024"), at_work(world, &busy));
-        let is_sure = is_most && said.is_proven && sees_most(world, &busy);
+        let is_sure = is_most && refused.is_proven && sees_most(world, &busy);
         cases.push(if is_sure {
             case
         } else {
@@ -288,7 +321,7 @@ fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(service) = client.service.as_deref() else {
             continue;
         };
-        let server_is_full = complaint(world, &busy, Says::TooManyClients).is_some();
+        let server_is_full = no_more(world, &busy, "").is_some();
         if world.seems_well(client) || server_is_full || !ends_transactions(world, &busy, service) {
             continue;
         }
@@ -398,82 +431,5 @@ fn idle_in_transaction(world: &World<'_>, cases: &mut Vec<Case>) {
                 case.at_most(Confidence::Likely)
             });
         }
-    }
-}
-
-/// Who waits for a lock and is hurt by it, and the one service that leaves a transaction open.
-fn blocked<'f>(world: &World<'f>, busy: &Busy<'f>) -> Option<(&'f ContainerFact, &'f str)> {
-    let inside = world.inside(busy.server)?;
-    let services = |is: fn(&SessionFact) -> bool| -> BTreeSet<&'f str> {
-        let some = inside.sessions.iter().filter(|session| is(session));
-        let clients = some.filter_map(|session| world.at_address(session.remote?));
-        clients
-            .filter_map(|client| client.service.as_deref())
-            .collect()
-    };
-    let any = |is: fn(&SessionFact) -> bool| inside.sessions.iter().any(is);
-    if !any(SessionFact::is_waiting) || !any(SessionFact::is_idle_in_transaction) {
-        return None;
-    }
-    let waiting = services(SessionFact::is_waiting);
-    let victim = diallers(world, busy).into_iter().find_map(|service| {
-        let may_wait = waiting.is_empty() || waiting.contains(service);
-        let mut containers = world.of_service(service).into_iter();
-        containers.find(|it| may_wait && !world.seems_well(it))
-    })?;
-    // Where the packet filter hides who is who, it is one that is connected and does not wait.
-    let mut holders = services(SessionFact::is_idle_in_transaction);
-    if holders.is_empty() {
-        holders = busy.held.keys().copied().collect();
-        holders.retain(|service| victim.service.as_deref() != Some(*service));
-    }
-    let mut holders = holders.into_iter();
-    let first = holders.next()?;
-    holders.next().is_none().then_some((victim, first))
-}
-
-fn blocks_others(world: &World<'_>, cases: &mut Vec<Case>) {
-    for busy in busy(world) {
-        let Some((victim, holder)) = blocked(world, &busy) else {
-            continue;
-        };
-        let claim = format!(
-            "a transaction that it does not end holds what others of `{}` wait for",
-            busy.service
-        );
-        let fact = FactRef::Inside(busy.server.name.clone());
-        let seen = |what: &str, proves: &str| {
-            shown(
-                fact.clone(),
-                format!("{}: {what}", busy.server.name),
-                proves,
-            )
-        };
-        let text = format!(
-            "{}: {}",
-            victim.name,
-            world
-                .ailment(victim)
-                .unwrap_or_else(|| "complains".to_owned())
-        );
-        let state = shown(
-            FactRef::State(victim.name.clone()),
-            text,
-            "waiting hurts it",
-        );
-        let Some(case) = against(world, &busy, holder, claim) else {
-            continue;
-        };
-        // Which lock it is nobody can see without logging in.
-        cases.push(
-            case.at_most(Confidence::Likely)
-                .mended_by(
-                    format!("end that transaction: `bowline restart {holder}`; and let the program end it also when something fails"),
-                    Safety::Restart,
-                )
-                .decides("who waits", Some(seen("sessions wait for a lock", "somebody holds it")))
-                .decides("who holds a transaction", Some(seen("one service is idle in transaction", "nobody else has one open and does nothing")))
-                .decides("who is hurt", Some(state)),
-        );
     }
 }

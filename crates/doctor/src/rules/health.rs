@@ -5,7 +5,7 @@ mod asked;
 pub(crate) mod budget;
 pub(crate) mod hollow;
 
-pub(crate) use asked::asked;
+pub(crate) use asked::{asked, asked_url};
 
 use crate::facts::Probe;
 use crate::finding::{Code, FactRef, Safety};

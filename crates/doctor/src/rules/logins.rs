@@ -5,7 +5,7 @@ mod stale;
 use bowline_model::carried::{Carrier, Form};
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, Told, ToldText};
+use crate::facts::{AskedFact, ContainerFact, Told, ToldText};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login, Refusal};
@@ -165,7 +165,8 @@ fn judged<'w, 'f>(world: &'w World<'f>, login: Login<'w, 'f>) -> Option<Refused<
     let copy = account.and_then(|account| server_copy(&login, account));
     let copy = copy.or_else(|| peer_copy(world, &login));
     let missing = missing_role(&refusal);
-    let no_role = missing.is_some();
+    let role = role(world, &login);
+    let no_role = missing.is_some() || role.is_some_and(|(_, is_there)| !is_there);
     // Somebody else than whom the client is told to be: it has the name from elsewhere.
     if missing.is_some_and(|name| login.user.is_none_or(|user| user.text != name)) {
         return None;
@@ -209,7 +210,8 @@ fn by_copies(
         let is_known = own_account(login, accounts).is_some();
         let is_silent = !says(Says::PasswordMismatch) && !says(Says::PasswordNotSent);
         let names_one = accounts.iter().any(|account| account.user.is_some());
-        let unknown = login.user.is_some() && !is_known && is_silent && names_one;
+        let is_there = role(world, login).is_some_and(|(_, is_there)| is_there);
+        let unknown = login.user.is_some() && !is_known && is_silent && names_one && !is_there;
         return unknown.then_some(Why::NoRole);
     };
     match login.password() {
@@ -270,6 +272,13 @@ fn peer_copy<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<Copy<'f>> {
         })
     });
     copies.next()
+}
+
+/// Whether the server has the account of a login, where it was asked by one that may see its accounts.
+fn role<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<(&'f AskedFact, bool)> {
+    let user = login.user?.text.as_str();
+    let mut answers = world.database(login.server);
+    answers.find_map(|(asked, answer)| Some((asked, *answer.roles.get(user)?)))
 }
 
 /// The account that is not there, where that is what is said.
@@ -376,8 +385,11 @@ pub(super) fn known(
 }
 
 impl Refused<'_, '_> {
-    /// What is said of the refusal, the server's words first: they tell more.
+    /// What is said of the refusal, the server's words first: they tell more. Best is what it answered itself.
     fn evidence(&self, proves: &str) -> Option<Evidence> {
+        if let Some(asked) = self.refusal.answered {
+            return Some(asked.evidence("refused", proves));
+        }
         let by_server = self
             .refusal
             .by_server
@@ -397,6 +409,12 @@ impl Refused<'_, '_> {
 
     /// That the account exists on the server: by its own word where it has one, else because it is told of it.
     fn account_exists(&self, world: &World<'_>, is_told: Option<Evidence>) -> Option<Evidence> {
+        if let Some((asked, true)) = role(world, &self.login) {
+            return Some(asked.evidence(
+                "it has that account",
+                "the account exists, with another password",
+            ));
+        }
         let recipe = world.recipe(self.login.server)?;
         let can_tell = recipe
             .lines
@@ -411,14 +429,15 @@ impl Refused<'_, '_> {
         )
         // An account that the data does not have is as much the data's as its password.
         .or_else(|| {
-            self.verdict(Says::RoleMissing, "the data has no such account")
-                .and(is_told)
+            let said = self.verdict(Says::RoleMissing, "the data has no such account");
+            let is_refused = self.refusal.answered.is_some() && self.why == Why::DataKeepsAnother;
+            is_told.filter(|_| said.is_some() || is_refused)
         })
     }
 
     fn is_proven(&self) -> bool {
         let said = self.refusal.by_server.or(self.refusal.by_client);
-        said.is_some_and(|said| said.is_proven)
+        self.refusal.answered.is_some() || said.is_some_and(|said| said.is_proven)
     }
 
     /// The case, no surer than the line that it rests on.
@@ -570,9 +589,13 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     let exists = it.account_exists(world, its_own.filter(|_| is_servers));
     // A server that reads its password at each start has no older one, and what others get in with is right.
     let in_force = if is_servers && copy.only_first {
-        world
-            .data_is_its_own(login.server)
-            .or_else(|| accepted(world, it, copy))
+        match taken(world, login, copy) {
+            Taken::Yes(evidence) => Some(evidence),
+            Taken::No => None,
+            Taken::NotAsked => world
+                .data_is_its_own(login.server)
+                .or_else(|| accepted(world, it, copy)),
+        }
     } else {
         Some(other.clone())
     };
@@ -604,6 +627,24 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
 
 fn is_derived(login: &Login<'_, '_>) -> bool {
     login.told.is_some_and(|told| told.form != Form::Split)
+}
+
+/// What a server answered to another copy of a password.
+enum Taken {
+    Yes(Evidence),
+    No,
+    NotAsked,
+}
+
+fn taken(world: &World<'_>, login: &Login<'_, '_>, copy: Copy<'_>) -> Taken {
+    let user = login.user.map_or("", |user| user.text.as_str());
+    match world.asked_with(login.server, user, &copy.password.text) {
+        Some(asked) if asked.took_password() => {
+            Taken::Yes(asked.evidence("let in", "the other copy is the one in force"))
+        }
+        Some(asked) if asked.refused_login() => Taken::No,
+        _ => Taken::NotAsked,
+    }
 }
 
 /// That somebody gets in with a copy.
@@ -648,6 +689,12 @@ fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {
                 .by_client
                 .filter(|said| said.says == Says::RoleMissing)?;
             Some(spoken(login.client(), said, proves))
+        });
+        let missing = missing.or_else(|| {
+            let (asked, is_there) = role(world, login)?;
+            let what = format!("it has no account `{}`", user.text);
+            (!is_there)
+                .then(|| asked.evidence(&what, "it has no such account, whatever the password"))
         });
         let told_of = known(
             login,

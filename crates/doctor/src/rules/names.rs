@@ -428,9 +428,12 @@ fn not_encoded(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 /// A password that ends an address before its end, where the client shows that it does.
-fn cut_password(world: &World<'_>, client: &ContainerFact, told: &Told) -> Option<Case> {
+fn cut_password<'f>(world: &World<'f>, client: &'f ContainerFact, told: &Told) -> Option<Case> {
     let password = told.password.as_ref()?;
-    let made_of_it = Some(misread(world, client, told)?);
+    let made_of_it = misread(world, client, told);
+    let is_right = taken_as_meant(world, client, told);
+    // Without a word of the client it is likely at most.
+    let seen = Some(made_of_it.clone().or(is_right)?);
     let characters: Vec<String> = told.unencoded.iter().map(|it| format!("`{it}`")).collect();
     let what = if characters.is_empty() {
         "a `%` that stands for nothing".to_owned()
@@ -450,10 +453,28 @@ fn cut_password(world: &World<'_>, client: &ContainerFact, told: &Told) -> Optio
         .seen_in(client.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
         .decides("the address", Some(written))
-        .decides("what the client makes of it", made_of_it.clone())
-        .rules_out(Code("D053"), made_of_it.clone())
-        .rules_out(Code("D001"), made_of_it);
+        .decides("what the client makes of it", made_of_it)
+        .rules_out(Code("D053"), seen.clone())
+        .rules_out(Code("D001"), seen);
     Some(case)
+}
+
+/// That the server takes the password as it is meant, while the client, which fails, says nothing of what it makes of it.
+fn taken_as_meant<'f>(
+    world: &World<'f>,
+    client: &'f ContainerFact,
+    told: &Told,
+) -> Option<Evidence> {
+    let logins = world.logins().into_iter();
+    let mut its = logins.filter(|login| std::ptr::eq(login.edge.told, told));
+    let asked = its.find_map(|login| world.asked_as(&login))?;
+    let is_it = asked.took_password() && world.fails_quietly(client);
+    is_it.then(|| {
+        asked.evidence(
+            "let in",
+            "the password is right; it is read wrongly on the way",
+        )
+    })
 }
 
 /// That a client takes a piece of a password for the host or the port.

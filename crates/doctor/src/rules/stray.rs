@@ -198,7 +198,10 @@ fn stray_passwords(world: &World<'_>, cases: &mut Vec<Case>) {
         let said = match (refusal.by_server, refusal.by_client) {
             (Some(said), _) => spoken(login.server, said, "the two copies are not the same"),
             (None, Some(said)) => spoken(client, said, "the two copies are not the same"),
-            (None, None) => continue,
+            (None, None) => match refusal.answered {
+                Some(asked) => asked.evidence("refused", "the two copies are not the same"),
+                None => continue,
+            },
         };
         if let Some(password) = &told.password {
             let odd = told

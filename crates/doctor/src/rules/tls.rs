@@ -1,8 +1,9 @@
 //! TLS that one side speaks and the other does not, certificates, clocks; messages that are too large.
 
 use bowline_recipes::Says;
+use jiff::Timestamp;
 
-use crate::facts::{ContainerFact, Told};
+use crate::facts::{AskedFact, CertificateFact, ContainerFact, TlsAnswer, Told};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole};
@@ -85,6 +86,8 @@ struct Words {
     fix: &'static str,
     /// Whether the one who complains is to be mended, rather than the server.
     is_the_clients: bool,
+    /// What of a certificate shows it, by the certificate, the name that is dialled and the time.
+    wrong: fn(&CertificateFact, &str, Timestamp) -> Option<String>,
 }
 
 const CLOCK: Words = Words {
@@ -92,24 +95,28 @@ const CLOCK: Words = Words {
     proves: "by its own clock that is of the future",
     fix: "set the clocks of both hosts by a time server",
     is_the_clients: true,
+    wrong: is_of_the_future,
 };
 const DATE: Words = Words {
     claim: "its certificate has expired",
     proves: "the client looked at the date of the certificate",
     fix: "issue a new certificate, put it in its place, then restart the service",
     is_the_clients: false,
+    wrong: has_expired,
 };
 const NAME: Words = Words {
     claim: "its certificate is not for the name that clients dial",
     proves: "the client compared the names in the certificate with the one that it dialled",
     fix: "issue a certificate with that name in it, or dial a name that is in it",
     is_the_clients: false,
+    wrong: is_of_another,
 };
 const SIGNER: Words = Words {
     claim: "it trusts nobody who signed the certificate that it was shown",
     proves: "the client looked for the one who signed it, and does not know it",
     fix: "give it the certificate of that authority, then `bowline up`",
     is_the_clients: true,
+    wrong: signer,
 };
 
 /// Schemes that mean TLS from the first byte.
@@ -126,7 +133,7 @@ const TLS_SCHEMES: &[&str] = &[
 ];
 
 /// Whether a client is told to use TLS there; `None` where nothing says so or not.
-fn wants_tls(told: &Told) -> Option<(bool, String)> {
+pub(crate) fn wants_tls(told: &Told) -> Option<(bool, String)> {
     let scheme = told.scheme.as_deref().unwrap_or_default();
     if TLS_SCHEMES.contains(&scheme) {
         return Some((true, format!("scheme `{scheme}`")));
@@ -148,6 +155,39 @@ fn wants_tls(told: &Told) -> Option<(bool, String)> {
     }
     matches!(scheme, "http" | "ws" | "redis" | "amqp")
         .then(|| (false, format!("scheme `{scheme}`")))
+}
+
+/// What clients say of TLS when it does not come about.
+const OF_TLS: &[Says] = &[
+    Says::TlsMismatch,
+    Says::ProtocolMismatch,
+    Says::TlsExpired,
+    Says::TlsNotYetValid,
+    Says::TlsNameMismatch,
+    Says::TlsUnknownCa,
+];
+
+/// Whether a client is told to use TLS at an address, or complains of the TLS there.
+pub(crate) fn is_about_tls<'f>(world: &World<'f>, edge: &Edge<'f>) -> bool {
+    let client = edge.client;
+    if wants_tls(edge.told).is_some_and(|(is_wanted, _)| is_wanted) {
+        return true;
+    }
+    let complaint = OF_TLS.iter().find_map(|word| world.says(client, *word));
+    complaint.is_some_and(|said| {
+        suspect(world, client, said)
+            .is_some_and(|suspect| suspect.host.name == edge.host.name && suspect.port == edge.port)
+    })
+}
+
+/// What the server of an edge showed of its TLS, where it was asked for it; without an answer where it speaks none.
+fn shown_by<'f>(
+    world: &World<'f>,
+    edge: &Edge<'f>,
+) -> Option<(&'f AskedFact, Option<&'f TlsAnswer>)> {
+    let (_, containers) = edge.service()?;
+    let port = edge.port?;
+    containers.iter().find_map(|server| world.tls(server, port))
 }
 
 /// A variable that switches TLS on by itself: `PGSSLMODE=require`.
@@ -197,17 +237,67 @@ fn suspect<'w, 'f>(
     first.or_else(|| edges.first().filter(|_| edges.len() == 1).copied())
 }
 
+/// An address at which one side speaks TLS and the other does not.
+struct Mismatch<'w, 'f> {
+    edge: &'w Edge<'f>,
+    evidence: Evidence,
+    is_proven: bool,
+}
+
+/// An address of a client at which it and the server do not agree, as the server showed when it was asked, else as the
+/// client says.
+fn mismatch<'w, 'f>(world: &'w World<'f>, client: &'f ContainerFact) -> Option<Mismatch<'w, 'f>> {
+    let own = world.edges().iter();
+    let mut own = own.filter(|edge| edge.client.name == client.name);
+    let seen = own.find_map(|edge| Some((edge, disagreement(world, edge)?)));
+    if let Some((edge, evidence)) = seen {
+        return Some(Mismatch {
+            edge,
+            evidence,
+            is_proven: true,
+        });
+    }
+    let said = world.says(client, Says::TlsMismatch)?;
+    let edge = suspect(world, client, said)?;
+    // Both want TLS and speak it: something else of it is wrong.
+    let is_wanted = wants_tls(edge.told).is_some_and(|(is_wanted, _)| is_wanted);
+    let speaks = shown_by(world, edge).is_some_and(|(_, answer)| answer.is_some());
+    (!(is_wanted && speaks)).then(|| Mismatch {
+        edge,
+        evidence: spoken(client, said, "what came back was of the other sort"),
+        is_proven: said.is_proven,
+    })
+}
+
+/// That a server speaks otherwise than a client is told to, as it showed when it was asked.
+fn disagreement(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
+    let (asked, answer) = shown_by(world, edge)?;
+    let (is_wanted, _) = wants_tls(edge.told)?;
+    match (is_wanted, answer) {
+        (true, None) => Some(asked.evidence("no TLS there", "it answers, and not in TLS")),
+        (false, Some(_)) => {
+            let (_, containers) = edge.service()?;
+            let port = edge.port?;
+            let mut plain = containers.iter();
+            plain.find_map(|server| world.not_understood(server, port))?;
+            Some(asked.evidence(
+                "TLS there, and nothing else",
+                "it does not understand what comes in the clear",
+            ))
+        }
+        _ => None,
+    }
+}
+
 fn one_side_speaks_tls(world: &World<'_>, cases: &mut Vec<Case>) {
     for client in world
         .containers()
         .filter(|client| !world.seems_well(client))
     {
-        let Some(said) = world.says(client, Says::TlsMismatch) else {
+        let Some(mismatch) = mismatch(world, client) else {
             continue;
         };
-        let Some(edge) = suspect(world, client, said) else {
-            continue;
-        };
+        let edge = mismatch.edge;
         let Some((name, containers)) = edge.service() else {
             continue;
         };
@@ -237,10 +327,10 @@ fn one_side_speaks_tls(world: &World<'_>, cases: &mut Vec<Case>) {
             .seen_in(client.service.as_deref())
             .between(Some(name), client.service.as_deref())
             .mended_by("let both sides say the same: switch TLS on in the server, or off in that address; then `bowline up`", Safety::NeedsYou)
-            .decides("the complaint", Some(spoken(client, said, "what came back was of the other sort")))
+            .decides("the complaint", Some(mismatch.evidence))
             .decides("what the client is told of TLS", told)
             .decides("that the server runs", runs);
-        cases.push(if said.is_proven {
+        cases.push(if mismatch.is_proven {
             case
         } else {
             case.at_most(Confidence::Likely)
@@ -284,32 +374,106 @@ fn told_of_tls(world: &World<'_>, edge: &Edge<'_>) -> (Culprit, Option<Evidence>
     }
 }
 
-/// What clients say of a certificate. Nobody has looked at the certificate itself, so it is likely at most.
+/// What clients say of a certificate, and what it says itself where it was looked at. It takes both to be certain.
 fn certificate(world: &World<'_>, cases: &mut Vec<Case>, said_of_it: &[Says], words: &Words) {
     for client in world
         .containers()
         .filter(|client| !world.seems_well(client))
     {
-        let Some(said) = said_of_it.iter().find_map(|word| world.says(client, *word)) else {
-            continue;
+        let said = said_of_it.iter().find_map(|word| world.says(client, *word));
+        let edge = match said {
+            Some(said) => suspect(world, client, said),
+            // Only of the certificate itself, not of whom a client trusts, can be told without its word.
+            None if !words.is_the_clients && world.fails_quietly(client) => {
+                told_edge(world, client, words)
+            }
+            None => None,
         };
-        let server = suspect(world, client, said).and_then(|edge| match &edge.target {
-            Target::Service { name, .. } => Some(*name),
-            _ => None,
-        });
+        let seen = edge.and_then(|edge| defect(world, edge, words));
+        if said.is_none() && seen.is_none() || is_refuted(world, edge, words) {
+            continue;
+        }
+        let server = edge.and_then(Edge::service).map(|(name, _)| name);
         let blamed = match server.filter(|_| !words.is_the_clients) {
             Some(server) => whole(CulpritKind::Service, server),
             None => culprit(client, None),
         };
-        cases.push(
-            Case::new(blamed, words.claim.to_owned())
-                .seen_in(client.service.as_deref())
-                .between(server, client.service.as_deref())
-                .at_most(Confidence::Likely)
-                .mended_by(words.fix, Safety::NeedsYou)
-                .decides("the complaint", Some(spoken(client, said, words.proves))),
-        );
+        // Some clients look at neither date nor name; where none complains of it, something else may be wrong.
+        let complaint = said.map(|said| spoken(client, said, words.proves));
+        let case = Case::new(blamed, words.claim.to_owned())
+            .seen_in(client.service.as_deref())
+            .between(server, client.service.as_deref())
+            .mended_by(words.fix, Safety::NeedsYou)
+            .decides("the complaint", complaint)
+            .decides("the certificate", seen.clone());
+        cases.push(case);
     }
+}
+
+/// An address of a client at which the certificate is wrong in this way, where the client does not say so.
+fn told_edge<'w, 'f>(
+    world: &'w World<'f>,
+    client: &ContainerFact,
+    words: &Words,
+) -> Option<&'w Edge<'f>> {
+    let edges = world.edges().iter();
+    let mut verified = edges.filter(|edge| edge.client.name == client.name && verifies(edge.told));
+    verified.find(|edge| defect(world, edge, words).is_some())
+}
+
+/// Whether a client looks at the certificate at all: clients of databases do so only when they are told to.
+fn verifies(told: &Told) -> bool {
+    let mode = told
+        .options
+        .get("sslmode")
+        .or_else(|| told.options.get("ssl-mode"));
+    mode.is_none_or(|mode| mode.to_ascii_lowercase().starts_with("verify"))
+}
+
+/// What is wrong with the certificate of an edge's server, as it says itself.
+fn defect(world: &World<'_>, edge: &Edge<'_>, words: &Words) -> Option<Evidence> {
+    let (asked, answer) = shown_by(world, edge)?;
+    let own = answer?.certificates.first()?;
+    let what = (words.wrong)(own, &edge.host.name, world.now())?;
+    Some(asked.evidence(&what, "the certificate says so itself"))
+}
+
+/// Whether the certificate was looked at, and nothing is wrong with it in this way.
+fn is_refuted(world: &World<'_>, edge: Option<&Edge<'_>>, words: &Words) -> bool {
+    let own = edge.and_then(|edge| Some((edge, shown_by(world, edge)?.1?.certificates.first()?)));
+    own.is_some_and(|(edge, own)| {
+        !words.is_the_clients && (words.wrong)(own, &edge.host.name, world.now()).is_none()
+    })
+}
+
+fn has_expired(own: &CertificateFact, _: &str, now: Timestamp) -> Option<String> {
+    (own.not_after < now).then(|| format!("its certificate was good until {}", own.not_after))
+}
+
+fn is_of_another(own: &CertificateFact, dialled: &str, _: Timestamp) -> Option<String> {
+    let names = match own.names.as_slice() {
+        [] => format!("`{}`", own.subject),
+        names => names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    (!own.is_for(dialled))
+        .then(|| format!("its certificate is for {names} and not for `{dialled}`"))
+}
+
+fn is_of_the_future(own: &CertificateFact, _: &str, now: Timestamp) -> Option<String> {
+    (own.not_before > now).then(|| format!("its certificate is good from {} on", own.not_before))
+}
+
+fn signer(own: &CertificateFact, _: &str, _: Timestamp) -> Option<String> {
+    let by = (!own.issuer.is_empty()).then_some(&own.issuer)?;
+    Some(if own.issuer == own.subject {
+        format!("its certificate is signed by itself, `{by}`")
+    } else {
+        format!("its certificate is signed by `{by}`")
+    })
 }
 
 fn too_large(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -27,6 +27,11 @@ pub(crate) struct Edge<'f> {
 }
 
 impl<'f> Edge<'f> {
+    /// Whether client and target share a network.
+    pub(crate) fn is_near(&self) -> bool {
+        matches!(self.target, Target::Service { is_near: true, .. })
+    }
+
     /// The service that is dialled, with its containers; `None` where it has none, or is no service of the stack.
     pub(crate) fn service(&self) -> Option<(&'f str, &[&'f ContainerFact])> {
         match &self.target {

@@ -4,7 +4,7 @@ use bowline_model::carried::Carrier;
 use bowline_recipes::{Login as Known, Piece, Says, Told as Places};
 use jiff::SignedDuration;
 
-use crate::facts::{ContainerFact, Told, ToldText};
+use crate::facts::{AskedFact, ContainerFact, Told, ToldText};
 
 use super::{Edge, Said, Target, World};
 
@@ -69,6 +69,15 @@ impl<'f> Login<'_, 'f> {
         self.told.and_then(|told| told.password.as_ref())
     }
 
+    /// Whether all of it is told with the address, or none of it anywhere: what is put together from several things that
+    /// a client is told is a guess.
+    pub(crate) fn is_whole(&self) -> bool {
+        let address = self.edge.told;
+        let is_its = |has: bool, whole: bool| has || !whole;
+        is_its(address.password.is_some(), self.told.is_some())
+            && is_its(address.user.is_some(), self.user.is_some())
+    }
+
     /// What carries the password; where there is none, what carries the address that it is missing in.
     pub(crate) fn carrier(&self) -> &'f Carrier {
         let password = self.password().map(|password| &password.carrier);
@@ -83,6 +92,8 @@ pub(crate) struct Refusal<'w, 'f> {
     pub(crate) by_client: Option<&'w Said<'f>>,
     /// What the server says, in the words that say most.
     pub(crate) by_server: Option<&'w Said<'f>>,
+    /// What the server answered to this very login, where it was asked.
+    pub(crate) answered: Option<&'f AskedFact>,
 }
 
 impl<'f> World<'f> {
@@ -157,7 +168,7 @@ impl<'f> World<'f> {
         }
     }
 
-    /// What was said of a refusal of this login; `None` where nothing was, or long ago.
+    /// What was said of a refusal of this login; `None` where nothing was, or long ago, or where the server takes it now.
     pub(crate) fn refusal<'w>(&'w self, login: &Login<'_, 'f>) -> Option<Refusal<'w, 'f>> {
         let kind = self.recipe(login.server)?.name.as_str();
         let user = login.user.map(|user| user.text.as_str());
@@ -193,12 +204,24 @@ impl<'f> World<'f> {
             (said.says != Says::PasswordRefused, is_named, said.last)
         };
         let by_server = said.iter().filter(|_| !own).max_by_key(weight).copied();
-        let is_it = by_client.is_some() || by_server.is_some();
+        let answered = self.asked_as(login).filter(|_| login.is_whole());
+        // What is let in now was refused to somebody else, or with another password.
+        if answered.is_some_and(AskedFact::took_password) && !by_client.is_some_and(is_without) {
+            return None;
+        }
+        let answered = answered.filter(|asked| asked.refused_login());
+        let is_it = by_client.is_some() || by_server.is_some() || answered.is_some();
         is_it.then_some(Refusal {
             by_client,
             by_server,
+            answered,
         })
     }
+}
+
+/// Whether a login came without its password, as the one who brought it says.
+fn is_without(said: &Said<'_>) -> bool {
+    matches!(said.says, Says::PasswordNotSent | Says::PasswordUnset)
 }
 
 /// The kind of server behind a scheme: `postgresql+asyncpg` and `postgres` are one.

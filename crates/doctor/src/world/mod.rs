@@ -1,5 +1,6 @@
 //! Facts as rules see them: what could not be looked at is unknown, and never "no".
 
+mod asked;
 pub(crate) mod edges;
 mod evidence;
 pub(crate) mod logins;

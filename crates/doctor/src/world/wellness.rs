@@ -110,6 +110,11 @@ impl<'f> World<'f> {
         self.ailment(container).is_some() || self.runs(container) && !self.seems_well(container)
     }
 
+    /// Whether something is wrong with it, and it says nothing of what.
+    pub(crate) fn fails_quietly(&self, container: &'f ContainerFact) -> bool {
+        self.fails(container) && !self.complains(container)
+    }
+
     /// What a container that fails says of it in these words, the newest first: of one that ended only what it said
     /// at its end.
     pub(crate) fn complaints(

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::speak::http::Url;
+
 /// Programs that look on the loopback where nobody tells them otherwise, with their ports.
 const ON_LOOPBACK: &[(&str, u16)] = &[
     ("etcdctl", 2379),
@@ -55,6 +57,68 @@ pub(crate) fn asked(test: &[String]) -> Option<Asked> {
         })
     })
 }
+
+/// The URL on the loopback that a test asks for by HTTP, and its port. None of one that sends something, that has a login
+/// or a secret in it, or whose path only a shell knows.
+pub(crate) fn asked_url(test: &[String]) -> Option<(Url, u16)> {
+    let line = test.get(1..)?.join(" ");
+    let is_break = |it: char| it.is_whitespace() || "'\"`;|()<>,".contains(it);
+    let words: Vec<&str> = line
+        .split(is_break)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let sends = |word: &&str| SENDING.iter().any(|option| word.starts_with(option));
+    if words.iter().any(sends) {
+        return None;
+    }
+    let by_program = words
+        .iter()
+        .any(|word| matches!(word.rsplit('/').next(), Some("curl" | "wget")));
+    words.iter().find_map(|word| {
+        let (is_tls, rest) = match word.split_once("://") {
+            Some(("http", rest)) => (false, rest),
+            Some(("https", rest)) => (true, rest),
+            Some(_) => return None,
+            None => (false, *word),
+        };
+        let is_written = rest.len() < word.len();
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
+        let is_plain = rest
+            .bytes()
+            .all(|it| it.is_ascii_graphic() && !b"#$@{}\\".contains(&it));
+        let (_, port) = address(word).filter(|_| is_plain && (is_written || by_program))?;
+        let url = Url {
+            is_tls,
+            authority: authority.to_owned(),
+            path,
+        };
+        Some((url, port.unwrap_or(80)))
+    })
+}
+
+/// Options of programs that fetch pages, with which they send something or ask otherwise than by `GET`.
+const SENDING: &[&str] = &[
+    "-X",
+    "-d",
+    "-F",
+    "-T",
+    "--data",
+    "--form",
+    "--json",
+    "--method",
+    "--post",
+    "--request",
+    "--upload",
+    "-H",
+    "--header",
+    "-u",
+    "--user",
+];
 
 /// An address on the loopback, and its port where it is written there or its scheme says it.
 fn address(word: &str) -> Option<(String, Option<u16>)> {
@@ -145,6 +209,50 @@ mod tests {
             "test -e /tmp/ready",
         ] {
             let found = asked(&["CMD-SHELL".to_owned(), test.to_owned()]);
+            assert_eq!(found, None, "{test}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_asked_for_as_the_test_does_and_only_where_that_sends_nothing() {
+        for (test, url, port) in [
+            (
+                "curl -fsS http://localhost:8080/health?full=1",
+                "http://localhost:8080/health?full=1",
+                8080,
+            ),
+            (
+                "wget -q --spider https://127.0.0.1:8443",
+                "https://127.0.0.1:8443/",
+                8443,
+            ),
+            (
+                "curl -f localhost:3000/ || exit 1",
+                "http://localhost:3000/",
+                3000,
+            ),
+            (
+                "python -c 'import urllib.request as r; r.urlopen(\"http://localhost/up\")'",
+                "http://localhost/up",
+                80,
+            ),
+        ] {
+            let found = asked_url(&["CMD-SHELL".to_owned(), test.to_owned()]);
+            let found = found.map(|(url, port)| (url.to_string(), port));
+            assert_eq!(found, Some((url.to_owned(), port)), "{test}");
+        }
+        for test in [
+            "curl -X POST http://localhost/reset",
+            "curl -d x http://localhost/",
+            "curl -H 'Authorization: #1' http://localhost/",
+            "curl http://user:#1@localhost:81/",
+            "curl http://localhost:${PORT}/",
+            "curl http://localhost/$$NAME",
+            "curl http://api:8080/",
+            "nc -z localhost 8080",
+            "pg_isready -h localhost",
+        ] {
+            let found = asked_url(&["CMD-SHELL".to_owned(), test.to_owned()]);
             assert_eq!(found, None, "{test}");
         }
     }

@@ -2,7 +2,7 @@
 
 use bowline_model::HealthStatus;
 
-use crate::facts::{ContainerFact, HealthFact};
+use crate::facts::{AskedFact, ContainerFact, HealthFact, HttpAnswer};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
@@ -188,6 +188,8 @@ const NOT_READY: &[&str] = &[
     "starting up",
     "out_of_service",
 ];
+/// What a field of JSON that is called after such a word says where there is none of it.
+const DENIALS: &[&str] = &["false", "0", "no", "null", "[]"];
 /// What a field of JSON that says how something is doing says then.
 const DOWN: &[&str] = &[
     "down", "error", "fail", "failed", "failing", "false", "starting",
@@ -198,13 +200,21 @@ const STATES: &[&str] = &["status", "state", "health", "healthy", "ready", "ok"]
 /// Whether what a probe printed says that the service is not ready.
 fn says_not_ready(output: &str) -> bool {
     let output = output.to_lowercase();
-    if NOT_READY.iter().any(|words| output.contains(words)) {
-        return true;
-    }
     let flat: String = output
         .chars()
         .filter(|it| !it.is_whitespace() && *it != '"')
         .collect();
+    // `"degraded": false` says the opposite.
+    let is_denied = |words: &str| {
+        let words: String = words.split(' ').collect();
+        DENIALS
+            .iter()
+            .any(|denial| flat.contains(&format!("{words}:{denial}")))
+    };
+    let mut words = NOT_READY.iter();
+    if words.any(|words| output.contains(words) && !is_denied(words)) {
+        return true;
+    }
     STATES.iter().any(|field| {
         let key = format!("{field}:");
         let mut values = flat.split(&key).skip(1);
@@ -215,6 +225,15 @@ fn says_not_ready(output: &str) -> bool {
     })
 }
 
+/// Whether a container dials a service, and complains.
+fn suffers(world: &World<'_>, client: &ContainerFact, service: Option<&str>) -> bool {
+    let dials = world.edges().iter().any(|edge| {
+        let is_it = matches!(&edge.target, Target::Service { name, .. } if Some(*name) == service);
+        is_it && edge.client.name == client.name
+    });
+    dials && world.complains(client)
+}
+
 fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers().filter(|one| world.runs(one)) {
         let Some(health) = healthy(world, container).filter(|health| !is_constant(&health.test))
@@ -222,19 +241,17 @@ fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let last = health.probes.last().filter(|probe| probe.exit_code == 0);
-        if !last.is_some_and(|probe| says_not_ready(&probe.output)) {
+        let is_printed = last.is_some_and(|probe| says_not_ready(&probe.output));
+        let page = world
+            .page(container)
+            .filter(|(_, status, page)| (200..400).contains(status) && says_not_ready(&page.body));
+        if !is_printed && page.is_none() {
             continue;
         }
         let service = container.service.as_deref();
-        let suffers = |client: &ContainerFact| {
-            let dials = world.edges().iter().any(|edge| {
-                let is_it =
-                    matches!(&edge.target, Target::Service { name, .. } if Some(*name) == service);
-                is_it && edge.client.name == client.name
-            });
-            dials && world.complains(client)
-        };
-        let client = world.containers().find(|client| suffers(client));
+        let client = world
+            .containers()
+            .find(|client| suffers(world, client, service));
         let trouble = does_not_work(world, container).or_else(|| {
             let client = client?;
             let mut said = world.said(client).iter();
@@ -248,11 +265,18 @@ fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(trouble) = trouble else {
             continue;
         };
-        let probe = last_probe(
-            container,
-            health,
-            "the test asks, and takes this answer for a good one",
+        let proves = "the test asks, and takes this answer for a good one";
+        let probe = page.map_or_else(
+            || last_probe(container, health, proves),
+            |page| Some(as_evidence(page, proves)),
         );
+        // What it printed may be of something else that the test runs.
+        let is_sure = page.is_some() && is_about(world, container, client, &trouble);
+        let at_most = if is_sure {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        };
         let claim = "its healthcheck looks at nothing but whether there is an answer; the answer says that it is not ready";
         cases.push(
             Case::new(culprit(container, Some("healthcheck")), claim.to_owned())
@@ -261,12 +285,49 @@ fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
                     "let the healthcheck look at what the answer says (`… | grep -q ready`), then `bowline up`",
                     Safety::Restart,
                 )
-                .at_most(Confidence::Likely)
+                .at_most(at_most)
                 .decides("the probe", probe.clone())
                 .decides("that it does not work", Some(trouble))
                 .rules_out(Code("D074"), probe),
         );
     }
+}
+
+/// A page as evidence.
+fn as_evidence((asked, status, page): (&AskedFact, u16, &HttpAnswer), proves: &str) -> Evidence {
+    asked.evidence(&format!("{status}, `{}`", page.body), proves)
+}
+
+/// Whether what shows that a service does not work is about that very service: it says so itself, or who dials it names it.
+fn is_about(
+    world: &World<'_>,
+    container: &ContainerFact,
+    client: Option<&ContainerFact>,
+    trouble: &Evidence,
+) -> bool {
+    let FactRef::Log(speaker) = &trouble.fact else {
+        return true;
+    };
+    let Some(client) = client.filter(|client| client.name == *speaker) else {
+        return *speaker == container.name;
+    };
+    let names: Vec<&str> = world
+        .edges()
+        .iter()
+        .filter(|edge| edge.client.name == client.name)
+        .filter(|edge| {
+            edge.service()
+                .is_some_and(|(name, _)| Some(name) == container.service.as_deref())
+        })
+        .map(|edge| edge.host.name.as_str())
+        .collect();
+    let mut said = world.said(client).iter();
+    said.any(|said| {
+        said.is_fresh
+            && said
+                .capture("host")
+                .is_some_and(|host| names.contains(&host))
+    })
 }
 
 /// Services of the stack that a health answer speaks of as failing, while something else in it is well.
@@ -307,6 +368,10 @@ fn asks_too_much(world: &World<'_>, cases: &mut Vec<Case>) {
         let (Some(last), Some(service)) = (last, container.service.as_deref()) else {
             continue;
         };
+        let page = world
+            .page(container)
+            .filter(|(_, status, page)| *status >= 400 && !blamed(world, &page.body).is_empty());
+        let printed = page.map_or(last.output.as_str(), |(_, _, page)| page.body.as_str());
         let port = asked(&health.test).and_then(|asked| asked.port);
         let listens = |port: u16| {
             let inside = world.inside(container)?;
@@ -315,7 +380,7 @@ fn asks_too_much(world: &World<'_>, cases: &mut Vec<Case>) {
         let works = port
             .and_then(listens)
             .and_then(|_| listening(container, world, "it takes calls"));
-        for needless in blamed(world, &last.output) {
+        for needless in blamed(world, printed) {
             let declared = world.declared(service);
             let is_needed =
                 declared.is_none_or(|declared| declared.depends_on.contains_key(needless));
@@ -326,11 +391,12 @@ fn asks_too_much(world: &World<'_>, cases: &mut Vec<Case>) {
                 "it is unhealthy because its health answer includes `{needless}`, which it does not depend on by its files"
             );
             let text = format!("{service}: no `{needless}` under `depends_on`");
-            let probe = last_probe(
-                container,
-                health,
-                "it answers, and only this part is not well",
+            let proves = "it answers, and only this part is not well";
+            let probe = page.map_or_else(
+                || last_probe(container, health, proves),
+                |page| Some(as_evidence(page, proves)),
             );
+            let at_most = page.map_or(Confidence::Likely, |_| Confidence::Certain);
             cases.push(
                 Case::new(culprit(container, Some("healthcheck")), claim)
                     .between(Some(needless), Some(service))
@@ -338,7 +404,7 @@ fn asks_too_much(world: &World<'_>, cases: &mut Vec<Case>) {
                         format!("ask for what `{service}` itself can do in its healthcheck; or start `{needless}` and write it under `depends_on`, then `bowline up`"),
                         Safety::NeedsYou,
                     )
-                    .at_most(Confidence::Likely)
+                    .at_most(at_most)
                     .decides("the probe", probe.clone())
                     .decides("that it works otherwise", works.clone())
                     .decides("that it is no dependency", Some(shown(FactRef::Declared(service.to_owned()), text, "it was started without it")))
@@ -402,6 +468,7 @@ mod tests {
             "ready",
             r#"{"status":"UP"}"#,
             r#"{"errors": 0, "status": "ok"}"#,
+            r#"{"status": "ok", "degraded": false, "not ready": []}"#,
             "",
         ] {
             assert!(!says_not_ready(answer), "{answer}");

@@ -1,0 +1,321 @@
+//! Which servers are asked in their own protocol, and as whom.
+//!
+//! A server is asked where somebody who dials it is not well, or where it is not well itself. It is asked as those who
+//! fail are told to log in, and as it is told itself; never as somebody who is well, and never with a guess. Each login
+//! is tried once for all who bring it, so that nobody is locked out by being asked.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use bowline_model::{HealthStatus, Protocol as TransportProtocol};
+use bowline_recipes::{Protocol, Says};
+
+use crate::collect::asks::{Ask, What};
+use crate::facts::{AskedLogin, ContainerFact, ServerAnswer, SessionFact};
+use crate::rules::health::asked_url;
+use crate::rules::tls::{is_about_tls, wants_tls};
+use crate::speak::Names;
+use crate::world::World;
+use crate::world::logins::Login;
+
+/// How many logins are tried at one server.
+const MOST_LOGINS: usize = 6;
+
+/// Everything that servers are asked.
+pub(super) fn asks(world: &World<'_>) -> Vec<Ask> {
+    let servers = world.containers().filter(|server| world.runs(server));
+    let mut asks: Vec<Ask> = servers.flat_map(|server| asks_of(world, server)).collect();
+    asks.extend(pages(world));
+    asks.extend(handshakes(world));
+    asks
+}
+
+/// The URLs that healthchecks ask for, each from within its own container: of those that are unhealthy, and of those
+/// that count as healthy while they, or who dials them, are not well.
+fn pages(world: &World<'_>) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    for container in world.containers().filter(|container| world.runs(container)) {
+        let Some(health) = world.health(container) else {
+            continue;
+        };
+        let is_doubted = || {
+            world.complains(container)
+                || world.edges().iter().any(|edge| {
+                    let is_it = edge
+                        .service()
+                        .is_some_and(|(name, _)| Some(name) == container.service.as_deref());
+                    is_it && world.fails(edge.client)
+                })
+        };
+        let is_in_question = match health.verdict {
+            Some(HealthStatus::Unhealthy) => true,
+            Some(HealthStatus::Healthy) => is_doubted(),
+            _ => false,
+        };
+        let Some((url, port)) = asked_url(&health.test).filter(|_| is_in_question) else {
+            continue;
+        };
+        let was_asked = world
+            .asked(container)
+            .any(|asked| matches!(asked.answer, ServerAnswer::Http(_)));
+        if let (Some(address), false) = (within(world, container, port), was_asked) {
+            asks.push(Ask {
+                from: container.name.clone(),
+                server: container.name.clone(),
+                address,
+                what: What::Http(url),
+            });
+        }
+    }
+    asks
+}
+
+/// Where a container listens, seen from within it.
+fn within(world: &World<'_>, container: &ContainerFact, port: u16) -> Option<SocketAddr> {
+    let listeners = world.inside(container)?.listeners.iter();
+    let mut listeners =
+        listeners.filter(|one| one.port == port && one.protocol == TransportProtocol::Tcp);
+    let address = match listeners.next()?.address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    Some(SocketAddr::new(address, port))
+}
+
+/// The servers that are asked for their certificates: those that a client which fails is told to reach in TLS, or of
+/// whose TLS it speaks.
+fn handshakes(world: &World<'_>) -> Vec<Ask> {
+    let mut asks: Vec<Ask> = Vec::new();
+    for edge in world.edges().iter().filter(|edge| world.fails(edge.client)) {
+        let Some((_, containers)) = edge.service() else {
+            continue;
+        };
+        let Some(server) = containers.iter().find(|server| world.runs(server)) else {
+            continue;
+        };
+        let is_odd = edge
+            .port
+            .is_some_and(|port| world.not_understood(server, port).is_some());
+        if !is_odd && !is_about_tls(world, edge) {
+            continue;
+        }
+        let runs = world.runs(edge.client) && edge.is_near();
+        let from = if runs { edge.client } else { server };
+        let port = edge.port;
+        let Some(address) = port.and_then(|port| address_at(world, from, server, port)) else {
+            continue;
+        };
+        let is_known = asks
+            .iter()
+            .any(|ask| ask.server == server.name && ask.address.port() == address.port());
+        let was_asked = world.tls(server, address.port()).is_some();
+        let recipe = world.recipe(server);
+        if !is_known && !was_asked {
+            asks.push(Ask {
+                from: from.name.clone(),
+                server: server.name.clone(),
+                address,
+                what: What::Tls {
+                    name: edge.host.name.clone(),
+                    is_postgres: recipe.and_then(|it| it.speaks) == Some(Protocol::Postgres),
+                },
+            });
+        }
+    }
+    asks
+}
+
+fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
+    let Some(protocol) = world.recipe(server).and_then(|recipe| recipe.speaks) else {
+        return Vec::new();
+    };
+    let logins: Vec<Login<'_, '_>> = world
+        .logins()
+        .into_iter()
+        .filter(|login| login.server.name == server.name)
+        .collect();
+    let failing: Vec<&Login<'_, '_>> = logins
+        .iter()
+        .filter(|login| world.fails(login.client()))
+        .collect();
+    if failing.is_empty() && !is_suspect(world, server) {
+        return Vec::new();
+    }
+    let mut asks = Asks {
+        world,
+        server,
+        protocol,
+        names: names(world, server, &logins),
+        is_tls: failing
+            .iter()
+            .any(|login| wants_tls(login.edge.told).is_some_and(|(is_wanted, _)| is_wanted)),
+        found: Vec::new(),
+    };
+    for login in failing.iter().filter(|login| login.is_whole()) {
+        // One that does not run has no network to ask from; then the server's own is as good.
+        let runs = world.runs(login.client()) && login.edge.is_near();
+        let from = if runs { login.client() } else { server };
+        asks.add(from, login.edge.port, brought(login));
+    }
+    let port = failing.first().and_then(|login| login.edge.port);
+    for account in world.accounts(server) {
+        let password = account
+            .password()
+            .filter(|password| !password.text.is_empty());
+        asks.add(
+            server,
+            port,
+            AskedLogin {
+                user: account.user.unwrap_or_default().to_owned(),
+                password: password.map(|password| password.text.clone()),
+                database: account.database.map(str::to_owned),
+            },
+        );
+    }
+    // One that is told of no login at all lets everybody in, or says so.
+    let was_asked = world.asked(server).next().is_some();
+    if protocol == Protocol::Redis && asks.found.is_empty() && !was_asked {
+        asks.add(server, port, AskedLogin::default());
+    }
+    asks.found
+}
+
+/// What one server is asked.
+struct Asks<'a, 'w, 'f> {
+    world: &'w World<'f>,
+    server: &'a ContainerFact,
+    protocol: Protocol,
+    names: Names,
+    /// Whether clients are told to use TLS.
+    is_tls: bool,
+    found: Vec<Ask>,
+}
+
+impl Asks<'_, '_, '_> {
+    /// Adds a login, where it is all there and was not tried yet.
+    fn add(&mut self, from: &ContainerFact, port: Option<u16>, login: AskedLogin) {
+        let Self { world, server, .. } = *self;
+        let Some(address) = address(world, from, server, port) else {
+            return;
+        };
+        let is_nobody = login.user.is_empty() && login.password.is_none();
+        let what = match self.protocol {
+            Protocol::Postgres | Protocol::Mysql
+                if login.user.is_empty() || login.password.is_none() =>
+            {
+                return;
+            }
+            Protocol::Mysql => What::Mysql {
+                login,
+                names: self.names.clone(),
+            },
+            Protocol::Postgres => What::Postgres {
+                login,
+                names: self.names.clone(),
+            },
+            Protocol::Redis => What::Redis {
+                login: (!is_nobody).then_some(login),
+                is_tls: self.is_tls,
+            },
+        };
+        let mut known = self.found.iter();
+        let is_known = known.any(|ask| is_same(ask.what.login(), what.login()));
+        let mut asked = world.asked(server);
+        let was_asked = asked.any(|asked| is_same(asked.login.as_ref(), what.login()));
+        if !is_known && !was_asked && self.found.len() < MOST_LOGINS {
+            self.found.push(Ask {
+                from: from.name.clone(),
+                server: server.name.clone(),
+                address,
+                what,
+            });
+        }
+    }
+}
+
+/// Whether a server is not well, or shows sessions that wait for a lock.
+fn is_suspect(world: &World<'_>, server: &ContainerFact) -> bool {
+    let waits = world.inside(server).is_some_and(|inside| {
+        let mut sessions = inside.sessions.iter();
+        sessions.any(SessionFact::is_waiting)
+    });
+    waits || world.fails(server)
+}
+
+/// What a client is told to log in with.
+fn brought(login: &Login<'_, '_>) -> AskedLogin {
+    let password = login.password().filter(|it| !it.text.is_empty());
+    AskedLogin {
+        user: login.user.map(|user| user.text.clone()).unwrap_or_default(),
+        password: password.map(|password| password.text.clone()),
+        database: login.database.map(|database| database.text.clone()),
+    }
+}
+
+/// Whether two are one identity: the database is what it asks for, not who it is.
+fn is_same(one: Option<&AskedLogin>, other: Option<&AskedLogin>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.user == other.user && one.password == other.password,
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+/// Where a server is, seen from a container: an address on a network that both are on.
+fn address(
+    world: &World<'_>,
+    from: &ContainerFact,
+    server: &ContainerFact,
+    port: Option<u16>,
+) -> Option<SocketAddr> {
+    let recipe = world.recipe(server)?;
+    let port = port.or_else(|| recipe.ports.first().map(|port| port.number))?;
+    address_at(world, from, server, port)
+}
+
+fn address_at(
+    world: &World<'_>,
+    from: &ContainerFact,
+    server: &ContainerFact,
+    port: u16,
+) -> Option<SocketAddr> {
+    if !world.open_ports(server)?.contains(&port) {
+        return None;
+    }
+    let near = world.networks(from)?;
+    let networks = world.networks(server)?.iter();
+    let shared = networks.filter(|(name, _)| near.contains_key(*name));
+    let mut addresses = shared.flat_map(|(_, endpoint)| [&endpoint.ipv4, &endpoint.ipv6]);
+    let address: IpAddr = addresses.find_map(|address| address.as_deref()?.parse().ok())?;
+    Some(SocketAddr::new(address, port))
+}
+
+/// The names that are in question at a server: whom and what its clients ask for, and what they miss.
+fn names(world: &World<'_>, server: &ContainerFact, logins: &[Login<'_, '_>]) -> Names {
+    let mut names = Names::default();
+    for login in logins {
+        names.roles.extend(login.user.map(|user| user.text.clone()));
+        let database = login.database.or(login.user);
+        names
+            .databases
+            .extend(database.map(|database| database.text.clone()));
+    }
+    for account in world.accounts(server) {
+        names.roles.extend(account.user.map(str::to_owned));
+        names.databases.extend(account.database.map(str::to_owned));
+    }
+    let speakers: BTreeSet<&str> = logins
+        .iter()
+        .map(|login| login.client().name.as_str())
+        .collect();
+    for speaker in world
+        .containers()
+        .filter(|it| speakers.contains(it.name.as_str()) || it.name == server.name)
+    {
+        let missing = world.said(speaker).iter();
+        let missing = missing.filter(|said| said.is_fresh && said.says == Says::RelationMissing);
+        let relations = missing.filter_map(|said| said.capture("relation"));
+        names.relations.extend(relations.map(str::to_owned));
+    }
+    names
+}
