@@ -111,6 +111,9 @@ fn files<'f>(world: &World<'f>, container: &'f ContainerFact, questions: &mut BT
         spoken_of(world, said, &mut asked);
     }
     if world.fails(container) {
+        for path in named_paths(world, container) {
+            asked.ask(&path);
+        }
         // What should have come from the host may be an empty folder, or hide what the image has.
         let mounts = world.mounts(container).unwrap_or_default().iter();
         for mount in mounts.filter(|mount| mount.kind == "bind").take(8) {
@@ -154,6 +157,48 @@ fn files<'f>(world: &World<'f>, container: &'f ContainerFact, questions: &mut BT
             }
         }
     }
+}
+
+/// The paths that one that fails is told of by a variable for a file, or names where it calls something an error.
+pub(crate) fn named_paths<'f>(world: &World<'f>, container: &'f ContainerFact) -> BTreeSet<String> {
+    let told = container.environment.iter().filter_map(|(key, value)| {
+        let names_a_file = FILE_KEYS
+            .iter()
+            .any(|end| key.to_ascii_uppercase().ends_with(end));
+        value.clone().filter(|_| names_a_file)
+    });
+    let spoken = world.grumblings(container).into_iter().flat_map(paths_in);
+    told.chain(spoken)
+        .filter(|path| path.starts_with('/') && !path.contains(':'))
+        .take(16)
+        .collect()
+}
+
+/// How the names of variables end that hold the path of a file that has to be there.
+pub(crate) const FILE_KEYS: &[&str] = &[
+    "_FILE",
+    "_CONFIG",
+    "_CONF",
+    "_CONFIG_PATH",
+    "_CERT",
+    "_CERT_PATH",
+    "_KEY_PATH",
+];
+
+/// The absolute paths in a line.
+fn paths_in(line: &str) -> Vec<String> {
+    let is_end = |it: char| it.is_whitespace() || "\"'`()[]{},;<>|=".contains(it);
+    let words = line
+        .split(is_end)
+        .map(|word| word.trim_end_matches([':', '.']));
+    let is_path = |word: &&str| {
+        let mut parts = word.split('/').skip(1);
+        word.starts_with('/')
+            && word.len() > 2
+            && parts.clone().count() > 1
+            && parts.all(|part| !part.is_empty())
+    };
+    words.filter(is_path).map(str::to_owned).collect()
 }
 
 /// The paths of one container that are in question.
@@ -201,6 +246,7 @@ fn spoken_of<'f>(world: &World<'f>, said: &Said<'f>, asked: &mut Paths<'_>) {
             | Says::IsDirectory
             | Says::PermissionDenied
             | Says::ReadOnly
+            | Says::NotWritable
             | Says::NoSpace
             | Says::DataModeWrong
             | Says::DataOwnerWrong
@@ -224,7 +270,7 @@ fn spoken_of<'f>(world: &World<'f>, said: &Said<'f>, asked: &mut Paths<'_>) {
     }
     let is_about_mounts = matches!(
         said.says,
-        Says::NoSpace | Says::ReadOnly | Says::PermissionDenied
+        Says::NoSpace | Says::ReadOnly | Says::NotWritable | Says::PermissionDenied
     );
     let mounts = container.mounts.iter().filter(|_| is_about_mounts);
     // How full and how writable what is mounted is.

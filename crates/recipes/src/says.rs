@@ -235,6 +235,8 @@ vocabulary! {
     PermissionDenied = "permission_denied" needs [] may [path];
     /// The file system is mounted read-only.
     ReadOnly = "read_only" needs [] may [path];
+    /// It may not be written, and the line does not say whether for want of rights or because of a read-only mount.
+    NotWritable = "not_writable" needs [] may [path];
     /// No block, or no inode, is free; or a quota is used up.
     NoSpace = "no_space" needs [] may [path];
     /// A module, package or shared library of the program is not there.

@@ -162,7 +162,16 @@ fn older_than_content(
     let started = world.state(container)?.started?;
     let mut fields = settings.iter().map(|one| one.field.as_str());
     let is_content = fields.any(|field| field.starts_with("content of "));
-    is_content.then(|| {
+    // A file that is mounted is the same inside and outside: who was started after the change has read it.
+    let mounts = world.mounts(container).unwrap_or_default().iter();
+    let files = mounts.filter(|mount| mount.kind == "bind" && is_secret(&mount.target));
+    let changed = files.filter_map(|mount| {
+        let file = world.file(container, &mount.target)?;
+        file.there.as_ref()?.modified
+    });
+    let changed: Vec<_> = changed.collect();
+    let has_read_it = !changed.is_empty() && changed.iter().all(|changed| *changed <= started);
+    (is_content && !has_read_it).then(|| {
         let text = format!(
             "{}: running since {}",
             container.name,

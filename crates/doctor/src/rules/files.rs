@@ -110,6 +110,7 @@ pub(super) fn made_by_engine<'f>(
 
 fn missing(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
+        named_and_missing(world, container, cases);
         for said in world.complaints(container, &[Says::FileMissing]) {
             let Some(path) = said.capture("path").map(|path| absolute(container, path)) else {
                 continue;
@@ -131,6 +132,51 @@ fn missing(world: &World<'_>, cases: &mut Vec<Case>) {
             }
             cases.push(missing_file(world, container, said, &path, file));
         }
+    }
+}
+
+/// A path that a variable names, of one that fails and speaks of it in words of its own; nothing is there.
+fn named_and_missing<'f>(world: &World<'f>, container: &'f ContainerFact, cases: &mut Vec<Case>) {
+    if world.ailment(container).is_none()
+        || !world.complaints(container, &[Says::FileMissing]).is_empty()
+    {
+        return;
+    }
+    let lines = world.grumblings(container);
+    for (key, value) in &container.environment {
+        let Some(path) = value.as_deref().filter(|path| path.starts_with('/')) else {
+            continue;
+        };
+        let file = world
+            .file(container, path)
+            .filter(|file| file.there.is_none());
+        let line = lines.iter().find(|line| line.contains(path));
+        let (Some(file), Some(line)) = (file, line) else {
+            continue;
+        };
+        let claim = format!(
+            "`{key}` names `{path}`, and nothing is there: `{}` needs it",
+            service(container)
+        );
+        let text = format!("{} log: {}", container.name, line.trim());
+        let complaint = shown(
+            FactRef::Log(container.name.clone()),
+            text,
+            "it speaks of that path as of an error",
+        );
+        let gone = filed(file, "nothing is at that path");
+        cases.push(
+            Case::new(culprit(container, Some(&format!("environment.{key}"))), claim)
+                .mended_by(
+                    format!("mount it there (`secrets`, `configs` or `volumes`), or let `{key}` name the path that it has; then `bowline up`"),
+                    Safety::NeedsYou,
+                )
+                .decides("the complaint", Some(complaint.clone()))
+                .decides("that it is not there", Some(gone.clone()))
+                .decides("that it fails", stood(world, container, "it cannot do without"))
+                .rules_out(Code("D034"), Some(gone.clone()))
+                .rules_out(Code("D112"), Some(gone)),
+        );
     }
 }
 
@@ -351,13 +397,19 @@ fn folder_case<'f>(
 
 fn read_only(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
-        for said in world.complaints(container, &[Says::ReadOnly]) {
+        for said in world.complaints(container, &[Says::ReadOnly, Says::NotWritable]) {
             let path = said.capture("path").map(|path| absolute(container, path));
             let Some((field, setting, place)) =
                 what_is_read_only(world, container, path.as_deref())
             else {
                 continue;
             };
+            // A mount of settings is read-only on purpose; it is one of data that may have been meant to be written.
+            let mut mounts = world.mounts(container).unwrap_or_default().iter();
+            let is_data = mounts.any(|mount| mount.target == place && mount.kind == "volume");
+            if said.says == Says::NotWritable && path.is_none() && !is_data {
+                continue;
+            }
             let what = path.as_deref().unwrap_or("…");
             let claim = match &path {
                 Some(path) => format!("it writes to `{path}`, and {setting}"),
@@ -413,7 +465,14 @@ fn what_is_read_only<'f>(
         ("read_only", setting, "/".to_owned())
     };
     let Some(path) = path else {
-        let mut closed = mounts.iter().filter(|mount| !mount.writable);
+        let is_data = |mount: &&Mount| !mount.writable && mount.kind == "volume";
+        let any = mounts.iter().filter(|mount| !mount.writable);
+        let data = mounts.iter().filter(is_data);
+        // What is written is data: where a volume of it is closed, that is it.
+        let mut closed: Box<dyn Iterator<Item = &Mount>> = match data.clone().next() {
+            Some(_) => Box::new(data),
+            None => Box::new(any),
+        };
         let first = closed.next().filter(|_| closed.next().is_none());
         return if is_whole {
             Some(whole_container())

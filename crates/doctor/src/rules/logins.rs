@@ -153,7 +153,7 @@ struct Copy<'f> {
 fn refused<'w, 'f>(world: &'w World<'f>) -> Vec<Refused<'w, 'f>> {
     let logins = world.logins().into_iter();
     logins
-        .filter(|login| !world.seems_well(login.client()))
+        .filter(|login| world.fails(login.client()))
         .filter_map(|login| judged(world, login))
         .collect()
 }
@@ -415,11 +415,9 @@ impl Refused<'_, '_> {
                 "the account exists, with another password",
             ));
         }
-        let recipe = world.recipe(self.login.server)?;
-        let can_tell = recipe
-            .lines
-            .iter()
-            .any(|line| line.says == Says::PasswordMismatch);
+        let recipe = world.recipe(self.login.server);
+        let mut lines = recipe.iter().flat_map(|recipe| &recipe.lines);
+        let can_tell = lines.any(|line| line.says == Says::PasswordMismatch);
         if !can_tell {
             return is_told;
         }

@@ -174,7 +174,7 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some((name, containers)) = edge.service() else {
             continue;
         };
-        if world.seems_well(edge.client) || world.trouble(edge) != Some(Trouble::OtherNetwork) {
+        if !world.may_harm(edge.client) || world.trouble(edge) != Some(Trouble::OtherNetwork) {
             continue;
         }
         let Some(target) = containers.iter().find(|container| world.runs(container)) else {

@@ -166,13 +166,16 @@ fn has_own_words(world: &World<'_>, container: &ContainerFact) -> bool {
     .any(|says| world.says(container, *says).is_some())
 }
 
+/// What those say who may not do what they want to with a file.
+const REFUSALS: &[Says] = &[Says::PermissionDenied, Says::NotWritable];
+
 fn denied(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         not_executable(world, container, cases);
         if has_own_words(world, container) {
             continue;
         }
-        for said in world.complaints(container, &[Says::PermissionDenied]) {
+        for said in world.complaints(container, REFUSALS) {
             let who = who(world, container);
             let suspects = suspects(world, container, said);
             let closed = suspects.into_iter().find(|file| {

@@ -100,6 +100,10 @@ impl<'f> World<'f> {
     /// The accounts that a server is told to have; none where nobody looked.
     pub(crate) fn accounts(&self, server: &'f ContainerFact) -> Vec<Account<'f>> {
         let told = self.told(server);
+        if !self.has_logins(server) {
+            let own = told.iter().filter(|told| told.hosts.is_empty());
+            return own.filter_map(in_a_list).collect();
+        }
         let logins = self.recipe(server).map(|recipe| recipe.logins.as_slice());
         let logins = logins.filter(|_| !told.is_empty()).unwrap_or_default();
         logins
@@ -118,8 +122,10 @@ impl<'f> World<'f> {
             else {
                 return None;
             };
-            let mut containers = containers.iter().copied();
-            let server = containers.find(|container| self.has_logins(container))?;
+            let known = containers.iter().find(|one| self.has_logins(one));
+            // Of a server that no recipe knows its clients say what they bring.
+            let brings = edge.told.password.is_some() || edge.told.user.is_some();
+            let server = known.or_else(|| containers.first().filter(|_| brings))?;
             let is_own = edge.client.name == server.name;
             (!is_own).then(|| self.login(edge, name, server))
         });
@@ -170,10 +176,15 @@ impl<'f> World<'f> {
 
     /// What was said of a refusal of this login; `None` where nothing was, or long ago, or where the server takes it now.
     pub(crate) fn refusal<'w>(&'w self, login: &Login<'_, 'f>) -> Option<Refusal<'w, 'f>> {
-        let kind = self.recipe(login.server)?.name.as_str();
+        let known = self.recipe(login.server).map(|recipe| recipe.name.as_str());
+        let scheme = login.edge.told.scheme.as_deref().map(kind);
         let user = login.user.map(|user| user.text.as_str());
         let fits = |said: &&Said<'_>| {
-            let of_it = said.recipe == kind || said.recipe == "any";
+            let of_kind = match known {
+                Some(known) => said.recipe == known,
+                None => Some(kind(said.recipe)) == scheme,
+            };
+            let of_it = of_kind || said.recipe == "any";
             let named = said.capture("user").filter(|named| !named.is_empty());
             of_it
                 && REFUSED.contains(&said.says)
@@ -233,6 +244,16 @@ fn kind(scheme: &str) -> &str {
         "redis" | "rediss" | "valkey" | "valkeys" => "redis",
         other => other,
     }
+}
+
+/// An account of a server that no recipe knows: whatever it is told of a user.
+fn in_a_list(told: &Told) -> Option<Account<'_>> {
+    Some(Account {
+        only_first: false,
+        user: Some(told.user.as_ref()?.text.as_str()),
+        told: Some(told).filter(|told| told.password.is_some()),
+        database: None,
+    })
 }
 
 fn account<'f>(server: &'f ContainerFact, told: &'f [Told], known: &'static Known) -> Account<'f> {

@@ -156,6 +156,18 @@ impl<'f> World<'f> {
         Some(worst.unwrap_or(newest).text.trim())
     }
 
+    /// The last lines of now in which a container calls something an error, in words that no recipe knows.
+    pub(crate) fn grumblings(&self, container: &'f ContainerFact) -> Vec<&'f str> {
+        let Some(log) = self.log(container) else {
+            return Vec::new();
+        };
+        let reading = Recipes::builtin().reading(self.recipe(container));
+        let since = fresh_since(self, container);
+        let lines = log.lines.iter().rev().take_while(|line| line.at >= since);
+        let found = lines.filter(|line| grumbles(&line.text) && reading.line(&line.text).is_none());
+        found.map(|line| line.text.as_str()).take(8).collect()
+    }
+
     /// The last line in which a container that ended calls something an error, in whatever words.
     pub(crate) fn last_error(&self, container: &'f ContainerFact) -> Option<&'f LogLine> {
         let began = container.started?;

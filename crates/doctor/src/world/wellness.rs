@@ -115,6 +115,17 @@ impl<'f> World<'f> {
         self.fails(container) && !self.complains(container)
     }
 
+    /// Whether it does not seem well, or one that dials it does not, and so may suffer from it.
+    pub(crate) fn may_harm(&self, container: &'f ContainerFact) -> bool {
+        let dials_it = |edge: &&super::Edge<'f>| {
+            let targets = edge.service().map(|(_, targets)| targets);
+            targets.is_some_and(|targets| targets.iter().any(|one| one.name == container.name))
+        };
+        let mut callers = self.edges().iter().filter(dials_it);
+        !self.seems_well(container)
+            || callers.any(|edge| edge.client.name != container.name && self.fails(edge.client))
+    }
+
     /// What a container that fails says of it in these words, the newest first: of one that ended only what it said
     /// at its end.
     pub(crate) fn complaints(
