@@ -17,7 +17,7 @@ use crate::rules::files::{absolute, refused_program};
 use crate::rules::health::address::failed;
 use crate::rules::hostports::own_ports;
 use crate::rules::kernel::MOST_MEMORY_AREAS;
-use crate::rules::modules::module_paths;
+use crate::rules::modules::{module_of, module_paths};
 use crate::rules::pools::is_shared;
 use crate::rules::programs::interpreter_paths;
 use crate::world::edges::Trouble;
@@ -224,12 +224,10 @@ impl Paths<'_> {
 /// The paths that something in a log is about.
 fn spoken_of<'f>(world: &World<'f>, said: &Said<'f>, asked: &mut Paths<'_>) {
     let container = asked.container;
-    let module = said
-        .capture("module")
-        .filter(|_| said.says == Says::ModuleMissing);
+    let module = module_of(said).filter(|_| said.says == Says::ModuleMissing);
     for path in module
         .into_iter()
-        .flat_map(|it| module_paths(container, it))
+        .flat_map(|it| module_paths(container, &it))
     {
         asked.ask(&path);
     }

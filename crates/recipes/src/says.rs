@@ -239,8 +239,8 @@ vocabulary! {
     NotWritable = "not_writable" needs [] may [path];
     /// No block, or no inode, is free; or a quota is used up.
     NoSpace = "no_space" needs [] may [path];
-    /// A module, package or shared library of the program is not there.
-    ModuleMissing = "module_missing" needs [module] may [];
+    /// A module, package or shared library of the program is not there; `package` is the one that it should be a part of.
+    ModuleMissing = "module_missing" needs [module] may [package];
     /// The program, or the interpreter that it names, is not there.
     ExecMissing = "exec_missing" needs [] may [path];
     /// The program is for another processor, or a script without a first line that says who reads it.

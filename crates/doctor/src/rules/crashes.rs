@@ -142,7 +142,9 @@ fn silent(world: &World<'_>, cases: &mut Vec<Case>) {
                     ContainerStatus::Created | ContainerStatus::Running
                 )
         });
-        let is_young = world.runs(container) && world.ailment(container).is_some();
+        // One that runs and only fails its healthcheck may have nothing to say.
+        let is_young =
+            world.runs(container) && container.restarts > 0 && world.ailment(container).is_some();
         // An end that says something by itself, and a job that others wait for, have rules of their own.
         let says_enough = container.exit_code > 128 || is_waited_for(world, container);
         if world.ailment(container).is_none() || !(has_ended || is_young) || says_enough {

@@ -295,12 +295,18 @@ pub(crate) fn is_secret(path: &str) -> bool {
 }
 
 fn drifted(world: &World<'_>, cases: &mut Vec<Case>) {
-    // What an operation did not get to is not what somebody forgot.
-    if world.not_done().next().is_some() {
-        return;
-    }
-    for container in world.containers().filter(|one| is_used(world, one)) {
-        let changes = differences(world, container);
+    // What an operation did not get to is not what somebody forgot, unless it fails by itself.
+    let is_undone = world.not_done().next().is_some();
+    let counts =
+        |one: &&ContainerFact| is_used(world, one) && (!is_undone || world.ailment(one).is_some());
+    for container in world.containers().filter(counts) {
+        let mut changes = differences(world, container);
+        // A network that is gone has a rule of its own.
+        changes.retain(|one| {
+            let network = one.field.strip_prefix("networks.");
+            let mut missing = world.missing_networks();
+            network.is_none_or(|network| !missing.any(|gone| gone.name == network))
+        });
         let all: Vec<&Changed> = changes.iter().collect();
         let by_setting = changes
             .iter()

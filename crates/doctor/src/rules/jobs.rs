@@ -32,6 +32,16 @@ pub(super) fn waiting<'f>(world: &World<'f>, job: &str) -> Vec<&'f str> {
         .collect()
 }
 
+/// Whether a service waits for a job that failed, whatever else it waits for.
+pub(crate) fn is_held_by_a_job(world: &World<'_>, service: &str) -> bool {
+    let declared = world.declared(service);
+    let mut needs = declared.iter().flat_map(|it| &it.depends_on);
+    needs.any(|(job, condition)| {
+        let containers = world.of_service(job);
+        condition == DONE && containers.iter().any(|one| has_failed(world, one))
+    })
+}
+
 /// Whether a container is a job that others wait for.
 pub(super) fn is_waited_for(world: &World<'_>, container: &ContainerFact) -> bool {
     let job = container.service.as_deref();
@@ -95,15 +105,18 @@ fn job_failed(world: &World<'_>, cases: &mut Vec<Case>) {
                 Safety::NeedsYou,
             )
             .decides("the job's end", end);
-        for name in waiting {
+        for name in &waiting {
+            case = case.between(Some(job), Some(name));
+        }
+        // One of those who wait shows it for all.
+        if let Some(name) = waiting.first() {
             let text = format!("{name}: waits for `{job}` with `condition: {DONE}`");
             let needs = shown(
-                FactRef::Declared(name.to_owned()),
+                FactRef::Declared((*name).to_owned()),
                 text,
                 "it begins after the job",
             );
             case = case
-                .between(Some(job), Some(name))
                 .decides("who waits for it", Some(needs.clone()))
                 .decides(
                     "that it waits",

@@ -187,6 +187,12 @@ fn old_image(world: &World<'_>, cases: &mut Vec<Case>) {
             .state(container)
             .is_some_and(|state| state.status.is_up());
         let matters = world.fails(container) || is_up && is_own_image(world, container, newer);
+        // Where the newer one is what fails, the older one is not the trouble.
+        let newer_fails = world.containers().any(|other| {
+            let may_fail = world.fails(other) || world.state(other).is_none();
+            other.image == container.image && other.image_id == newer && may_fail
+        });
+        let matters = matters && (world.fails(container) || !newer_fails);
         // A job that is done has no use for a newer one.
         if !matters {
             continue;

@@ -78,12 +78,21 @@ enum Kind {
 struct Missing<'w, 'f> {
     container: &'f ContainerFact,
     said: &'w Said<'f>,
-    module: &'w str,
+    module: String,
     kind: Kind,
     /// The paths at which it could be that were looked at; nothing is at any of them.
     looked: Vec<&'f FileFact>,
     /// The folder of its package, which is there.
     package: Option<&'f FileFact>,
+}
+
+/// The module that a line misses, with the package that it should be a part of.
+pub(crate) fn module_of(said: &Said<'_>) -> Option<String> {
+    let module = said.capture("module")?;
+    Some(match said.capture("package") {
+        Some(package) => format!("{package}.{module}"),
+        None => module.to_owned(),
+    })
 }
 
 /// The first part of a module's name.
@@ -149,11 +158,11 @@ fn missing<'w, 'f>(world: &'w World<'f>) -> Vec<Missing<'w, 'f>> {
     let mut all = Vec::new();
     for container in world.containers() {
         for said in world.complaints(container, &[Says::ModuleMissing]) {
-            let Some(module) = said.capture("module") else {
+            let Some(module) = module_of(said) else {
                 continue;
             };
-            let paths = module_paths(container, module);
-            let package = package_folder(world, container, module);
+            let paths = module_paths(container, &module);
+            let package = package_folder(world, container, &module);
             let looked: Vec<&FileFact> = paths
                 .iter()
                 .filter(|path| package.is_none_or(|package| package.path != **path))
@@ -163,9 +172,9 @@ fn missing<'w, 'f>(world: &'w World<'f>) -> Vec<Missing<'w, 'f>> {
                 continue;
             }
             let is_relative = module.starts_with('.');
-            let kind = if names(container, module) && package.is_none() {
+            let kind = if names(container, &module) && package.is_none() {
                 Kind::Asked
-            } else if package.is_some() || is_relative || is_path(module) {
+            } else if package.is_some() || is_relative || is_path(&module) {
                 Kind::Own
             } else {
                 Kind::Foreign
@@ -240,7 +249,7 @@ impl Missing<'_, '_> {
 
     /// Adds that nothing is at any place where it could be; to be sure of that each has to be known.
     fn decide_gone(&self, mut case: Case) -> Case {
-        let wanted = module_paths(self.container, self.module).len();
+        let wanted = module_paths(self.container, &self.module).len();
         let seen = self.looked.len() + usize::from(self.package.is_some());
         if seen >= wanted {
             for file in &self.looked {
@@ -318,7 +327,7 @@ fn package(world: &World<'_>, cases: &mut Vec<Case>) {
         let complaint = Some(it.complaint());
         let other = asked(world, container, "it is not what was asked for");
         // A library of the system is nobody's own module.
-        let not_own = complaint.clone().filter(|_| is_library(it.module));
+        let not_own = complaint.clone().filter(|_| is_library(&it.module));
         let case = Case::new(culprit(container, Some("image")), claim)
             .mended_by(
                 "add it to what the Dockerfile installs (and to the lock file), then `bowline up --build`",

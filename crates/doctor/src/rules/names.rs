@@ -174,7 +174,12 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some((name, containers)) = edge.service() else {
             continue;
         };
-        if !world.may_harm(edge.client) || world.trouble(edge) != Some(Trouble::OtherNetwork) {
+        // One that the engine could not even start dials nobody.
+        let is_refused = world
+            .state(edge.client)
+            .is_none_or(|state| state.error.is_some());
+        let may_harm = world.may_harm(edge.client) && !is_refused;
+        if !may_harm || world.trouble(edge) != Some(Trouble::OtherNetwork) {
             continue;
         }
         let Some(target) = containers.iter().find(|container| world.runs(container)) else {

@@ -1,7 +1,9 @@
 //! Services that run, and cannot be reached where they are looked for.
 
+use bowline_engine::TcpState;
 use bowline_recipes::Says;
 
+use crate::facts::ContainerFact;
 use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
@@ -129,6 +131,31 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// The service to which one that listens nowhere holds a connection: it has asked, and waits.
+pub(crate) fn waits_for<'f>(
+    world: &World<'f>,
+    container: &ContainerFact,
+) -> Option<(&'f str, Evidence)> {
+    if world.open_ports(container)?.iter().next().is_some() {
+        return None;
+    }
+    let peers = &world.inside(container)?.peers;
+    let held = peers
+        .iter()
+        .filter(|peer| peer.state == TcpState::Established && peer.local_port.is_none());
+    let (peer, other) = held
+        .filter_map(|peer| Some((peer, world.at_address(peer.remote)?)))
+        .find(|(_, other)| other.name != container.name)?;
+    let port = peer.remote_port.unwrap_or_default();
+    let text = format!(
+        "{}: connected to {}:{port} ({})",
+        container.name, peer.remote, other.name
+    );
+    let fact = FactRef::Inside(container.name.clone());
+    let evidence = shown(fact, text, "it has called, and goes no further");
+    Some((other.service.as_deref()?, evidence))
+}
+
 fn never_listens(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
         let Some((name, containers)) = edge.service() else {
@@ -143,21 +170,28 @@ fn never_listens(world: &World<'_>, cases: &mut Vec<Case>) {
         let waits = world
             .inside(target)
             .and_then(|inside| inside.main_waits_in.as_ref());
-        let claim = match waits {
-            Some(place) => format!(
+        let upstream = waits_for(world, target);
+        let claim = match (&upstream, waits) {
+            (Some((needed, _)), _) => format!(
+                "`{name}` runs and listens nowhere: it has called `{needed}` and waits for its answer"
+            ),
+            (None, Some(place)) => format!(
                 "`{name}` runs and listens nowhere; its main process waits in the kernel's `{place}`"
             ),
-            None => format!("`{name}` runs and listens nowhere"),
+            (None, None) => format!("`{name}` runs and listens nowhere"),
         };
+        let needed = upstream.as_ref().map(|(needed, _)| *needed);
         let listens = listening(target, world, "nobody can be reached there");
         cases.push(
             Case::new(whole(CulpritKind::Service, name), claim)
                 .between(Some(name), edge.client.service.as_deref())
+                .between(needed, Some(name))
                 .mended_by(
                     format!("see what it waits for: `bowline logs {name}`"),
                     Safety::NeedsYou,
                 )
                 .decides("what it listens on", listens.clone())
+                .decides("what it listens on", upstream.map(|(_, evidence)| evidence))
                 .decides("who dials it", Some(address(edge, "it is expected there")))
                 .rules_out(Code("D054"), listens.clone())
                 .rules_out(Code("D100"), listens),

@@ -10,6 +10,8 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, listening, noted, reported, shown, spoken};
 
 use super::address::{failed, last_probe};
+use crate::rules::jobs::is_held_by_a_job;
+use crate::rules::reach::waits_for;
 
 pub(crate) const GIVES_UP_TOO_SOON: Rule = Rule {
     code: Code("D010"),
@@ -84,7 +86,8 @@ fn given_up(world: &World<'_>, container: &ContainerFact) -> Option<(Timestamp, 
 /// It is healthy by now, and those that waited were given up before.
 fn came_later(world: &World<'_>, container: &ContainerFact, health: &HealthFact) -> Option<Case> {
     let service = container.service.as_deref()?;
-    let waiting = world.waits_for_health(service);
+    let mut waiting = world.waits_for_health(service);
+    waiting.retain(|(name, _)| !is_held_by_a_job(world, name));
     let (first, _) = waiting.first()?;
     let verdict = given_up(world, container);
     let success = health.probes.iter().find(|probe| probe.exit_code == 0)?;
@@ -125,6 +128,10 @@ fn still_starts(world: &World<'_>, container: &ContainerFact, health: &HealthFac
         .find(|failed| failed.container.name == container.name);
     // Somebody listens where the probe asks: then time is not what it lacks.
     if failed.is_some_and(|failed| !failed.there.is_empty()) {
+        return None;
+    }
+    // One that waits for another is not slow itself.
+    if waits_for(world, container).is_some() {
         return None;
     }
     let says = [Says::StartingUp, Says::Recovering];
