@@ -104,7 +104,7 @@ services:
   other: *server
   cache:
     image: REDIS
-    command: [redis-server, --save, "", --maxmemory, 2mb, --maxmemory-policy, allkeys-lru]
+    command: [redis-server, --save, "", --maxmemory, 8mb, --maxmemory-policy, allkeys-lru]
     tmpfs: [/data]
     stop_grace_period: 0s
   holder:
@@ -122,7 +122,7 @@ services:
   filler:
     image: REDIS
     stop_grace_period: 0s
-    command: [bash, -c, "while :; do redis-benchmark -h cache -t set -d 1000 -r 1000000 -n 20000 -q >/dev/null 2>&1; done"]
+    command: [bash, -c, "while :; do redis-benchmark -h cache -c 2 -t set -d 1000 -r 1000000 -n 20000 -q >/dev/null 2>&1; done"]
   reader:
     <<: *hangs
     environment: {CACHE_URL: "redis://cache:6379"}
@@ -356,7 +356,7 @@ fn who_holds_a_server_up_is_what_the_server_says() {
         "error[D057]: `holder`: a transaction of it holds for ",
         "what others of `db` wait for (idle in transaction; it last ran `LOCK`)",
         "error[D058]: `analyst`: a statement of it at `other` (`SELECT`) has been running for ",
-        "error[D047]: `cache`: `cache` is at its own limit of memory of 2mb and throws away what is still needed",
+        "error[D047]: `cache`: `cache` is at its own limit of memory of 8mb and throws away what is still needed",
     ] {
         assert!(said.contains(part), "`{part}` is missing:\n{said}");
     }
