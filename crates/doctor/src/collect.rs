@@ -6,6 +6,7 @@ mod files;
 mod insides;
 mod kills;
 pub(crate) mod networks;
+mod on_host;
 mod ports;
 mod text;
 mod told;
@@ -102,8 +103,6 @@ const READS: usize = 64;
 const MOST_OF_FILE: usize = 32 * 1024;
 /// Small files of one container that are read for what they tell.
 const FILES_OF_ONE: usize = 16;
-/// Entries of a mounted folder that are looked at for files of settings.
-const ENTRIES_OF_FOLDER: usize = 64;
 
 /// Looks at a stack. Reads only; what cannot be read in time is noted and the rest goes on.
 ///
@@ -269,7 +268,9 @@ impl Looking<'_> {
         let mounts = container.mounts.iter();
         let single = mounts.filter(|mount| mount.volume.is_none() && is_settings(&mount.target));
         let single = single.map(|mount| mount.target.clone());
-        let paths = single.take(FILES_OF_ONE).chain(below_folders(container));
+        let paths = single
+            .take(FILES_OF_ONE)
+            .chain(on_host::below_folders(container));
         let reads = paths.map(|path| async move {
             let _turn = self.reads.acquire().await;
             let text = within(self.bounds, self.text(container, &path))
@@ -736,29 +737,6 @@ async fn events(engine: &dyn Engine, until: Timestamp) -> Result<Vec<EngineEvent
 }
 
 /// The end of a log, and whether there was more before it.
-/// The files of settings in the folders that are mounted into a container, by their paths inside; none where the host's
-/// folder is not to be seen from here.
-fn below_folders(container: &ObservedContainer) -> impl Iterator<Item = String> {
-    let folders = container.mounts.iter().filter(|mount| mount.kind == "bind");
-    let found = folders.flat_map(|mount| {
-        let mut names: Vec<String> = std::fs::read_dir(&mount.source)
-            .into_iter()
-            .flatten()
-            .take(ENTRIES_OF_FOLDER)
-            .flatten()
-            .filter(|entry| entry.file_type().is_ok_and(|it| it.is_file()))
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| is_settings(name))
-            .collect();
-        names.sort_unstable();
-        let folder = mount.target.trim_end_matches('/').to_owned();
-        names
-            .into_iter()
-            .map(move |name| format!("{folder}/{name}"))
-    });
-    found.take(FILES_OF_ONE)
-}
-
 async fn read_log(
     engine: &dyn Engine,
     container: &ObservedContainer,
@@ -790,14 +768,6 @@ async fn read_log(
     Ok(RawLog {
         lines,
         is_cut,
-        bytes: log_bytes(engine, container),
+        bytes: on_host::log_bytes(engine, container),
     })
-}
-
-/// The size of the file that Docker keeps a log in, where that is on this host: no other file is called so.
-fn log_bytes(engine: &dyn Engine, container: &ObservedContainer) -> Option<u64> {
-    let id = &container.id.0;
-    let folder = std::path::Path::new(&engine.about().root_dir).join("containers");
-    let file = folder.join(id).join(format!("{id}-json.log"));
-    Some(std::fs::metadata(file).ok()?.len())
 }

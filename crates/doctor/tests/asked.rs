@@ -476,14 +476,8 @@ fn a_cache_that_could_not_save_is_believed_more_than_an_old_line() {
     has_none_of(&facts(true, Some(line)), &["D119"]);
 }
 
-#[test]
-fn a_health_answer_is_read_where_the_healthcheck_does_not() {
-    let web = |verdict: &str, test: &[&str]| {
-        json!({"exposed": ["8080/tcp"], "health": {
-            "verdict": verdict, "failing_streak": 0, "test": test, "interval_secs": 1.0, "timeout_secs": 2.0,
-            "start_period_secs": 0.0, "retries": 3, "probes": [{"at": null, "exit_code": i32::from(verdict != "healthy"), "output": ""}],
-        }})
-    };
+/// A service of this health that said so much when its health page was asked for, and a client that says this.
+fn web(verdict: &str, status: u16, body: &str, line: Option<&str>) -> Facts {
     let test = [
         "CMD",
         "wget",
@@ -491,54 +485,48 @@ fn a_health_answer_is_read_where_the_healthcheck_does_not() {
         "--spider",
         "http://127.0.0.1:8080/ready",
     ];
-    let listens = json!({"listeners": [{"port": 8080, "address": "0.0.0.0", "protocol": "tcp"}]});
-    let said = |verdict: &str, status: u16, body: &str| {
-        Recording::new()
-            .with(at(6, "web", &web(verdict, &test)))
-            .with(at(3, "client", &json!({})))
-            .declared("web", &json!({}))
-            .declared("mail", &json!({}))
-            .declared("client", &json!({"depends_on": {"web": "service_healthy"}}))
-            .set("insides", "shop-web-1", listens.clone())
-            .set("told", "shop-client-1", json!([address("http", "", "", "web", 8080, None)]))
-            .add("asked", json!({
-                "from": "shop-web-1", "server": "shop-web-1", "address": "127.0.0.1", "port": 8080, "at": "2026-11-21T10:05:00Z",
-                "outcome": "answered", "answer": {"http": {"url": "http://127.0.0.1:8080/ready", "status": status, "body": body}},
-            }))
-    };
-    let complaint = &[(
-        "10:04:58",
-        "upstream web:8080 is unavailable: connection refused",
-    )];
-    let refused = &[(
-        "10:04:58",
-        "dial tcp: connect to web port 8080: Connection refused",
-    )];
-    let facts = said("healthy", 200, "not ready: waiting for the store")
-        .said("shop-client-1", refused)
-        .facts();
-    let finding = only(&facts);
-    assert_eq!(
-        named(&finding),
-        ("D099", "web", Some("healthcheck")),
-        "{finding:#?}"
-    );
-    let _ = complaint;
-    has_none_of(
-        &said("healthy", 200, "ready")
-            .said("shop-client-1", refused)
-            .facts(),
-        &["D099"],
-    );
-    silent(&said("healthy", 200, "not ready").facts());
+    let lines: Vec<(&str, &str)> = line.into_iter().map(|line| ("10:04:58", line)).collect();
+    let exit_code = i32::from(verdict != "healthy");
+    let web = json!({"exposed": ["8080/tcp"], "health": {
+        "verdict": verdict, "failing_streak": 0, "test": test, "interval_secs": 1.0, "timeout_secs": 2.0,
+        "start_period_secs": 0.0, "retries": 3, "probes": [{"at": null, "exit_code": exit_code, "output": ""}],
+    }});
+    Recording::new()
+        .with(at(6, "web", &web))
+        .with(at(3, "client", &json!({})))
+        .declared("web", &json!({}))
+        .declared("mail", &json!({}))
+        .declared("client", &json!({"depends_on": {"web": "service_healthy"}}))
+        .set("insides", "shop-web-1", json!({"listeners": [{"port": 8080, "address": "0.0.0.0", "protocol": "tcp"}]}))
+        .set("told", "shop-client-1", json!([address("http", "", "", "web", 8080, None)]))
+        .said("shop-client-1", &lines)
+        .add("asked", json!({
+            "from": "shop-web-1", "server": "shop-web-1", "address": "127.0.0.1", "port": 8080, "at": "2026-11-21T10:05:00Z",
+            "outcome": "answered", "answer": {"http": {"url": "http://127.0.0.1:8080/ready", "status": status, "body": body}},
+        }))
+        .facts()
+}
 
+#[test]
+fn a_health_answer_is_read_where_the_healthcheck_does_not() {
+    let refused = "dial tcp: connect to web port 8080: Connection refused";
+    let finding = only(&web(
+        "healthy",
+        200,
+        "not ready: waiting for the store",
+        Some(refused),
+    ));
+    assert_eq!(named(&finding), ("D099", "web", Some("healthcheck")));
+    has_none_of(&web("healthy", 200, "ready", Some(refused)), &["D099"]);
+    silent(&web("healthy", 200, "not ready", None));
+}
+
+#[test]
+fn a_health_page_names_the_part_that_it_could_do_without() {
     let partly = r#"{"status":"fail","store":"ok","mail":"down"}"#;
-    let facts = said("unhealthy", 503, partly).facts();
-    let found = diagnose(&facts).causes;
-    let finding = found
-        .iter()
-        .find(|it| it.code.0 == "D088")
-        .unwrap_or_else(|| panic!("{found:#?}"));
+    let found = diagnose(&web("unhealthy", 503, partly, None)).causes;
+    let finding = found.iter().find(|it| it.code.0 == "D088");
+    let finding = finding.unwrap_or_else(|| panic!("{found:#?}"));
     assert_eq!(
         (finding.culprit.name.as_str(), finding.confidence),
         ("web", Confidence::Certain)

@@ -92,6 +92,13 @@ impl Looking<'_> {
                 cause: WhyUnseen::NotWanted,
             });
         }
+        if asks.len() > self.bounds.questions {
+            asks.truncate(self.bounds.questions);
+            self.unseen.push(Unseen {
+                look: Looked::Asks,
+                cause: WhyUnseen::TooMany,
+            });
+        }
         asks
     }
 

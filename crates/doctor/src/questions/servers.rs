@@ -319,3 +319,135 @@ fn names(world: &World<'_>, server: &ContainerFact, logins: &[Login<'_, '_>]) ->
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet as Set;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::facts::Facts;
+
+    /// A container on the network of all; one that is `ill` runs and is unhealthy.
+    fn container(host: u8, service: &str, is_ill: bool, changes: &Value) -> Value {
+        let health = is_ill.then(|| {
+            json!({"verdict": "unhealthy", "failing_streak": 3, "test": ["CMD", "false"], "interval_secs": 1.0,
+                "timeout_secs": 1.0, "start_period_secs": 0.0, "retries": 3, "probes": []})
+        });
+        let mut plain = json!({
+            "name": format!("shop-{service}-1"), "id": service, "service": service, "is_one_off": false, "image": "busy:1",
+            "image_id": "sha256:1", "created": "2026-11-21T10:00:00Z", "status": "running", "exit_code": 0,
+            "oom_killed": false, "error": null, "started": "2026-11-21T10:00:01Z", "finished": null, "restarts": 0,
+            "restart_policy": "no", "health": health, "command": ["serve"], "user": null, "environment": {},
+            "endpoints": {"net": {"aliases": [service], "ipv4": format!("10.0.0.{host}"), "ipv6": null, "wanted_ipv4": null}},
+            "network_mode": null, "published": [], "mounts": [],
+            "limits": {"memory_bytes": null, "nano_cpus": null, "pids": null},
+            "log_driver": null, "stop_timeout_secs": null, "stop_signal": null,
+        });
+        for (key, value) in changes.as_object().into_iter().flatten() {
+            plain[key] = value.clone();
+        }
+        plain
+    }
+
+    /// An address of `db` in a variable, with a login.
+    fn told(user: &str, password: Option<&str>) -> Value {
+        let carrier = json!({"variable": "DATABASE_URL"});
+        let text = |text: &str| json!({"text": text, "carrier": carrier});
+        json!([{
+            "form": "url", "scheme": "postgresql", "user": text(user), "password": password.map(text),
+            "hosts": [{"name": "db", "port": {"written": 5432}, "carrier": carrier, "port_carrier": null}],
+            "database": text("books"), "usage": "dials",
+        }])
+    }
+
+    fn stack(clients: &[(&str, bool, Value)]) -> Value {
+        let server = json!({"image": "postgres:15", "command": ["postgres"], "environment": {"POSTGRES_USER": "keeper"}});
+        let own = json!([{
+            "form": "split", "scheme": "postgresql", "hosts": [], "usage": "dials", "database": null,
+            "user": {"text": "keeper", "carrier": {"variable": "POSTGRES_USER"}},
+            "password": {"text": "#1", "carrier": {"variable": "POSTGRES_PASSWORD"}},
+        }]);
+        let mut facts = json!({
+            "at": "2026-11-21T10:05:00Z", "project": "shop", "needs": {}, "networks": [], "volumes": [], "events": [],
+            "logs": {}, "unseen": [], "containers": [container(2, "db", false, &server)], "told": {"shop-db-1": own},
+            "insides": {"shop-db-1": {"listeners": [{"port": 5432, "address": "0.0.0.0", "protocol": "tcp"}]}},
+        });
+        for (host, (service, is_ill, told)) in (3..).zip(clients) {
+            let client = container(host, service, *is_ill, &json!({}));
+            facts["containers"].as_array_mut().unwrap().push(client);
+            facts["told"][format!("shop-{service}-1")] = told.clone();
+        }
+        facts
+    }
+
+    /// Who is asked, from where and as whom.
+    fn asked(facts: &Value) -> Vec<String> {
+        let facts: Facts = serde_json::from_value(facts.clone()).unwrap();
+        let asks = asks(&World::new(&facts, Set::new()));
+        let said = asks.iter().map(|ask| {
+            let login = ask.what.login().unwrap();
+            let password = login.password.as_deref().unwrap_or_default();
+            format!(
+                "{} from {} as {} {password}",
+                ask.address, ask.from, login.user
+            )
+        });
+        said.collect()
+    }
+
+    #[test]
+    fn a_server_is_asked_as_those_who_fail_and_as_itself_and_never_as_one_who_is_well() {
+        let facts = stack(&[
+            ("api", true, told("clerk", Some("#2"))),
+            ("web", false, told("guest", Some("#3"))),
+            ("bare", true, told("nobody", None)),
+            ("twin", true, told("clerk", Some("#2"))),
+        ]);
+        assert_eq!(
+            asked(&facts),
+            [
+                "10.0.0.2:5432 from shop-api-1 as clerk #2",
+                "10.0.0.2:5432 from shop-db-1 as keeper #1",
+            ]
+        );
+        let well = stack(&[("web", false, told("guest", Some("#3")))]);
+        assert_eq!(asked(&well), <[String; 0]>::default());
+    }
+
+    #[test]
+    fn no_login_is_tried_twice_whatever_came_of_it() {
+        let mut facts = stack(&[("api", true, told("clerk", Some("#2")))]);
+        facts["asked"] = json!([{
+            "from": "shop-api-1", "server": "shop-db-1", "address": "10.0.0.2", "port": 5432, "at": "2026-11-21T10:05:00Z",
+            "login": {"user": "clerk", "password": "#2"}, "outcome": {"refused": {"code": "28P01"}},
+            "answer": {"postgres": {}},
+        }]);
+        assert_eq!(asked(&facts), ["10.0.0.2:5432 from shop-db-1 as keeper #1"]);
+    }
+
+    #[test]
+    fn a_client_that_has_ended_is_spoken_for_by_the_server_and_a_login_in_pieces_by_nobody() {
+        let mut facts = stack(&[("api", true, told("clerk", Some("#2")))]);
+        facts["containers"][1]["status"] = json!("exited");
+        facts["containers"][1]["exit_code"] = json!(1);
+        assert_eq!(asked(&facts)[0], "10.0.0.2:5432 from shop-db-1 as clerk #2");
+        let mut pieces = told("clerk", None);
+        let text = json!({"text": "#2", "carrier": {"variable": "SOME_PASSWORD"}});
+        pieces.as_array_mut().unwrap().push(json!({
+            "form": "split", "scheme": null, "user": null, "password": text, "hosts": [], "database": null, "usage": "dials",
+        }));
+        let facts = stack(&[("api", true, pieces)]);
+        assert_eq!(asked(&facts), ["10.0.0.2:5432 from shop-db-1 as keeper #1"]);
+    }
+
+    #[test]
+    fn nobody_is_asked_who_does_not_listen_there_or_is_on_another_network() {
+        let mut facts = stack(&[("api", true, told("clerk", Some("#2")))]);
+        facts["insides"]["shop-db-1"]["listeners"][0]["port"] = json!(5433);
+        assert_eq!(asked(&facts), <[String; 0]>::default());
+        facts["insides"] = json!({});
+        assert_eq!(asked(&facts), <[String; 0]>::default());
+    }
+}
