@@ -146,9 +146,10 @@ impl<'f> Reach<'f> {
     pub fn told(&self) -> BTreeSet<ToldEdge<'f>> {
         let edges = self.world.edges().iter();
         let told = edges.filter_map(|edge| {
-            let service = match &edge.target {
-                Target::Service { name, .. } | Target::Absent { name, .. } => name,
-                _ => return None,
+            let (Target::Service { name: service, .. } | Target::Absent { name: service, .. }) =
+                &edge.target
+            else {
+                return None;
             };
             Some(ToldEdge {
                 client: &edge.client.name,

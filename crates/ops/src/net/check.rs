@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bowline_doctor::{ContainerFact, DialAnswer, Facts, NameAnswer, Obstacle, Reach, Whose};
+use bowline_engine::Unseen;
 use bowline_model::{ContainerId, ContainerStatus, nearest};
 use serde::{Deserialize, Serialize};
 
@@ -132,11 +133,16 @@ pub async fn net_check(
     };
     let warnings = std::mem::take(&mut seen.named.warnings);
     let mut could_not = Vec::new();
+    let mut is_gone = false;
     let tried = match tried {
         Some(Ok(tried)) => {
             let name = client.as_ref().map_or("", |one| one.name.as_str());
             seen.facts.tried.push(tried.fact(name, &host));
             Some(tried)
+        }
+        Some(Err(Unseen::Gone)) => {
+            is_gone = true;
+            None
         }
         Some(Err(error)) => {
             could_not.push(why_not(&error));
@@ -152,6 +158,7 @@ pub async fn net_check(
         host: &host,
         port,
         tried: tried.as_ref(),
+        is_gone,
     };
     let mut value = pair.check();
     if value.verdict != NetVerdict::Reached {
@@ -226,18 +233,18 @@ async fn try_it(
     client: Option<&ContainerFact>,
     host: &str,
     port: u16,
-) -> Result<Option<Result<Tried, bowline_engine::Unseen>>, Failure> {
+) -> Result<Option<Result<Tried, Unseen>>, Failure> {
     let Some(client) = client else {
         return Ok(None);
     };
     let id = ContainerId(client.id.clone());
     let inspected = match seen.engine.inspect_container(&id).await {
         Ok(inspected) => inspected,
-        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) if error.is_not_found() => return Ok(Some(Err(Unseen::Gone))),
         Err(error) => return Err(error.into()),
     };
     let Some(pid) = inspected.state.pid else {
-        return Ok(None);
+        return Ok(Some(Err(Unseen::Gone)));
     };
     let (host, ports) = (host.to_owned(), BTreeSet::from([port]));
     let work = move || attempt(&id, pid, &host, &ports, CALL, Instant::now() + ALL);
@@ -254,6 +261,8 @@ pub(super) struct Pair<'f> {
     pub(super) host: &'f str,
     pub(super) port: u16,
     pub(super) tried: Option<&'f Tried>,
+    /// The client ended while it was looked at.
+    pub(super) is_gone: bool,
 }
 
 impl<'f> Pair<'f> {
@@ -268,7 +277,7 @@ impl<'f> Pair<'f> {
             hints: Vec::new(),
             unseen: Vec::new(),
         };
-        match self.client.filter(|client| runs(client)) {
+        match self.client.filter(|client| runs(client) && !self.is_gone) {
             Some(client) => {
                 let whose = self.reach.whose(client, self.host);
                 (check.verdict, check.because) = self.verdict(client, &whose);
@@ -294,6 +303,12 @@ impl<'f> Pair<'f> {
 
     fn from_step(&self) -> NetStep {
         let text = match self.client {
+            Some(client) if self.is_gone => {
+                format!(
+                    "`{}`: container `{}` ended while it was looked at",
+                    self.from, client.name
+                )
+            }
             Some(client) => format!(
                 "`{}`: container `{}` {}",
                 self.from,
@@ -304,7 +319,7 @@ impl<'f> Pair<'f> {
         };
         NetStep {
             step: "from",
-            ok: Some(self.client.is_some_and(runs)),
+            ok: Some(self.client.is_some_and(runs) && !self.is_gone),
             text,
         }
     }

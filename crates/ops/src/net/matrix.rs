@@ -379,7 +379,13 @@ impl<'f> Answers<'f> {
         let tried = match tried {
             Some(Ok(tried)) => Some(tried),
             Some(Err(error)) => {
-                self.unseen.insert(why_not(&error));
+                self.unseen.insert(match error {
+                    Unseen::Gone => format!(
+                        "what `{}` reaches: it ended while it was looked at",
+                        question.from
+                    ),
+                    error => why_not(&error),
+                });
                 for port in ports {
                     self.set(question, *port, NetCell::Unseen);
                 }

@@ -74,6 +74,7 @@ impl Seen {
             host: &host,
             port,
             tried: tried.as_ref(),
+            is_gone: false,
         };
         let check = pair.check();
         let mut text = format!("{:?}: {}\n", check.verdict, check.because);
