@@ -88,7 +88,7 @@ pub async fn debug(
     if let Err(error) = session.stack.pass(passed).await {
         // As with `exec`: on a bad day one has to get in.
         let failure = Failure::from(error);
-        warnings.push_str(&format!("warning: this is not in the journal: {failure}\n"));
+        warnings += &format!("warning: this is not in the journal: {failure}\n");
     }
     Ok(Answer { value, warnings })
 }
