@@ -83,18 +83,17 @@ pub fn one_off(
     let (mut spec, mut connect) = (made.spec, made.connect);
     let mut missing = Vec::new();
     for share in &service.shares {
-        match around.containers.get(&share.service) {
-            Some(id) => shares::apply(&mut spec, share, Some(id)),
-            None => {
-                if share.what == Shared::Network {
-                    spec.network.mode = Some("none".to_owned());
-                }
-                missing.push(Missing::Share {
-                    what: share.what,
-                    service: share.service.clone(),
-                });
-            }
+        if let Some(id) = around.containers.get(&share.service) {
+            shares::apply(&mut spec, share, Some(id));
+            continue;
         }
+        if share.what == Shared::Network {
+            spec.network.mode = Some("none".to_owned());
+        }
+        missing.push(Missing::Share {
+            what: share.what,
+            service: share.service.clone(),
+        });
     }
     hide(&mut spec);
     attach(&mut spec, &mut connect, around, &mut missing);

@@ -95,10 +95,8 @@ impl Default for Bounds {
     }
 }
 
-/// How many looks by the kernel's side go on at once: each takes a thread.
+/// How many looks by the kernel's side, and reads of mounted files, go on at once: each takes a thread or a connection.
 const THREADS: usize = 16;
-/// How many files of containers are read at once: each takes a connection to the engine.
-const READS: usize = 64;
 /// No more of a file that is mounted into a container is read, in bytes.
 const MOST_OF_FILE: usize = 32 * 1024;
 /// Small files of one container that are read for what they tell.
@@ -123,7 +121,6 @@ pub async fn collect(
         begun,
         at,
         threads: Arc::new(Semaphore::new(THREADS)),
-        reads: Semaphore::new(READS),
         unseen: Vec::new(),
     };
     let (containers, events) = join(
@@ -167,7 +164,6 @@ struct Looking<'a> {
     begun: tokio::time::Instant,
     at: Timestamp,
     threads: Arc<Semaphore>,
-    reads: Semaphore,
     unseen: Vec<Unseen>,
 }
 
@@ -272,7 +268,7 @@ impl Looking<'_> {
             .take(FILES_OF_ONE)
             .chain(on_host::below_folders(container));
         let reads = paths.map(|path| async move {
-            let _turn = self.reads.acquire().await;
+            let _turn = self.threads.acquire().await;
             let text = within(self.bounds, self.text(container, &path))
                 .await
                 .ok()?;

@@ -66,6 +66,7 @@ pub(crate) fn finding(service: &str) -> Finding {
             kind: CulpritKind::Service,
             name: service.to_owned(),
             field: None,
+            inside: None,
             place: None,
         },
         service: Some(service.to_owned()),

@@ -231,9 +231,9 @@ impl Debug {
 
     /// What to say where the engine does not make the container, or does not start it.
     fn not_made(&self, error: EngineError) -> Failure {
-        let text = match &error {
-            EngineError::FailedToStart { text, .. } | EngineError::Invalid { text } => text,
-            _ => return error.into(),
+        let (EngineError::FailedToStart { text, .. } | EngineError::Invalid { text }) = &error
+        else {
+            return error.into();
         };
         let mut hints = Vec::new();
         if text.contains("bind source path does not exist") {

@@ -88,7 +88,8 @@ pub async fn debug(
     if let Err(error) = session.stack.pass(passed).await {
         // As with `exec`: on a bad day one has to get in.
         let failure = Failure::from(error);
-        warnings.push_str(&format!("warning: this is not in the journal: {failure}\n"));
+        let warning = format!("warning: this is not in the journal: {failure}\n");
+        warnings.push_str(&warning);
     }
     Ok(Answer { value, warnings })
 }

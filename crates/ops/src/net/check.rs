@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bowline_doctor::{ContainerFact, DialAnswer, Facts, NameAnswer, Obstacle, Reach, Whose};
+use bowline_engine::Unseen;
 use bowline_model::{ContainerId, ContainerStatus, nearest};
 use serde::{Deserialize, Serialize};
 
@@ -132,11 +133,16 @@ pub async fn net_check(
     };
     let warnings = std::mem::take(&mut seen.named.warnings);
     let mut could_not = Vec::new();
+    let mut is_gone = false;
     let tried = match tried {
         Some(Ok(tried)) => {
             let name = client.as_ref().map_or("", |one| one.name.as_str());
             seen.facts.tried.push(tried.fact(name, &host));
             Some(tried)
+        }
+        Some(Err(Unseen::Gone)) => {
+            is_gone = true;
+            None
         }
         Some(Err(error)) => {
             could_not.push(why_not(&error));
@@ -152,6 +158,7 @@ pub async fn net_check(
         host: &host,
         port,
         tried: tried.as_ref(),
+        is_gone,
     };
     let mut value = pair.check();
     if value.verdict != NetVerdict::Reached {
@@ -226,18 +233,18 @@ async fn try_it(
     client: Option<&ContainerFact>,
     host: &str,
     port: u16,
-) -> Result<Option<Result<Tried, bowline_engine::Unseen>>, Failure> {
+) -> Result<Option<Result<Tried, Unseen>>, Failure> {
     let Some(client) = client else {
         return Ok(None);
     };
     let id = ContainerId(client.id.clone());
     let inspected = match seen.engine.inspect_container(&id).await {
         Ok(inspected) => inspected,
-        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) if error.is_not_found() => return Ok(Some(Err(Unseen::Gone))),
         Err(error) => return Err(error.into()),
     };
     let Some(pid) = inspected.state.pid else {
-        return Ok(None);
+        return Ok(Some(Err(Unseen::Gone)));
     };
     let (host, ports) = (host.to_owned(), BTreeSet::from([port]));
     let work = move || attempt(&id, pid, &host, &ports, CALL, Instant::now() + ALL);
@@ -254,6 +261,8 @@ pub(super) struct Pair<'f> {
     pub(super) host: &'f str,
     pub(super) port: u16,
     pub(super) tried: Option<&'f Tried>,
+    /// The client ended while it was looked at.
+    pub(super) is_gone: bool,
 }
 
 impl<'f> Pair<'f> {
@@ -264,11 +273,11 @@ impl<'f> Pair<'f> {
             port: self.port,
             verdict: NetVerdict::ClientDown,
             because: format!("`{}` does not run", self.from),
-            steps: vec![self.from_step()],
+            steps: vec![self.client_step()],
             hints: Vec::new(),
             unseen: Vec::new(),
         };
-        match self.client.filter(|client| runs(client)) {
+        match self.client.filter(|client| runs(client) && !self.is_gone) {
             Some(client) => {
                 let whose = self.reach.whose(client, self.host);
                 (check.verdict, check.because) = self.verdict(client, &whose);
@@ -292,8 +301,14 @@ impl<'f> Pair<'f> {
         is_target || client.name == name
     }
 
-    fn from_step(&self) -> NetStep {
+    fn client_step(&self) -> NetStep {
         let text = match self.client {
+            Some(client) if self.is_gone => {
+                format!(
+                    "`{}`: container `{}` ended while it was looked at",
+                    self.from, client.name
+                )
+            }
             Some(client) => format!(
                 "`{}`: container `{}` {}",
                 self.from,
@@ -304,7 +319,7 @@ impl<'f> Pair<'f> {
         };
         NetStep {
             step: "from",
-            ok: Some(self.client.is_some_and(runs)),
+            ok: Some(self.client.is_some_and(runs) && !self.is_gone),
             text,
         }
     }
@@ -355,65 +370,52 @@ impl<'f> Pair<'f> {
     fn obstacle(&self, whose: &Whose, obstacle: &Obstacle) -> (NetVerdict, String) {
         let (from, host, port) = (self.from, self.host, self.port);
         let target = service_of(whose).unwrap_or(host);
-        let ports = |ports: &BTreeSet<u16>| {
-            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-            ports.join(", ")
+        let verdict = match obstacle {
+            Obstacle::NoSuchName => NetVerdict::Unknown,
+            Obstacle::OtherNetwork => NetVerdict::NoCommonNetwork,
+            Obstacle::Down => NetVerdict::TargetDown,
+            Obstacle::Paused => NetVerdict::TargetPaused,
+            Obstacle::LoopbackOnly(_) => NetVerdict::LoopbackOnly,
+            Obstacle::OtherPort(_) => NetVerdict::OtherPort,
+            Obstacle::NeverListens => NetVerdict::NotListening,
+            Obstacle::Unanswered => NetVerdict::TimedOut,
+            Obstacle::OwnLoopback(_) | Obstacle::Rejected | Obstacle::SharedName => {
+                NetVerdict::Refused
+            }
         };
-        match obstacle {
-            Obstacle::NoSuchName => (
-                NetVerdict::Unknown,
-                format!("nobody on the networks of `{from}` is called `{host}`"),
+        let because = match obstacle {
+            Obstacle::NoSuchName => {
+                format!("nobody on the networks of `{from}` is called `{host}`")
+            }
+            Obstacle::OtherNetwork => format!("`{from}` and `{target}` share no network"),
+            Obstacle::Down => format!("`{target}` does not run"),
+            Obstacle::Paused => format!("`{target}` is paused"),
+            Obstacle::LoopbackOnly(address) => {
+                format!("`{target}` listens on {address} only, where nobody else reaches it")
+            }
+            Obstacle::OtherPort(open) => {
+                let open: Vec<String> = open.iter().map(u16::to_string).collect();
+                let open = open.join(", ");
+                format!("`{target}` does not listen on {port}; it listens on {open}")
+            }
+            Obstacle::NeverListens => format!("`{target}` runs and listens on no port"),
+            Obstacle::OwnLoopback(Some(other)) => format!(
+                "`{host}` is `{from}` itself, and nobody listens there; `{other}` listens on {port}"
             ),
-            Obstacle::OtherNetwork => (
-                NetVerdict::NoCommonNetwork,
-                format!("`{from}` and `{target}` share no network"),
+            Obstacle::OwnLoopback(None) => {
+                format!("`{host}` is `{from}` itself, and nobody listens there on {port}")
+            }
+            Obstacle::Unanswered => format!(
+                "`{target}` listens on {port}, and nothing comes back: something in between drops the packets"
             ),
-            Obstacle::Down => (NetVerdict::TargetDown, format!("`{target}` does not run")),
-            Obstacle::Paused => (NetVerdict::TargetPaused, format!("`{target}` is paused")),
-            Obstacle::LoopbackOnly(address) => (
-                NetVerdict::LoopbackOnly,
-                format!("`{target}` listens on {address} only, where nobody else reaches it"),
+            Obstacle::Rejected => format!(
+                "`{target}` listens on {port}, and the call is refused all the same: something in between rejects it"
             ),
-            Obstacle::OtherPort(open) => (
-                NetVerdict::OtherPort,
-                format!(
-                    "`{target}` does not listen on {port}; it listens on {}",
-                    ports(open)
-                ),
+            Obstacle::SharedName => format!(
+                "several services are called `{host}`, and not all of them listen on {port}"
             ),
-            Obstacle::NeverListens => (
-                NetVerdict::NotListening,
-                format!("`{target}` runs and listens on no port"),
-            ),
-            Obstacle::OwnLoopback(Some(other)) => (
-                NetVerdict::Refused,
-                format!(
-                    "`{host}` is `{from}` itself, and nobody listens there; `{other}` listens on {port}"
-                ),
-            ),
-            Obstacle::OwnLoopback(None) => (
-                NetVerdict::Refused,
-                format!("`{host}` is `{from}` itself, and nobody listens there on {port}"),
-            ),
-            Obstacle::Unanswered => (
-                NetVerdict::TimedOut,
-                format!(
-                    "`{target}` listens on {port}, and nothing comes back: something in between drops the packets"
-                ),
-            ),
-            Obstacle::Rejected => (
-                NetVerdict::Refused,
-                format!(
-                    "`{target}` listens on {port}, and the call is refused all the same: something in between rejects it"
-                ),
-            ),
-            Obstacle::SharedName => (
-                NetVerdict::Refused,
-                format!(
-                    "several services are called `{host}`, and not all of them listen on {port}"
-                ),
-            ),
-        }
+        };
+        (verdict, because)
     }
 
     /// What the try itself says, where nothing is known about whose address it is.
@@ -548,37 +550,36 @@ impl<'f> Pair<'f> {
     }
 
     fn target_step(&self, container: &'f ContainerFact) -> NetStep {
-        let mut text = format!("container `{}` {}", container.name, state(container));
-        let mut ok = Some(runs(container));
-        if runs(container) {
-            match self.reach.open_ports(container) {
-                Some(open) => {
-                    let ports: Vec<String> = open.iter().map(u16::to_string).collect();
-                    let ports = match ports.as_slice() {
-                        [] => "no port".to_owned(),
-                        ports => ports.join(", "),
-                    };
-                    let _ = write!(text, " and listens on {ports}");
-                    let hidden = self.reach.hidden_ports(container);
-                    if let Some(address) = hidden
-                        .get(&self.port)
-                        .filter(|_| !open.contains(&self.port))
-                    {
-                        let _ = write!(text, "; on {} at {address} only", self.port);
-                    }
-                    ok = Some(open.contains(&self.port));
-                }
-                None => {
-                    text += "; its ports could not be looked at";
-                    ok = None;
-                }
-            }
-        }
+        let text = format!("container `{}` {}", container.name, state(container));
+        let (ok, ports) = if runs(container) {
+            self.ports(container)
+        } else {
+            (Some(false), String::new())
+        };
         NetStep {
             step: "target",
             ok,
-            text,
+            text: text + &ports,
         }
+    }
+
+    /// Whether a container listens on the port, and on which it does.
+    fn ports(&self, container: &'f ContainerFact) -> (Option<bool>, String) {
+        let Some(open) = self.reach.open_ports(container) else {
+            return (None, "; its ports could not be looked at".to_owned());
+        };
+        let is_open = open.contains(&self.port);
+        let open: Vec<String> = open.iter().map(u16::to_string).collect();
+        let mut text = match open.as_slice() {
+            [] => " and listens on no port".to_owned(),
+            open => format!(" and listens on {}", open.join(", ")),
+        };
+        let hidden = self.reach.hidden_ports(container);
+        if let Some(address) = hidden.get(&self.port).filter(|_| !is_open) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "; on {} at {address} only", self.port);
+        }
+        (Some(is_open), text)
     }
 }
 

@@ -26,7 +26,7 @@ const ALL: Duration = Duration::from_secs(20);
 /// No more pairs of a service and a port are dialled.
 const MOST_PAIRS: usize = 4000;
 /// How many containers are dialled from at once: each takes a thread.
-const THREADS: usize = 32;
+const THREADS: usize = 64;
 
 /// What came of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -379,7 +379,13 @@ impl<'f> Answers<'f> {
         let tried = match tried {
             Some(Ok(tried)) => Some(tried),
             Some(Err(error)) => {
-                self.unseen.insert(why_not(&error));
+                self.unseen.insert(match error {
+                    Unseen::Gone => format!(
+                        "what `{}` reaches: it ended while it was looked at",
+                        question.from
+                    ),
+                    error => why_not(&error),
+                });
                 for port in ports {
                     self.set(question, *port, NetCell::Unseen);
                 }

@@ -60,15 +60,19 @@ pub(super) fn hints(
 
 /// How something comes to run that does not.
 pub(super) fn start(service: &str, container: Option<&ContainerFact>) -> Vec<String> {
+    let why =
+        format!("`bowline logs {service}` shows what it wrote, `bowline doctor` why it ended");
     match container.map(|one| &one.status) {
         None => vec![format!("bring it up with `bowline up {service}`")],
         Some(ContainerStatus::Paused) => {
             vec![format!("let it go on with `bowline unpause {service}`")]
         }
-        Some(_) => vec![
-            format!("`bowline logs {service}` shows what it wrote, `bowline doctor` why it ended"),
-            format!("start it with `bowline start {service}`"),
+        // It ends again and again.
+        Some(ContainerStatus::Running | ContainerStatus::Restarting) => vec![
+            why,
+            format!("`bowline debug {service}` opens a shell in its image"),
         ],
+        Some(_) => vec![why, format!("start it with `bowline start {service}`")],
     }
 }
 

@@ -60,10 +60,10 @@ impl Seen {
     }
 
     /// Checks a pair of which this came.
-    fn check(mut self, from: &str, to: &str, tried: Option<Tried>) -> String {
+    fn check(mut self, from: &str, to: &str, tried: Option<&Tried>) -> String {
         let (host, port) = parse(to).unwrap();
         let client = client(&self.facts, from).unwrap();
-        if let (Some(tried), Some(client)) = (&tried, &client) {
+        if let (Some(tried), Some(client)) = (tried, &client) {
             self.facts.tried.push(tried.fact(&client.name, &host));
         }
         let pair = Pair {
@@ -73,28 +73,29 @@ impl Seen {
             client: client.as_ref(),
             host: &host,
             port,
-            tried: tried.as_ref(),
+            tried,
+            is_gone: false,
         };
         let check = pair.check();
         let mut text = format!("{:?}: {}\n", check.verdict, check.because);
         for step in check.steps {
-            text += &format!("{:?} {}: {}\n", step.ok, step.step, step.text);
+            let _ = writeln!(text, "{:?} {}: {}", step.ok, step.step, step.text);
         }
         text + &check.hints.join("\n")
     }
 }
 
-fn tried(name: NameAnswer, calls: &[(&str, DialAnswer)]) -> Option<Tried> {
+fn tried(name: NameAnswer, calls: &[(&str, DialAnswer)]) -> Tried {
     let calls = calls.iter().map(|(address, answer)| Call {
         address: address.parse().unwrap(),
         answer: answer.clone(),
         after: Duration::from_micros(300),
     });
-    Some(Tried {
+    Tried {
         name,
         name_took: Duration::from_micros(200),
         calls: calls.collect(),
-    })
+    }
 }
 
 fn known(address: &str) -> NameAnswer {
@@ -109,7 +110,7 @@ async fn what_is_reached_says_how_long_it_took() {
         known("10.0.0.2"),
         &[("10.0.0.2:5432", DialAnswer::Connected)],
     );
-    insta::assert_snapshot!(stack.check("web", "db:5432", tried), @"
+    insta::assert_snapshot!(stack.check("web", "db:5432", Some(&tried)), @"
     Reached: connected in 0.3 ms
     Some(true) from: `web`: container `shop-web-1` runs
     Some(true) name: `db` is 10.0.0.2 to its resolver (0.2 ms)
@@ -128,7 +129,7 @@ async fn one_family_of_addresses_is_enough_and_half_of_one_is_not() {
     ];
     let reached = stack(pair)
         .await
-        .check("web", "localhost:80", tried(known("::1"), &both));
+        .check("web", "localhost:80", Some(&tried(known("::1"), &both)));
     assert!(reached.starts_with("Reached: "), "{reached}");
     let replicas = [
         ("10.0.0.2:80", DialAnswer::Connected),
@@ -136,7 +137,7 @@ async fn one_family_of_addresses_is_enough_and_half_of_one_is_not() {
     ];
     let half = stack(pair)
         .await
-        .check("web", "db:80", tried(known("10.0.0.2"), &replicas));
+        .check("web", "db:80", Some(&tried(known("10.0.0.2"), &replicas)));
     assert!(
         half.starts_with("ReachedInPart: 1 of 2 addresses take the call\n"),
         "{half}"
@@ -147,7 +148,7 @@ async fn one_family_of_addresses_is_enough_and_half_of_one_is_not() {
 async fn networks_that_are_apart_are_named_with_what_to_write() {
     let stack = stack(&[("web", &["shop_a"]), ("db", &["shop_b"])]).await;
     let tried = tried(NameAnswer::NoSuchName, &[]);
-    insta::assert_snapshot!(stack.check("web", "db:5432", tried), @"
+    insta::assert_snapshot!(stack.check("web", "db:5432", Some(&tried)), @"
     NoCommonNetwork: `web` and `db` share no network
     Some(true) from: `web`: container `shop-web-1` runs
     Some(false) name: its resolver knows no such name
@@ -163,14 +164,14 @@ async fn a_listener_elsewhere_is_told_from_one_that_is_hidden() {
     let pair: &[(&str, &[&str])] = &[("web", &["shop_a"]), ("db", &["shop_a"])];
     let mut other = stack(pair).await;
     other.listens("shop-db-1", &[("::", 8080), ("127.0.0.1", 9000)]);
-    let text = other.check("web", "db:80", refused());
+    let text = other.check("web", "db:80", Some(&refused()));
     assert!(
         text.starts_with("OtherPort: `db` does not listen on 80; it listens on 8080\n"),
         "{text}"
     );
     let mut hidden = stack(pair).await;
     hidden.listens("shop-db-1", &[("127.0.0.1", 80)]);
-    let text = hidden.check("web", "db:80", refused());
+    let text = hidden.check("web", "db:80", Some(&refused()));
     assert!(
         text.starts_with("LoopbackOnly: `db` listens on 127.0.0.1 only"),
         "{text}"
@@ -182,7 +183,7 @@ async fn a_listener_elsewhere_is_told_from_one_that_is_hidden() {
     let mut filtered = stack(pair).await;
     filtered.listens("shop-db-1", &[("0.0.0.0", 80)]);
     let silent = tried(known("10.0.0.2"), &[("10.0.0.2:80", DialAnswer::TimedOut)]);
-    let text = filtered.check("web", "db:80", silent);
+    let text = filtered.check("web", "db:80", Some(&silent));
     assert!(text.starts_with("TimedOut: `db` listens on 80"), "{text}");
 }
 
@@ -198,7 +199,7 @@ async fn a_target_that_does_not_run_and_a_name_that_nobody_has_are_told_apart() 
         .unwrap();
     down.engine.kill_container(&db.id, "KILL").await.unwrap();
     down.facts = facts(&*down.engine, &down.named).await.unwrap();
-    insta::assert_snapshot!(down.check("web", "db:80", tried(NameAnswer::NoSuchName, &[])), @"
+    insta::assert_snapshot!(down.check("web", "db:80", Some(&tried(NameAnswer::NoSuchName, &[]))), @"
     TargetDown: `db` does not run
     Some(true) from: `web`: container `shop-web-1` runs
     Some(false) name: its resolver knows no such name
@@ -208,7 +209,7 @@ async fn a_target_that_does_not_run_and_a_name_that_nobody_has_are_told_apart() 
     start it with `bowline start db`
     ");
     let unknown = stack(pair).await;
-    insta::assert_snapshot!(unknown.check("web", "bd:80", tried(NameAnswer::NoSuchName, &[])), @"
+    insta::assert_snapshot!(unknown.check("web", "bd:80", Some(&tried(NameAnswer::NoSuchName, &[]))), @"
     Unknown: nobody on the networks of `web` is called `bd`
     Some(true) from: `web`: container `shop-web-1` runs
     Some(false) name: its resolver knows no such name
@@ -276,7 +277,9 @@ async fn somebody_outside_is_judged_by_the_answer_alone() {
         ),
     ] {
         let tried = tried(name, &calls);
-        let text = outside().await.check("web", "example.com:443", tried);
+        let text = outside()
+            .await
+            .check("web", "example.com:443", Some(&tried));
         assert!(text.starts_with(expected), "{text}");
     }
 }
