@@ -128,9 +128,12 @@ fn without_mended(world: &World<'_>, causes: Vec<Finding>) -> Vec<Finding> {
     causes
         .into_iter()
         .filter(is_left)
-        .map(|cause| match is_drift(&cause) {
-            true => cause,
-            false => no_surer_than_files(world, cause),
+        .map(|cause| {
+            if is_drift(&cause) {
+                cause
+            } else {
+                no_surer_than_files(world, cause)
+            }
         })
         .collect()
 }

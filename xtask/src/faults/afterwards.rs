@@ -16,10 +16,12 @@ pub(crate) struct Afterwards<'a> {
     pub(crate) injection: &'a Injection,
     pub(crate) stack: &'a Stack<'a>,
     pub(crate) look: &'a Look<'a>,
+    /// How many faults there are in it.
+    pub(crate) faults: usize,
 }
 
 /// Whether it is offered as safe, and a command does it.
-pub(crate) fn is_safely_fixed(named: &Named) -> bool {
+fn is_safely_fixed(named: &Named) -> bool {
     let fix = named.fix.as_ref();
     fix.is_some_and(|fix| fix.is_safe() && !fix.command.is_empty())
 }
@@ -84,12 +86,17 @@ impl Afterwards<'_> {
             }
         }
         let begun = Instant::now();
-        while !self.is_well(fixed.len() == right.len(), said)? {
+        while !self.is_well(self.can_mend_all(right), said)? {
             if begun.elapsed() > self.patience() {
                 return Ok(Some(false));
             }
         }
         Ok(Some(true))
+    }
+
+    /// Whether the safe fixes of what was found are to mend every fault that there is.
+    pub(crate) fn can_mend_all(&self, right: &[Named]) -> bool {
+        right.len() == self.faults && right.iter().all(is_safely_fixed)
     }
 
     /// Whether the symptom is gone and, where everything was mended, the doctor has nothing more to say.
@@ -104,5 +111,44 @@ impl Afterwards<'_> {
         let healed = &self.injection.healed;
         Ok(symptom::missing(self.look, healed, said)?.is_none()
             && self.stack.bowline(&["doctor".to_owned()])?.status.code() == Some(WELL))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn named(fix: &Value, verify: &Value) -> Named {
+        serde_json::from_value(json!({
+            "code": "D101", "confidence": "certain", "culprit": { "kind": "service", "name": "cache" },
+            "fix": fix, "verify": verify,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_what_is_called_safe_and_has_a_command_is_carried_out() {
+        let fix = |safety: &str, command: &[&str]| {
+            let fix = json!({ "text": "let it go on", "safety": safety, "command": command });
+            is_safely_fixed(&named(&fix, &json!(null)))
+        };
+        assert!(fix("safe", &["bowline", "unpause", "cache"]));
+        assert!(!fix("safe", &[]));
+        assert!(!fix("restart", &["bowline", "restart", "cache"]));
+        assert!(!is_safely_fixed(&named(&json!(null), &json!(null))));
+    }
+
+    #[test]
+    fn a_verify_command_is_one_of_bowlines() {
+        let words = |verify: Value| {
+            let named = named(&json!(null), &verify);
+            command(&named).map(<[String]>::to_vec)
+        };
+        let asked = words(json!(["bowline", "doctor", "--only", "D101"])).unwrap();
+        assert_eq!(asked, ["doctor", "--only", "D101"]);
+        assert_eq!(words(json!(["docker", "ps"])), None);
+        assert_eq!(words(json!(null)), None);
     }
 }

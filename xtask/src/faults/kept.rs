@@ -151,4 +151,28 @@ mod tests {
     fn of_a_case_that_was_not_kept_there_is_nothing() {
         assert!(Kept::read(Path::new("no/such"), &case()).unwrap().is_none());
     }
+    /// A file of the repository that grows beyond this is no longer small.
+    const LARGEST: u64 = 40 * 1024;
+
+    #[test]
+    fn every_recording_is_of_a_case_is_small_and_has_no_folder_of_this_machine() {
+        let faults = crate::root().join("faults");
+        let cases = Case::find(&faults, &[]).unwrap();
+        let mut files = 0;
+        for entry in std::fs::read_dir(faults.join("recordings")).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let id = name.strip_suffix(".json.gz").unwrap();
+            let case = cases.iter().find(|case| case.id == id);
+            assert!(entry.metadata().unwrap().len() < LARGEST, "{name}");
+            let kept = Kept::read(&faults, case.expect(&name)).unwrap().unwrap();
+            let text = kept.recording.to_string();
+            for folder in [crate::root(), crate::cache::folder(&[]).unwrap()] {
+                let folder = format!("{}/", folder.display());
+                assert!(!text.contains(&folder), "{name} names {folder}");
+            }
+            files += 1;
+        }
+        assert!(files > 100, "{files} recordings");
+    }
 }

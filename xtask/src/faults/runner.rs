@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::actions::{self, Rendered, Stack};
-use super::afterwards::{Afterwards, command, is_safely_fixed};
+use super::afterwards::{Afterwards, command};
 use super::answer::{self, Answer, CAUSES, Named, WELL};
 use super::baselines::{Baseline, Guess, Seen};
 use super::beside::Aftermath;
@@ -132,6 +132,7 @@ impl Runner<'_> {
             injection,
             stack,
             look,
+            faults: expectation.cause.len(),
         };
         for named in &right {
             let symptoms = &injection.symptom;
@@ -141,7 +142,7 @@ impl Runner<'_> {
             });
         }
         examined.mended = after.mend(&right, &aftermath.said)?;
-        let mut is_well = examined.mended == Some(true) && right.iter().all(is_safely_fixed);
+        let mut is_well = examined.mended == Some(true) && after.can_mend_all(&right);
         let can_be_asked = right.iter().any(|named| command(named).is_some());
         if !is_well && !injection.heal.is_empty() && (self.heal || can_be_asked) {
             heal(injection, stack, look, aftermath).context("it was not well again")?;

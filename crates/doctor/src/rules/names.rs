@@ -308,9 +308,7 @@ fn is_out(world: &World<'_>, container: &ContainerFact) -> bool {
     let Some(state) = world.state(container) else {
         return false;
     };
-    let is_job =
-        state.restart_policy == "no" && state.exit_code == 0 && !world.was_stopped(container);
-    matches!(state.status, Exited | Dead) && !is_job
+    matches!(state.status, Exited | Dead) && !world.is_done(container)
         || state.status == Created && state.error.is_some()
 }
 

@@ -69,8 +69,7 @@ const UPSTREAM: &[Says] = &[
 /// What is wrong with one replica: it does not run, is frozen, unhealthy, or listens nowhere.
 fn defect(world: &World<'_>, replica: &ContainerFact) -> Option<Evidence> {
     let state = world.state(replica)?;
-    let is_job =
-        state.exit_code == 0 && state.restart_policy == "no" && !world.was_stopped(replica);
+    let is_job = world.is_done(replica);
     let what = match state.status {
         ContainerStatus::Exited if !is_job => format!("ended with code {}", state.exit_code),
         ContainerStatus::Dead => "half removed".to_owned(),

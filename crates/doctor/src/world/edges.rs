@@ -280,12 +280,7 @@ impl<'f> World<'f> {
             .collect();
         if up.is_empty() {
             // A job that has done its work is not down.
-            let is_done = |container: &&&ContainerFact| {
-                self.state(container)
-                    .is_none_or(|state| state.exit_code == 0 && state.restart_policy == "no")
-                    && !self.was_stopped(container)
-            };
-            let all_done = containers.iter().all(|container| is_done(&container));
+            let all_done = containers.iter().all(|container| self.is_done(container));
             return (!all_done).then_some(Trouble::Down);
         }
         if !is_near {

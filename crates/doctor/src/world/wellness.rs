@@ -61,6 +61,17 @@ impl<'f> World<'f> {
         !life.signals.is_empty() && !life.signals.iter().any(|signal| signal.is_sigkill())
     }
 
+    /// Whether it is a job that has done its work. A server is none: it ends with success when it is stopped, and engines
+    /// soon forget that it was.
+    pub(crate) fn is_done(&self, container: &ContainerFact) -> bool {
+        let is_over = |state: &ContainerFact| state.exit_code == 0 && state.restart_policy == "no";
+        let known = self.containers().find(|one| one.name == container.name);
+        let state = known.and_then(|container| self.state(container));
+        state.is_none_or(is_over)
+            && !self.was_stopped(container)
+            && self.recipe(container).is_none()
+    }
+
     /// Whether it runs, and nothing that it or the engine says speaks against that it works.
     pub(crate) fn seems_well(&self, container: &'f ContainerFact) -> bool {
         self.runs(container)
