@@ -111,6 +111,7 @@ fn session(title: &str) -> Option<SessionFact> {
 fn tell_processes(fact: &mut InsideFact, pid: u32, processes: &[ContainerProcess]) {
     fact.sessions = sessions(processes);
     fact.processes = processes.len();
+    fact.uids = processes.iter().map(|process| process.uid).collect();
     fact.zombies = processes
         .iter()
         .filter(|process| process.is_zombie())

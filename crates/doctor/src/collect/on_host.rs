@@ -13,8 +13,9 @@ use super::files::is_settings;
 /// Entries of a mounted folder that are looked at for files of settings.
 const ENTRIES_OF_FOLDER: usize = 64;
 
-/// The files of settings in the folders that are mounted into a container, by their paths inside; none where the host's
-/// folder is not to be seen from here.
+/// The files of settings in the folders that are mounted into a container, by their paths inside, as far as its command or
+/// a variable names them or their folder: one folder often serves many services. None where the host's folder is not to
+/// be seen from here.
 pub(super) fn below_folders(container: &ObservedContainer) -> impl Iterator<Item = String> {
     let folders = container.mounts.iter().filter(|mount| mount.kind == "bind");
     let found = folders.flat_map(|mount| {
@@ -29,11 +30,29 @@ pub(super) fn below_folders(container: &ObservedContainer) -> impl Iterator<Item
             .collect();
         names.sort_unstable();
         let folder = mount.target.trim_end_matches('/').to_owned();
-        names
+        let paths = names
             .into_iter()
-            .map(move |name| format!("{folder}/{name}"))
+            .map(move |name| format!("{folder}/{name}"));
+        paths.filter(|path| is_named(container, path))
     });
     found.take(FILES_OF_ONE)
+}
+
+/// Folders of settings that programs read as a whole without being told.
+const READ_WHOLE: &[&str] = &["conf.d", "sites-enabled", "templates"];
+
+fn is_named(container: &ObservedContainer, path: &str) -> bool {
+    let spec = &container.spec;
+    let (folder, name) = path.rsplit_once('/').unwrap_or_default();
+    if READ_WHOLE.iter().any(|end| folder.ends_with(end)) {
+        return true;
+    }
+    let names_it =
+        |text: &str| text.contains(name) || text.split_whitespace().any(|it| it == folder);
+    let argv = spec.entrypoint.iter().chain(&spec.command);
+    let mut words = argv.flat_map(|words| words.iter());
+    let mut values = spec.env.iter().filter_map(|(_, value)| value);
+    words.any(|word| names_it(word)) || values.any(|value| names_it(value.reveal()))
 }
 
 /// The size of the file that Docker keeps a log in, where that is on this host: no other file is called so.

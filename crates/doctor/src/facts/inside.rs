@@ -1,5 +1,6 @@
 //! What the kernel shows of a running container, and what answers from within it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bowline_engine::TcpState;
@@ -18,6 +19,9 @@ pub struct InsideFact {
     pub main: Vec<String>,
     /// The user whose rights the main process has, by number on the host.
     pub main_uid: Option<u32>,
+    /// The users of all its processes, by number on the host.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub uids: BTreeSet<u32>,
     /// The kernel's function in which the main process waits.
     pub main_waits_in: Option<String>,
     /// How many processes it has.

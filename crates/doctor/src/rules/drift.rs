@@ -153,6 +153,27 @@ fn restart(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     })
 }
 
+fn is_content(change: &Changed) -> bool {
+    change.field.starts_with("content of ")
+}
+
+/// Whether a container was started after the last change of the files that are mounted into it as secrets: such a file is
+/// the same inside and outside, so it has read what is in it now.
+fn has_read_it<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
+    let Some(started) = world.state(container).and_then(|state| state.started) else {
+        return false;
+    };
+    let mounts = world.mounts(container).unwrap_or_default().iter();
+    let files = mounts.filter(|mount| mount.kind == "bind" && is_secret(&mount.target));
+    let changed: Vec<_> = files
+        .filter_map(|mount| {
+            let file = world.file(container, &mount.target)?;
+            file.there.as_ref()?.modified
+        })
+        .collect();
+    !changed.is_empty() && changed.iter().all(|changed| *changed <= started)
+}
+
 /// That a container is older than a secret or a config that it was given: it read what was in it before.
 fn older_than_content(
     world: &World<'_>,
@@ -160,18 +181,8 @@ fn older_than_content(
     settings: &[&Changed],
 ) -> Option<Evidence> {
     let started = world.state(container)?.started?;
-    let mut fields = settings.iter().map(|one| one.field.as_str());
-    let is_content = fields.any(|field| field.starts_with("content of "));
-    // A file that is mounted is the same inside and outside: who was started after the change has read it.
-    let mounts = world.mounts(container).unwrap_or_default().iter();
-    let files = mounts.filter(|mount| mount.kind == "bind" && is_secret(&mount.target));
-    let changed = files.filter_map(|mount| {
-        let file = world.file(container, &mount.target)?;
-        file.there.as_ref()?.modified
-    });
-    let changed: Vec<_> = changed.collect();
-    let has_read_it = !changed.is_empty() && changed.iter().all(|changed| *changed <= started);
-    (is_content && !has_read_it).then(|| {
+    let is_content = settings.iter().any(|one| is_content(one));
+    is_content.then(|| {
         let text = format!(
             "{}: running since {}",
             container.name,
@@ -206,6 +217,7 @@ fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
         let settings: Vec<&Changed> = changes
             .iter()
             .filter(|one| one.by_files && is_setting(&one.field))
+            .filter(|one| !(is_content(one) && has_read_it(world, container)))
             .collect();
         let service = container.service.as_deref().unwrap_or_default();
         let since =
@@ -301,6 +313,7 @@ fn drifted(world: &World<'_>, cases: &mut Vec<Case>) {
         |one: &&ContainerFact| is_used(world, one) && (!is_undone || world.ailment(one).is_some());
     for container in world.containers().filter(counts) {
         let mut changes = differences(world, container);
+        changes.retain(|one| !(is_content(one) && has_read_it(world, container)));
         // A network that is gone has a rule of its own.
         changes.retain(|one| {
             let network = one.field.strip_prefix("networks.");

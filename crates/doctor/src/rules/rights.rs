@@ -70,8 +70,21 @@ fn who<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Who> {
         let mut dropped = container.cap_drop.iter();
         dropped.any(|it| it.trim_start_matches("CAP_") == right || it == "ALL")
     };
-    if let Some(uid) = world.inside(container).and_then(|inside| inside.main_uid) {
-        let text = format!("{}: its main process runs as user {uid}", container.name);
+    let inside = world.inside(container);
+    let main = inside.and_then(|inside| inside.main_uid);
+    // A master of root's lets workers of another user do the work: those are who is refused.
+    let workers = inside.and_then(|inside| {
+        let mut others = inside.uids.iter().filter(|uid| **uid != 0);
+        others.next().copied().filter(|_| others.next().is_none())
+    });
+    let uid = main.map(|main| workers.filter(|_| main == 0).unwrap_or(main));
+    if let Some(uid) = uid {
+        let what = if main == Some(uid) {
+            "its main process runs"
+        } else {
+            "its workers run"
+        };
+        let text = format!("{}: {what} as user {uid}", container.name);
         let fact = FactRef::Inside(container.name.clone());
         return Some(Who {
             user: uid,

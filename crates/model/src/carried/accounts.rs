@@ -19,13 +19,19 @@ const NAMES: &[&str] = &[
 /// Beginnings of passwords that are digests: what they are made of nobody can read from them.
 const DIGESTS: &[&str] = &["$", "{", "SCRAM-SHA-", "md5"];
 
-/// Reads a list of accounts; nothing where the file is not called so, or a line of it is none.
-pub(super) fn read(path: &str, text: &str) -> Vec<Connection> {
+/// Reads a list of accounts; nothing where neither the file nor a key that names it is called so, or a line of it is none.
+pub(super) fn read<'k>(
+    path: &str,
+    text: &str,
+    mut keys: impl Iterator<Item = &'k str>,
+) -> Vec<Connection> {
     let name = path.rsplit('/').next().unwrap_or_default();
-    if !key::words(name)
-        .iter()
-        .any(|word| NAMES.contains(&word.as_str()))
-    {
+    let is_one = |name: &str| {
+        key::words(name)
+            .iter()
+            .any(|word| NAMES.contains(&word.as_str()))
+    };
+    if !is_one(name) && !keys.any(is_one) {
         return Vec::new();
     }
     let mut found = Vec::new();

@@ -58,6 +58,7 @@ const ENDS: &[(&[&str], Field, bool)] = &[
         Field::Password,
         false,
     ),
+    (&["secret"], Field::Password, true),
     (
         &["db", "database", "dbname", "vhost"],
         Field::Database,

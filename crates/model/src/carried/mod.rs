@@ -63,7 +63,8 @@ pub fn find<'a>(
 
     let mut found = Vec::new();
     for (path, text) in &files {
-        found.extend(accounts::read(path, text));
+        let names_it = environment_names(&sources[0], path);
+        found.extend(accounts::read(path, text, names_it));
     }
     for source in &sources {
         let alone = source.pairs.iter().map(value::connections).collect();
@@ -73,6 +74,16 @@ pub fn find<'a>(
         }
     }
     found
+}
+
+/// The keys of an environment that name a path.
+fn environment_names<'s>(
+    environment: &'s Source<'_>,
+    path: &'s str,
+) -> impl Iterator<Item = &'s str> {
+    let pairs = environment.pairs.iter();
+    let naming = pairs.filter(move |pair| pair.value == path);
+    naming.map(|pair| pair.key.as_str())
 }
 
 /// Reads one value as a connection string: a URL, a JDBC URL, libpq keywords, the form of Go's MySQL driver, or a list of

@@ -100,6 +100,7 @@ impl Group<'_> {
             };
             let is_meant = match key.field {
                 Field::Host => !key.is_weak || is_login || has(Field::Port),
+                Field::Password => !key.is_weak || has(Field::User),
                 Field::Database => {
                     !key.is_weak || key::is_database(&self.prefix) || is_login && has(Field::Host)
                 }
@@ -110,7 +111,7 @@ impl Group<'_> {
                 Field::Database if is_meant => {
                     connection.path = connection.path.take().or(Some(part));
                 }
-                Field::Password => connection.give_password(&Part {
+                Field::Password if is_meant => connection.give_password(&Part {
                     value: Secret::new(part.value),
                     carrier: part.carrier,
                     span: part.span,
@@ -122,7 +123,7 @@ impl Group<'_> {
                         self.usage(&part, &pair.key, is_login || has(Field::Database));
                     add_hosts(&mut connection, &part);
                 }
-                Field::Host | Field::Database | Field::Url => {}
+                Field::Host | Field::Database | Field::Password | Field::Url => {}
             }
         }
         self.finish(&mut connection, ports);
