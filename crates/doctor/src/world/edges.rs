@@ -125,6 +125,7 @@ fn is_dialled(world: &World<'_>, client: &ContainerFact, told: &Told, host: &Tol
     match told.usage {
         Usage::Dials => true,
         Usage::Listens => false,
+        Usage::Announces if is_of_the_stack(world, client, told, host) => true,
         Usage::Announces => world.said(client).iter().any(|said| {
             let port = said.capture("port").map(str::to_owned);
             let is_there = said.capture("host") == Some(host.name.as_str());
@@ -132,6 +133,20 @@ fn is_dialled(world: &World<'_>, client: &ContainerFact, told: &Told, host: &Tol
                 && port.is_none_or(|port| number(host.port).is_none_or(|it| it.to_string() == port))
         }),
     }
+}
+
+/// Whether an address is another service's, and no page: nobody outside could do anything with `SITE_DB=db:3306`.
+fn is_of_the_stack(
+    world: &World<'_>,
+    client: &ContainerFact,
+    told: &Told,
+    host: &ToldHost,
+) -> bool {
+    let is_page = matches!(
+        told.scheme.as_deref(),
+        Some("http" | "https" | "ws" | "wss")
+    ) || matches!(number(host.port), None | Some(80 | 443));
+    !is_page && is_known_name(world, &host.name) && !answers_to(client, &host.name)
 }
 
 /// Whose address a name is, for a client.

@@ -88,5 +88,5 @@ fn file<'a>(
         path: (*path).to_owned(),
         line: 1,
     };
-    Some((carrier, text.trim_end_matches(['\r', '\n'])))
+    Some((carrier, text.trim_end_matches('\n')))
 }

@@ -185,7 +185,8 @@ fn value(
         });
         return None;
     };
-    let text = text.trim_end_matches(['\r', '\n']);
+    // As `$(cat FILE)` does: a carriage return stays, and is a part of what is sent.
+    let text = text.trim_end_matches('\n');
     Some(Part {
         value: text.to_owned(),
         carrier: Carrier::File {
