@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bowline_model::{ContainerStatus, EventAction};
+use jiff::SignedDuration;
 
 use crate::facts::{Changed, ContainerFact, FileFact};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
@@ -153,16 +154,24 @@ fn restart(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     })
 }
 
+/// How long after it was made a container is started for the first time at most.
+const FIRST_START: SignedDuration = SignedDuration::from_secs(4);
+
 fn is_content(change: &Changed) -> bool {
     change.field.starts_with("content of ")
 }
 
-/// Whether a container was started after the last change of the files that are mounted into it as secrets: such a file is
-/// the same inside and outside, so it has read what is in it now.
+/// Whether a container was started again after the last change of the files that are mounted into it as secrets: then it
+/// has read what is in them now. One that was started only once may still have a file that was replaced since.
 fn has_read_it<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
     let Some(started) = world.state(container).and_then(|state| state.started) else {
         return false;
     };
+    let made = world.made(container).and_then(|made| made.created);
+    let is_again = made.is_some_and(|made| started.duration_since(made) > FIRST_START);
+    if !is_again {
+        return false;
+    }
     let mounts = world.mounts(container).unwrap_or_default().iter();
     let files = mounts.filter(|mount| mount.kind == "bind" && is_secret(&mount.target));
     let changed: Vec<_> = files
