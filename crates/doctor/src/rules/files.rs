@@ -399,17 +399,15 @@ fn read_only(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         for said in world.complaints(container, &[Says::ReadOnly, Says::NotWritable]) {
             let path = said.capture("path").map(|path| absolute(container, path));
-            let Some((field, setting, place)) =
+            // A line that does not say why is about data: a mount of settings is read-only on purpose.
+            let found = if said.says == Says::NotWritable && path.is_none() {
+                closed_data(world, container)
+            } else {
                 what_is_read_only(world, container, path.as_deref())
-            else {
+            };
+            let Some((field, setting, place)) = found else {
                 continue;
             };
-            // A mount of settings is read-only on purpose; it is one of data that may have been meant to be written.
-            let mut mounts = world.mounts(container).unwrap_or_default().iter();
-            let is_data = mounts.any(|mount| mount.target == place && mount.kind == "volume");
-            if said.says == Says::NotWritable && path.is_none() && !is_data {
-                continue;
-            }
             let what = path.as_deref().unwrap_or("…");
             let claim = match &path {
                 Some(path) => format!("it writes to `{path}`, and {setting}"),
@@ -448,16 +446,29 @@ fn read_only(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// What a read-only mount says.
+fn of_mount(mount: &Mount) -> (&'static str, String, String) {
+    let setting = format!("`{}` is mounted there read-only", mount.source);
+    ("volumes", setting, mount.target.clone())
+}
+
+/// The only volume of a container that is mounted read-only.
+fn closed_data<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+) -> Option<(&'static str, String, String)> {
+    let mounts = world.mounts(container)?.iter();
+    let mut closed = mounts.filter(|mount| !mount.writable && mount.kind == "volume");
+    let first = closed.next().filter(|_| closed.next().is_none());
+    first.map(of_mount)
+}
+
 /// The field that makes a path read-only, what it says, and the place that it says it of.
 fn what_is_read_only<'f>(
     world: &World<'f>,
     container: &'f ContainerFact,
     path: Option<&str>,
 ) -> Option<(&'static str, String, String)> {
-    let of_mount = |mount: &Mount| {
-        let setting = format!("`{}` is mounted there read-only", mount.source);
-        ("volumes", setting, mount.target.clone())
-    };
     let mounts = world.mounts(container)?;
     let is_whole = world.made(container).is_some() && container.is_read_only;
     let whole_container = || {
@@ -465,14 +476,7 @@ fn what_is_read_only<'f>(
         ("read_only", setting, "/".to_owned())
     };
     let Some(path) = path else {
-        let is_data = |mount: &&Mount| !mount.writable && mount.kind == "volume";
-        let any = mounts.iter().filter(|mount| !mount.writable);
-        let data = mounts.iter().filter(is_data);
-        // What is written is data: where a volume of it is closed, that is it.
-        let mut closed: Box<dyn Iterator<Item = &Mount>> = match data.clone().next() {
-            Some(_) => Box::new(data),
-            None => Box::new(any),
-        };
+        let mut closed = mounts.iter().filter(|mount| !mount.writable);
         let first = closed.next().filter(|_| closed.next().is_none());
         return if is_whole {
             Some(whole_container())
