@@ -160,14 +160,15 @@ fn files<'f>(world: &World<'f>, container: &'f ContainerFact, questions: &mut BT
 }
 
 /// The paths that one that fails is told of by a variable for a file, or names where it calls something an error.
-pub(crate) fn named_paths<'f>(world: &World<'f>, container: &'f ContainerFact) -> BTreeSet<String> {
+fn named_paths(world: &World<'_>, container: &ContainerFact) -> BTreeSet<String> {
     let told = container.environment.iter().filter_map(|(key, value)| {
         let names_a_file = FILE_KEYS
             .iter()
             .any(|end| key.to_ascii_uppercase().ends_with(end));
         value.clone().filter(|_| names_a_file)
     });
-    let spoken = world.grumblings(container).into_iter().flat_map(paths_in);
+    let lines = world.grumblings(container).iter().take(8);
+    let spoken = lines.flat_map(|line| paths_in(&line.text));
     told.chain(spoken)
         .filter(|path| path.starts_with('/') && !path.contains(':'))
         .take(16)
@@ -175,7 +176,7 @@ pub(crate) fn named_paths<'f>(world: &World<'f>, container: &'f ContainerFact) -
 }
 
 /// How the names of variables end that hold the path of a file that has to be there.
-pub(crate) const FILE_KEYS: &[&str] = &[
+const FILE_KEYS: &[&str] = &[
     "_FILE",
     "_CONFIG",
     "_CONF",

@@ -199,33 +199,26 @@ fn put(
             What::Postgres {
                 login: known,
                 names,
-            },
-            Some(login),
-        ) => {
-            let database = known.database.as_deref();
-            let wanted = Wanted {
-                login,
-                database,
-                names,
-            };
-            let (outcome, answer) = postgres::ask(ask.address, &wanted, Bounds::within(WHOLE));
-            Some((outcome, ServerAnswer::Postgres(answer)))
-        }
-        (
-            What::Mysql {
+            }
+            | What::Mysql {
                 login: known,
                 names,
             },
             Some(login),
         ) => {
-            let database = known.database.as_deref();
             let wanted = Wanted {
                 login,
-                database,
+                database: known.database.as_deref(),
                 names,
             };
-            let (outcome, answer) = mysql::ask(ask.address, &wanted, Bounds::within(WHOLE));
-            Some((outcome, ServerAnswer::Mysql(answer)))
+            let bounds = Bounds::within(WHOLE);
+            Some(if matches!(ask.what, What::Postgres { .. }) {
+                let (outcome, answer) = postgres::ask(ask.address, &wanted, bounds);
+                (outcome, ServerAnswer::Postgres(answer))
+            } else {
+                let (outcome, answer) = mysql::ask(ask.address, &wanted, bounds);
+                (outcome, ServerAnswer::Mysql(answer))
+            })
         }
         (What::Postgres { .. } | What::Mysql { .. }, None) => None,
         (What::Redis { is_tls, .. }, login) => {

@@ -53,13 +53,9 @@ const AGAIN: usize = 3;
 
 /// A path of a container as a person finds it: on the host, where it is mounted from there.
 pub(super) fn on_host(world: &World<'_>, container: &ContainerFact, path: &str) -> String {
-    let mounts = world.containers().find(|one| one.name == container.name);
-    let mount = mounts.and_then(|container| world.mount_of(container, path));
-    match mount.filter(|mount| mount.kind == "bind") {
-        Some(mount) => {
-            let rest = path.strip_prefix(mount.target.trim_end_matches('/'));
-            format!("`{}{}` on the host", mount.source, rest.unwrap_or_default())
-        }
+    let file = world.file_of(container, path);
+    match file.inside {
+        Some(_) => format!("`{}` on the host", file.name),
         None => format!("`{path}`"),
     }
 }
@@ -150,7 +146,7 @@ fn named_and_missing<'f>(world: &World<'f>, container: &'f ContainerFact, cases:
         let file = world
             .file(container, path)
             .filter(|file| file.there.is_none());
-        let line = lines.iter().find(|line| line.contains(path));
+        let line = lines.iter().find(|line| line.text.contains(path));
         let (Some(file), Some(line)) = (file, line) else {
             continue;
         };
@@ -158,7 +154,7 @@ fn named_and_missing<'f>(world: &World<'f>, container: &'f ContainerFact, cases:
             "`{key}` names `{path}`, and nothing is there: `{}` needs it",
             service(container)
         );
-        let text = format!("{} log: {}", container.name, line.trim());
+        let text = format!("{} log: {}", container.name, line.text.trim());
         let complaint = shown(
             FactRef::Log(container.name.clone()),
             text,

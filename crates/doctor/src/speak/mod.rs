@@ -18,6 +18,8 @@ pub(crate) use wire::{Bounds, Silence, Wire};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::facts::Outcome;
+
 /// How long a connection may take.
 pub(crate) const CONNECT: Duration = Duration::from_secs(1);
 /// How long everything that is asked of one server with one login may take, connecting included.
@@ -54,6 +56,16 @@ pub(crate) struct Names {
     pub(crate) databases: BTreeSet<String>,
     /// Tables, views and sequences, in the database of the login.
     pub(crate) relations: BTreeSet<String>,
+}
+
+/// What came of a question, with what was answered until it ended, however it did.
+fn as_far_as_it_goes<A: Default>(
+    attempt: impl FnOnce(&mut A) -> Result<Outcome, Silence>,
+) -> (Outcome, A) {
+    let mut answer = A::default();
+    let outcome = attempt(&mut answer);
+    let outcome = outcome.unwrap_or_else(|silence| Outcome::of(&silence));
+    (outcome, answer)
 }
 
 /// Whether a name can stand between quotes without ending them, whatever the server's settings are.

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::{Bounds, Login, Names, Silence, Wanted, Wire, is_plain, short};
+use super::{Bounds, Login, Names, Silence, Wanted, Wire, as_far_as_it_goes, is_plain, short};
 use crate::facts::{DatabaseAnswer, Outcome};
 
 /// No packet that is read here is longer, in bytes.
@@ -33,12 +33,7 @@ pub(crate) fn ask(
     wanted: &Wanted<'_>,
     bounds: Bounds,
 ) -> (Outcome, DatabaseAnswer) {
-    let mut answer = DatabaseAnswer::default();
-    let outcome = attempt(address, wanted, bounds, &mut answer);
-    (
-        outcome.unwrap_or_else(|silence| Outcome::of(&silence)),
-        answer,
-    )
+    as_far_as_it_goes(|answer| attempt(address, wanted, bounds, answer))
 }
 
 fn attempt(

@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 
-use super::{Bounds, Login, NAME, Names, Silence, Wanted, Wire, is_plain, short};
+use super::{
+    Bounds, Login, NAME, Names, Silence, Wanted, Wire, as_far_as_it_goes, is_plain, short,
+};
 use crate::facts::{DatabaseAnswer, HolderFact, Outcome, SessionsFact, StatementFact, WaitFact};
 
 /// What is sent to ask whether it speaks TLS.
@@ -34,12 +36,7 @@ pub(crate) fn ask(
     wanted: &Wanted<'_>,
     bounds: Bounds,
 ) -> (Outcome, DatabaseAnswer) {
-    let mut answer = DatabaseAnswer::default();
-    let outcome = attempt(address, wanted, bounds, &mut answer);
-    (
-        outcome.unwrap_or_else(|silence| Outcome::of(&silence)),
-        answer,
-    )
+    as_far_as_it_goes(|answer| attempt(address, wanted, bounds, answer))
 }
 
 fn attempt(

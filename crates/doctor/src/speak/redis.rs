@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Bounds, Login, Silence, Wire};
+use super::{Bounds, Login, Silence, Wire, as_far_as_it_goes};
 use crate::facts::{Outcome, RedisAnswer};
 
 /// No line of an answer is longer, in bytes.
@@ -22,18 +22,13 @@ pub(crate) fn ask(
     is_tls: bool,
     bounds: Bounds,
 ) -> (Outcome, RedisAnswer) {
-    let mut answer = RedisAnswer::default();
-    let wire = Wire::open(address, bounds).and_then(|wire| {
+    as_far_as_it_goes(|answer| {
+        let mut wire = Wire::open(address, bounds)?;
         if is_tls {
-            return Ok(wire.secure("server")?.0);
+            wire = wire.secure("server")?.0;
         }
-        Ok(wire)
-    });
-    let outcome = wire.and_then(|wire| attempt(wire, login, &mut answer));
-    (
-        outcome.unwrap_or_else(|silence| Outcome::of(&silence)),
-        answer,
-    )
+        attempt(wire, login, answer)
+    })
 }
 
 fn attempt(

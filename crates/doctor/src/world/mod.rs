@@ -35,9 +35,7 @@ pub(crate) struct World<'f> {
     facts: &'f Facts,
     hidden: BTreeSet<FactRef>,
     recipes: BTreeMap<&'f str, &'static Recipe>,
-    said: BTreeMap<&'f str, Vec<Said<'f>>>,
-    /// When containers last wrote a line that calls something an error, in words that no recipe knows.
-    grumbled: BTreeMap<&'f str, Timestamp>,
+    heard: BTreeMap<&'f str, said::Heard<'f>>,
     edges: Vec<Edge<'f>>,
 }
 
@@ -59,13 +57,11 @@ impl<'f> World<'f> {
             facts,
             hidden,
             recipes: BTreeMap::new(),
-            said: BTreeMap::new(),
-            grumbled: BTreeMap::new(),
+            heard: BTreeMap::new(),
             edges: Vec::new(),
         };
         world.recipes = recipes(facts);
-        world.said = said::all(&world);
-        world.grumbled = said::grumbled(&world);
+        world.heard = said::all(&world);
         world.edges = edges::all(&world);
         world
     }
@@ -411,9 +407,8 @@ impl<'f> World<'f> {
 
     /// What its log says, of any time that was read.
     pub(crate) fn said(&self, container: &ContainerFact) -> &[Said<'f>] {
-        self.said
-            .get(container.name.as_str())
-            .map_or(&[], Vec::as_slice)
+        let heard = self.heard.get(container.name.as_str());
+        heard.map_or(&[], |heard| heard.said.as_slice())
     }
 
     /// What its log says of now: of the run that goes on if it is young or ended, else of the last minute.

@@ -10,6 +10,7 @@ use crate::facts::{ContainerFact, LogLine};
 use crate::finding::FactRef;
 
 use super::World;
+use super::wellness::LAST_WORDS;
 
 /// How old what a running container wrote may be to speak of now.
 const NOW: SignedDuration = SignedDuration::from_secs(60);
@@ -44,8 +45,17 @@ impl Said<'_> {
     }
 }
 
+/// What was read in a log.
+#[derive(Default)]
+pub(super) struct Heard<'f> {
+    /// What it says, in the words of the recipes, the newest first.
+    pub(super) said: Vec<Said<'f>>,
+    /// Lines of now that call something an error in words that no recipe knows, the newest first.
+    pub(super) grumblings: Vec<&'f LogLine>,
+}
+
 /// Reads every log that was collected, line by line.
-pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Vec<Said<'f>>> {
+pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Heard<'f>> {
     let mut all = BTreeMap::new();
     for container in world.containers() {
         let is_known = world.is_known(&FactRef::Log(container.name.clone()));
@@ -55,8 +65,12 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Vec<Said<'f>>> {
         let reading = Recipes::builtin().reading(world.recipe(container));
         let since = fresh_since(world, container);
         let mut said: Vec<Said<'f>> = Vec::new();
+        let mut grumblings = Vec::new();
         for line in &log.lines {
             let Some(found) = reading.line(&line.text) else {
+                if line.at >= since && grumbles(&line.text) {
+                    grumblings.push(line);
+                }
                 continue;
             };
             let is_same = |one: &&mut Said<'_>| {
@@ -86,7 +100,8 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Vec<Said<'f>>> {
         }
         // The newest first: it is what a person would look at.
         said.sort_by_key(|one| std::cmp::Reverse(one.last));
-        all.insert(container.name.as_str(), said);
+        grumblings.reverse();
+        all.insert(container.name.as_str(), Heard { said, grumblings });
     }
     all
 }
@@ -124,24 +139,6 @@ const GRUMBLES: &[&str] = &[
 /// Words that take them back where they stand before one: `no error`, `0 failed`.
 const NONE_OF_IT: &[&str] = &["0", "no", "not", "without", "zero", "last"];
 
-/// When containers last wrote a line that calls something an error and says nothing that is known.
-pub(super) fn grumbled<'f>(world: &World<'f>) -> BTreeMap<&'f str, Timestamp> {
-    let mut grumbled = BTreeMap::new();
-    for container in world.containers() {
-        let Some(log) = world.log(container) else {
-            continue;
-        };
-        let reading = Recipes::builtin().reading(world.recipe(container));
-        let since = fresh_since(world, container);
-        let mut lines = log.lines.iter().rev().take_while(|line| line.at >= since);
-        let found = lines.find(|line| grumbles(&line.text) && reading.line(&line.text).is_none());
-        if let Some(line) = found {
-            grumbled.insert(container.name.as_str(), line.at);
-        }
-    }
-    grumbled
-}
-
 impl<'f> World<'f> {
     /// What a container wrote at its last end: the line that calls something an error, else the last one.
     pub(crate) fn last_words(&self, container: &'f ContainerFact) -> Option<&'f str> {
@@ -151,21 +148,15 @@ impl<'f> World<'f> {
         let before = |at: Timestamp| end.is_none_or(|end| at <= end);
         let mut last = lines.iter().rev().filter(|line| before(line.at));
         let newest = last.clone().next()?;
-        let is_near = |at: Timestamp| newest.at.duration_since(at) < SignedDuration::from_secs(3);
+        let is_near = |at: Timestamp| newest.at.duration_since(at) < LAST_WORDS;
         let worst = last.find(|line| is_near(line.at) && grumbles(&line.text));
         Some(worst.unwrap_or(newest).text.trim())
     }
 
-    /// The last lines of now in which a container calls something an error, in words that no recipe knows.
-    pub(crate) fn grumblings(&self, container: &'f ContainerFact) -> Vec<&'f str> {
-        let Some(log) = self.log(container) else {
-            return Vec::new();
-        };
-        let reading = Recipes::builtin().reading(self.recipe(container));
-        let since = fresh_since(self, container);
-        let lines = log.lines.iter().rev().take_while(|line| line.at >= since);
-        let found = lines.filter(|line| grumbles(&line.text) && reading.line(&line.text).is_none());
-        found.map(|line| line.text.as_str()).take(8).collect()
+    /// The lines of now in which a container calls something an error in words that no recipe knows, the newest first.
+    pub(crate) fn grumblings(&self, container: &ContainerFact) -> &[&'f LogLine] {
+        let heard = self.heard.get(container.name.as_str());
+        heard.map_or(&[], |heard| heard.grumblings.as_slice())
     }
 
     /// The last line in which a container that ended calls something an error, in whatever words.

@@ -2,7 +2,7 @@
 
 use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::facts::ContainerFact;
 use crate::finding::{Evidence, FactRef};
@@ -14,7 +14,7 @@ const YOUNG: SignedDuration = SignedDuration::from_secs(30);
 /// How old the last complaint of one that runs may be to count.
 const LATELY: SignedDuration = SignedDuration::from_secs(20);
 /// How long before the last line of one that ended a complaint may stand to be about the end.
-const LAST_WORDS: SignedDuration = SignedDuration::from_secs(3);
+pub(super) const LAST_WORDS: SignedDuration = SignedDuration::from_secs(3);
 
 impl<'f> World<'f> {
     /// What shows that a container is not well; `None` where nothing does.
@@ -108,12 +108,9 @@ impl<'f> World<'f> {
     /// Whether its log speaks of trouble lately, in words that are known, or in others by which people call something an
     /// error. What those mean nobody knows: they are a reason to look, and prove nothing.
     pub(crate) fn grumbles(&self, container: &ContainerFact) -> bool {
-        let is_late = |at: Timestamp| self.now().duration_since(at) < LATELY;
+        let mut grumblings = self.grumblings(container).iter();
         self.complains(container)
-            || self
-                .grumbled
-                .get(container.name.as_str())
-                .is_some_and(|at| is_late(*at))
+            || grumblings.any(|line| self.now().duration_since(line.at) < LATELY)
     }
 
     /// Whether something is wrong with it now: it ended badly, or it runs and does not seem well.
