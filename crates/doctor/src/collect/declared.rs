@@ -142,6 +142,7 @@ fn service_fact(
                 },
                 writable: !mount.read_only,
                 in_project: None,
+                changed_on_host: None,
             })
             .collect(),
         has_healthcheck: check.is_some_and(|check| {

@@ -6,6 +6,7 @@
 
 use bowline_engine::Engine;
 use bowline_model::ObservedContainer;
+use jiff::Timestamp;
 
 use super::FILES_OF_ONE;
 use super::files::is_settings;
@@ -53,6 +54,14 @@ fn is_named(container: &ObservedContainer, path: &str) -> bool {
     let mut words = argv.flat_map(|words| words.iter());
     let mut values = spec.env.iter().filter_map(|(_, value)| value);
     words.any(|word| names_it(word)) || values.any(|value| names_it(value.reveal()))
+}
+
+/// When a file was last changed; `None` for a folder, and for what is not here.
+pub(super) fn changed(file: &std::path::Path) -> Option<Timestamp> {
+    let metadata = std::fs::metadata(file)
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
+    Timestamp::try_from(metadata.modified().ok()?).ok()
 }
 
 /// The size of the file that Docker keeps a log in, where that is on this host: no other file is called so.

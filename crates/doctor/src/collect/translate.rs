@@ -14,6 +14,7 @@ use crate::facts::{
 };
 use crate::tokens::{Mask, Tokens};
 
+use super::on_host;
 use super::told::secret_parts;
 
 pub(super) fn container_fact(
@@ -151,6 +152,9 @@ fn mount(mount: &EffectiveMount, folder: Option<&str>) -> Mount {
     });
     Mount {
         in_project,
+        changed_on_host: (mount.kind == "bind")
+            .then(|| on_host::changed(&mount.source))
+            .flatten(),
         target: mount.target.clone(),
         kind: mount.kind.clone(),
         source: match &mount.volume {

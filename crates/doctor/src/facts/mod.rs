@@ -339,6 +339,10 @@ pub struct Mount {
     /// The path of a file or folder of the project, from the project's folder on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_project: Option<String>,
+    /// When a mounted file was last changed on the host. One that was replaced there is still the former one inside, until
+    /// the container is started again. `None` for folders, and where the host's file is not to be seen from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_on_host: Option<Timestamp>,
 }
 
 /// What a container may use; `None` is no limit.

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use bowline_model::{ContainerStatus, EventAction};
-use jiff::SignedDuration;
 
-use crate::facts::{Changed, ContainerFact, FileFact};
+use crate::facts::{Changed, ContainerFact, FileFact, Mount};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Target, World, culprit, reported, shown, spoken, whole};
@@ -154,33 +153,20 @@ fn restart(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     })
 }
 
-/// How long after it was made a container is started for the first time at most.
-const FIRST_START: SignedDuration = SignedDuration::from_secs(4);
-
 fn is_content(change: &Changed) -> bool {
     change.field.starts_with("content of ")
 }
 
-/// Whether a container was started again after the last change of the files that are mounted into it as secrets: then it
-/// has read what is in them now. One that was started only once may still have a file that was replaced since.
+/// Whether a container was started after the last change of every file that is mounted into it as a secret: then it has
+/// read what is in them now.
 fn has_read_it<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
     let Some(started) = world.state(container).and_then(|state| state.started) else {
         return false;
     };
-    let made = world.made(container).and_then(|made| made.created);
-    let is_again = made.is_some_and(|made| started.duration_since(made) > FIRST_START);
-    if !is_again {
-        return false;
-    }
     let mounts = world.mounts(container).unwrap_or_default().iter();
-    let files = mounts.filter(|mount| mount.kind == "bind" && is_secret(&mount.target));
-    let changed: Vec<_> = files
-        .filter_map(|mount| {
-            let file = world.file(container, &mount.target)?;
-            file.there.as_ref()?.modified
-        })
-        .collect();
-    !changed.is_empty() && changed.iter().all(|changed| *changed <= started)
+    let mut secrets = mounts.filter(|mount| is_secret(&mount.target)).peekable();
+    let is_before = |mount: &Mount| mount.changed_on_host.is_some_and(|at| at <= started);
+    secrets.peek().is_some() && secrets.all(is_before)
 }
 
 /// That a container is older than a secret or a config that it was given: it read what was in it before.
