@@ -183,6 +183,10 @@ vocabulary! {
     ConnectionFailed = "connection_failed" needs [] may [host, port];
     /// Nothing came back in time.
     ConnectionTimeout = "connection_timeout" needs [] may [host, port];
+    /// No answer came in time, and the line does not say whether a connection came about before.
+    AnswerTimeout = "answer_timeout" needs [] may [host, port];
+    /// The other side answered that it cannot: a status of HTTP from 500 on.
+    ServerError = "server_error" needs [] may [host, status];
     /// There is no way to that address.
     NoRoute = "no_route" needs [] may [host, port];
     /// The other side broke the connection off.

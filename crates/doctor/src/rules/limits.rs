@@ -202,6 +202,7 @@ fn zombies(world: &World<'_>, cases: &mut Vec<Case>) {
 /// What callers say of somebody who is slow.
 const SLOW: &[Says] = &[
     Says::ConnectionTimeout,
+    Says::AnswerTimeout,
     Says::UpstreamNotAnswering,
     Says::StatementTimeout,
     Says::PoolExhausted,

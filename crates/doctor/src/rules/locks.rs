@@ -44,7 +44,9 @@ const GAVE_UP: &[Says] = &[
     Says::LockWait,
     Says::PoolExhausted,
     Says::ConnectionTimeout,
+    Says::AnswerTimeout,
     Says::UpstreamNotAnswering,
+    Says::ServerError,
 ];
 
 /// What a server said to a login that may see what all sessions do.

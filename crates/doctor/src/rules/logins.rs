@@ -12,6 +12,7 @@ use crate::world::logins::{Account, Login, Refusal};
 use crate::world::{World, shown, spoken};
 
 use super::names::{carrier, teller};
+use super::variables::is_unset;
 
 pub(crate) const VOLUME_KEEPS_ANOTHER: Rule = Rule {
     code: Code("D001"),
@@ -530,6 +531,10 @@ fn passwords_differ(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
         let Some(copy) = it.copy else {
             continue;
         };
+        // Nobody set it: that is D016, and no other copy.
+        if is_unset(world, it.login.client(), it.login.carrier()) {
+            continue;
+        }
         let blamed = if is_odd_one(world, it, copy, &differ) {
             teller(world, copy.holder, &copy.password.carrier)
         } else {
@@ -566,10 +571,10 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     let server = login.service;
     let is_servers = copy.holder.name == login.server.name;
     let holder = copy.holder.service.as_deref().unwrap_or(&copy.holder.name);
-    let claim = if login
+    let brings_none = login
         .password()
-        .is_none_or(|password| password.text.is_empty())
-    {
+        .is_none_or(|password| password.text.is_empty());
+    let claim = if brings_none {
         format!("it brings no password to `{server}`, which wants one")
     } else if is_servers {
         format!("it and `{server}` have different copies of the password")

@@ -249,7 +249,9 @@ fn is_unknown(world: &World<'_>, edge: &Edge<'_>) -> bool {
 /// What is said of a host outside that was reached, or nearly so, and did not answer as wanted.
 const NOT_HELPED: &[Says] = &[
     Says::RateLimited,
+    Says::ServerError,
     Says::ConnectionTimeout,
+    Says::AnswerTimeout,
     Says::ConnectionRefused,
     Says::ConnectionReset,
     Says::UpstreamNotAnswering,
@@ -263,7 +265,10 @@ fn outside_fails(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let what = match said.says {
             Says::RateLimited => "asks for fewer requests",
-            Says::ConnectionTimeout | Says::UpstreamNotAnswering => "does not answer",
+            Says::ServerError => "answers that it cannot",
+            Says::ConnectionTimeout | Says::AnswerTimeout | Says::UpstreamNotAnswering => {
+                "does not answer"
+            }
             Says::ConnectionReset => "breaks connections off",
             _ => "refuses connections",
         };
@@ -320,6 +325,7 @@ fn said_of<'w>(world: &'w World<'_>, edge: &Edge<'_>) -> Option<&'w crate::world
         Says::ConnectionRefused,
         Says::ConnectionFailed,
         Says::ConnectionTimeout,
+        Says::AnswerTimeout,
         Says::ConnectionReset,
         Says::ConnectionClosed,
         Says::NameUnknown,

@@ -60,6 +60,8 @@ const UPSTREAM: &[Says] = &[
     Says::UpstreamFailed,
     Says::UpstreamNotAnswering,
     Says::UpstreamClosed,
+    Says::AnswerTimeout,
+    Says::ServerError,
     Says::ConnectionRefused,
     Says::ConnectionTimeout,
     Says::ConnectionFailed,

@@ -1,5 +1,6 @@
 //! Variables that nobody set, so that nothing stands where something should.
 
+use bowline_model::carried::Carrier;
 use bowline_model::{ContainerStatus, is_secret_key};
 use bowline_recipes::Says;
 use jiff::SignedDuration;
@@ -52,6 +53,17 @@ fn place<'w>(world: &'w World<'_>, field: &'w str) -> Option<(&'w str, &'w str)>
     });
     let name = names.max_by_key(|name| name.len())?;
     Some((name, &rest[name.len() + 1..]))
+}
+
+/// Whether a value that a container was given is empty because nobody set the variable that it is made of.
+pub(super) fn is_unset(world: &World<'_>, container: &ContainerFact, carrier: &Carrier) -> bool {
+    let Carrier::Variable(key) = carrier else {
+        return false;
+    };
+    let service = container.service.as_deref().unwrap_or_default();
+    let field = format!("services.{service}.environment.{key}");
+    let mut unset = world.empty_variables();
+    unset.any(|variable| variable.fields.contains(&field))
 }
 
 fn case<'f>(
