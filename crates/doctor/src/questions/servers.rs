@@ -1,8 +1,9 @@
 //! Which servers are asked in their own protocol, and as whom.
 //!
-//! A server is asked where somebody who dials it is not well, or where it is not well itself. It is asked as those who
-//! fail are told to log in, and as it is told itself; never as somebody who is well, and never with a guess. Each login
-//! is tried once for all who bring it, so that nobody is locked out by being asked.
+//! A server is asked where somebody who dials it is not well or waited for by somebody who is not, or where it is not well
+//! itself. It is asked as those clients are told to log in, and as it is told itself; never as somebody who has no part in
+//! the trouble, and never with a guess. Each login is tried once for all who bring it, so that nobody is locked out by
+//! being asked.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,33 +24,29 @@ const MOST_LOGINS: usize = 6;
 
 /// Everything that servers are asked.
 pub(super) fn asks(world: &World<'_>) -> Vec<Ask> {
+    let doubted = world.in_doubt();
     let servers = world.containers().filter(|server| world.runs(server));
-    let mut asks: Vec<Ask> = servers.flat_map(|server| asks_of(world, server)).collect();
-    asks.extend(pages(world));
+    let mut asks: Vec<Ask> = servers
+        .flat_map(|server| asks_of(world, &doubted, server))
+        .collect();
+    asks.extend(pages(world, &doubted));
     asks.extend(handshakes(world));
     asks
 }
 
 /// The URLs that healthchecks ask for, each from within its own container: of those that are unhealthy, and of those
-/// that count as healthy while they, or who dials them, are not well.
-fn pages(world: &World<'_>) -> Vec<Ask> {
+/// that count as healthy while they, or who depends on them, are not well.
+fn pages(world: &World<'_>, doubted: &BTreeSet<&str>) -> Vec<Ask> {
     let mut asks = Vec::new();
     for container in world.containers().filter(|container| world.runs(container)) {
         let Some(health) = world.health(container) else {
             continue;
         };
-        let is_doubted = || {
-            world.complains(container)
-                || world.edges().iter().any(|edge| {
-                    let is_it = edge
-                        .service()
-                        .is_some_and(|(name, _)| Some(name) == container.service.as_deref());
-                    is_it && world.fails(edge.client)
-                })
-        };
         let is_in_question = match health.verdict {
             Some(HealthStatus::Unhealthy) => true,
-            Some(HealthStatus::Healthy) => is_doubted(),
+            Some(HealthStatus::Healthy) => {
+                world.complains(container) || doubted.contains(container.name.as_str())
+            }
             _ => false,
         };
         let Some((url, port)) = asked_url(&health.test).filter(|_| is_in_question) else {
@@ -126,7 +123,7 @@ fn handshakes(world: &World<'_>) -> Vec<Ask> {
     asks
 }
 
-fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
+fn asks_of(world: &World<'_>, doubted: &BTreeSet<&str>, server: &ContainerFact) -> Vec<Ask> {
     let Some(protocol) = world.recipe(server).and_then(|recipe| recipe.speaks) else {
         return Vec::new();
     };
@@ -137,7 +134,7 @@ fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
         .collect();
     let failing: Vec<&Login<'_, '_>> = logins
         .iter()
-        .filter(|login| world.fails(login.client()))
+        .filter(|login| doubted.contains(login.client().name.as_str()))
         .collect();
     if failing.is_empty() && !is_suspect(world, server) {
         return Vec::new();

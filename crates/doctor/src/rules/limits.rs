@@ -68,6 +68,8 @@ const MANY_ZOMBIES: usize = 3;
 const PERIODS: u64 = 20;
 /// Segments from which on losses tell anything.
 const SEGMENTS: u64 = 50;
+/// Segments below which a single client that went away without a word is as much as a twentieth.
+const MANY_SEGMENTS: u64 = 1000;
 
 fn open_files(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
@@ -306,7 +308,8 @@ fn processors(nano: i64) -> String {
 /// Segments sent and sent again, and whether those are many.
 fn sent(world: &World<'_>, container: &ContainerFact) -> Option<(u64, u64, bool)> {
     let (sent, again) = world.inside(container)?.segments?;
-    Some((sent, again, sent >= SEGMENTS && again * 20 >= sent))
+    let share = if sent < MANY_SEGMENTS { 10 } else { 20 };
+    Some((sent, again, sent >= SEGMENTS && again * share >= sent))
 }
 
 fn few_losses(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {

@@ -604,7 +604,13 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     };
     let has_file = matches!(login.carrier(), Carrier::File { .. });
     let plain = login.told.is_none_or(|told| told.without_strays.is_none());
+    // One that is empty was most likely never filled in: that is no other copy.
+    let at_most = match login.password() {
+        Some(password) if password.text.is_empty() => Confidence::Likely,
+        _ => Confidence::Certain,
+    };
     let case = Case::new(blamed, claim)
+        .at_most(at_most)
         .seen_in(login.client().service.as_deref())
         .mended_by(
             format!(

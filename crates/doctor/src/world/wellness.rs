@@ -1,5 +1,7 @@
 //! Who is not well, as far as anybody can see.
 
+use std::collections::BTreeSet;
+
 use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
 use jiff::SignedDuration;
@@ -132,6 +134,27 @@ impl<'f> World<'f> {
         let mut callers = self.edges().iter().filter(dials_it);
         !self.seems_well(container)
             || callers.any(|edge| edge.client.name != container.name && self.fails(edge.client))
+    }
+
+    /// The containers that may be why something is wrong, by name: those that fail, whom they dial, whom these dial, and so
+    /// on. A service that is well and waits for its database says nothing; who waits for it does.
+    pub(crate) fn in_doubt(&self) -> BTreeSet<&'f str> {
+        let failing = self.containers().filter(|container| self.fails(container));
+        let mut open: Vec<&str> = failing.map(|container| container.name.as_str()).collect();
+        let mut doubted: BTreeSet<&str> = open.iter().copied().collect();
+        while let Some(client) = open.pop() {
+            let dialled = self
+                .edges()
+                .iter()
+                .filter(|edge| edge.client.name == client);
+            let targets = dialled.filter_map(super::Edge::service);
+            for target in targets.flat_map(|(_, targets)| targets) {
+                if doubted.insert(&target.name) {
+                    open.push(&target.name);
+                }
+            }
+        }
+        doubted
     }
 
     /// What a container that fails says of it in these words, the newest first: of one that ended only what it said

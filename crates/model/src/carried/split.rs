@@ -65,11 +65,18 @@ impl Connection {
     /// Tells whether a group can be about the same login: not if it names another user.
     fn has_room_for(&self, group: &Connection) -> bool {
         let users = self.user.as_ref().zip(group.user.as_ref());
-        self.usage == Usage::Dials && users.is_none_or(|(own, other)| own.value == other.value)
+        let may_dial = match self.usage {
+            Usage::Dials => true,
+            // A page that is told to others takes no login.
+            Usage::Announces => group.user.is_some() || group.password.is_some(),
+            Usage::Listens => false,
+        };
+        may_dial && users.is_none_or(|(own, other)| own.value == other.value)
     }
 
     /// Takes what a group says that this connection string leaves open.
     fn join(&mut self, group: Connection) {
+        self.usage = Usage::Dials;
         if self.scheme.is_none() {
             self.scheme = group.scheme;
         }
@@ -119,8 +126,7 @@ impl Group<'_> {
                 Field::Port => ports = ports.or(Some(part)),
                 Field::Kind => connection.scheme = connection.scheme.take().or(kind(&part.value)),
                 Field::Host if is_meant && !is_elsewhere && connection.hosts.is_empty() => {
-                    connection.usage =
-                        self.usage(&part, &pair.key, is_login || has(Field::Database));
+                    connection.usage = self.usage(&part, &pair.key, is_login, has(Field::Database));
                     add_hosts(&mut connection, &part);
                 }
                 Field::Host | Field::Database | Field::Password | Field::Url => {}
@@ -131,13 +137,17 @@ impl Group<'_> {
     }
 
     /// Says what a host is for. A bare `HOST` is where the service itself listens, unless a login stands beside it.
-    fn usage(&self, host: &Part<String>, name: &str, has_login: bool) -> Usage {
-        let is_own = self.prefix.is_empty() && !has_login;
+    fn usage(&self, host: &Part<String>, name: &str, is_login: bool, has_database: bool) -> Usage {
+        let is_own = self.prefix.is_empty() && !is_login && !has_database;
         let listens = is_own || host::is_every_host(&host.value);
         if listens {
             Usage::Listens
         } else {
-            key::usage(&key::words(name))
+            match key::usage(&key::words(name)) {
+                // `SITE_DB_HOST` with a login beside it is no page of the site.
+                Usage::Announces if is_login => Usage::Dials,
+                usage => usage,
+            }
         }
     }
 

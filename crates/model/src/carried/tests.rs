@@ -539,3 +539,30 @@ fn an_inline_table_is_read_as_the_table_that_it_is() {
         file(text)
     );
 }
+
+#[test]
+fn an_address_that_is_announced_by_its_name_is_dialled_where_a_login_stands_beside_it() {
+    let usage = |environment: &[(&str, &str)]| {
+        let found = find(environment.iter().copied(), [], []);
+        found
+            .iter()
+            .map(|it| (line(it), it.usage))
+            .collect::<Vec<_>>()
+    };
+    for host in ["db:3306", "db"] {
+        let found = usage(&[
+            ("SITE_DB_HOST", host),
+            ("SITE_DB_USER", "app"),
+            ("SITE_DB_PASSWORD", "pw"),
+        ]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].1, Usage::Dials, "{found:?}");
+        assert!(found[0].0.contains("app:pw"), "{found:?}");
+    }
+    assert_eq!(
+        usage(&[("SITE_HOST", "shop.example")]),
+        usage(&[("SITE_HOST", "shop.example"), ("SITE_NAME", "Shop")])
+    );
+    let page = usage(&[("SITE_URL", "https://shop.example/")]);
+    assert_eq!(page[0].1, Usage::Announces);
+}
