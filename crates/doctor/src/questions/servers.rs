@@ -6,7 +6,7 @@
 //! being asked.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bowline_model::{HealthStatus, Protocol as TransportProtocol};
 use bowline_recipes::{Protocol, Says};
@@ -67,15 +67,17 @@ fn pages(world: &World<'_>, doubted: &BTreeSet<&str>) -> Vec<Ask> {
     asks
 }
 
-/// Where a container listens, seen from within it.
+/// Where a container listens, seen from within it. What listens on every address of the newer protocol mostly takes calls of
+/// the older one too, and not every container has a loopback of the newer one.
 fn within(world: &World<'_>, container: &ContainerFact, port: u16) -> Option<SocketAddr> {
     let listeners = world.inside(container)?.listeners.iter();
     let mut listeners =
         listeners.filter(|one| one.port == port && one.protocol == TransportProtocol::Tcp);
-    let address = match listeners.next()?.address {
-        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        address => address,
+    let address = listeners.next()?.address;
+    let address = if address.is_unspecified() {
+        Ipv4Addr::LOCALHOST.into()
+    } else {
+        address
     };
     Some(SocketAddr::new(address, port))
 }

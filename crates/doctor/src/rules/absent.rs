@@ -8,7 +8,7 @@ use crate::facts::{ContainerFact, DatabaseAnswer};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
-use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole};
+use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole, written};
 
 use super::names::{carrier, teller};
 use super::stray::stray_in;
@@ -456,11 +456,7 @@ const UNDONE: &str = "it did not do all that it is for";
 
 /// What a job that ended well calls an error, in words that no recipe knows.
 fn in_other_words<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Evidence> {
-    let line = world.last_error(container)?;
-    let text = format!("{} log: {}", container.name, line.text.trim());
-    let mut evidence = shown(FactRef::Log(container.name.clone()), text, UNDONE);
-    evidence.at = Some(line.at);
-    Some(evidence)
+    Some(written(container, world.last_error(container)?, UNDONE))
 }
 
 /// A job of the files that has no container, as one behind a profile has not.

@@ -7,7 +7,7 @@ use bowline_engine::TcpState;
 use bowline_recipes::Says;
 use jiff::SignedDuration;
 
-use crate::facts::{ContainerFact, SessionFact};
+use crate::facts::{ContainerFact, SessionFact, Told};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, Target, World, culprit, shown, spoken};
@@ -63,7 +63,9 @@ pub(super) fn busy<'f>(world: &World<'f>) -> Vec<Busy<'f>> {
         if let Target::Service {
             name, containers, ..
         } = &edge.target
-            && let Some(server) = containers.iter().find(|it| world.recipe(it).is_some())
+            && let Some(server) = containers
+                .iter()
+                .find(|it| takes_logins(world, it, edge.told))
         {
             servers.insert(&server.name, (name, server));
         }
@@ -76,6 +78,12 @@ pub(super) fn busy<'f>(world: &World<'f>) -> Vec<Busy<'f>> {
             held: held(world, server),
         })
         .collect()
+}
+
+/// Whether a server keeps connections with logins: one that a recipe knows, or that is told about like a database, as a
+/// pooler before one is.
+fn takes_logins(world: &World<'_>, server: &ContainerFact, told: &Told) -> bool {
+    world.recipe(server).is_some() || told.user.is_some() && told.database.is_some()
 }
 
 /// Established connections to a server, by the service that dialled. They are counted where they begin: at the server's
@@ -127,7 +135,7 @@ fn complaint<'w, 'f>(
     busy: &Busy<'f>,
     what: Says,
 ) -> Option<(&'f ContainerFact, &'w Said<'f>)> {
-    let kind = world.recipe(busy.server)?.name.as_str();
+    let kind = world.recipe(busy.server).map(|recipe| recipe.name.as_str());
     let clients = world.edges().iter().filter(
         |edge| matches!(&edge.target, Target::Service { name, .. } if *name == busy.service),
     );
@@ -137,7 +145,7 @@ fn complaint<'w, 'f>(
         let said = said.find(|said| {
             let is_now =
                 speaker.name != busy.server.name || world.now().duration_since(said.last) <= LATELY;
-            let of_it = said.recipe == kind || said.recipe == "any";
+            let of_it = Some(said.recipe) == kind || said.recipe == "any";
             said.is_fresh && is_now && said.says == what && of_it
         })?;
         Some((speaker, said))

@@ -7,7 +7,7 @@ use crate::facts::{ContainerFact, FileFact, FileSort, Mount};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::is_below;
-use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole};
+use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole, written};
 
 use super::jobs::{fills_what_it_lacks, is_waited_for};
 use super::modules::is_hidden;
@@ -154,12 +154,7 @@ fn named_and_missing<'f>(world: &World<'f>, container: &'f ContainerFact, cases:
             "`{key}` names `{path}`, and nothing is there: `{}` needs it",
             service(container)
         );
-        let text = format!("{} log: {}", container.name, line.text.trim());
-        let complaint = shown(
-            FactRef::Log(container.name.clone()),
-            text,
-            "it speaks of that path as of an error",
-        );
+        let complaint = written(container, line, "it speaks of that path as of an error");
         let gone = filed(file, "nothing is at that path");
         cases.push(
             Case::new(culprit(container, Some(&format!("environment.{key}"))), claim)

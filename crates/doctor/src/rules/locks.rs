@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use bowline_recipes::Says;
 
-use crate::facts::{AskedFact, ContainerFact, DatabaseAnswer, HolderFact, SessionFact};
+use crate::facts::{
+    AskedFact, ContainerFact, DatabaseAnswer, HolderFact, SessionFact, SessionsFact,
+};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, shown, spoken};
@@ -203,6 +205,58 @@ fn held_up(
     )
 }
 
+/// The case against the only service that may hold what others wait for, where the server shows who waits, and not for
+/// whom: its session does nothing, and has done nothing since before they began to wait.
+fn by_elimination(world: &World<'_>, busy: &Busy<'_>) -> Option<Case> {
+    let mut answers = world.database(busy.server);
+    let (asked, waiting, sessions) = answers.find_map(|(asked, answer)| {
+        let sessions = answer.sessions.as_ref()?;
+        let is_long = |it: &&SessionsFact| it.state == "waiting" && it.oldest_secs >= LONG_WAIT;
+        let waiting = sessions.iter().find(is_long)?;
+        Some((asked, waiting, sessions))
+    })?;
+    let victim = whose(world, busy, waiting.remote, &waiting.user)?;
+    let hurt = hurt(world, victim)?;
+    let idle = sessions
+        .iter()
+        .filter(|it| it.state == "idle" && it.oldest_secs >= waiting.oldest_secs);
+    let mut holders: Vec<(&str, &SessionsFact)> = idle
+        .filter_map(|it| Some((whose(world, busy, it.remote, &it.user)?, it)))
+        .collect();
+    holders.dedup_by_key(|(service, _)| *service);
+    let [(service, holder)] = holders[..] else {
+        return None;
+    };
+    let claim = format!(
+        "a session of it holds what others of `{}` wait for, and has done nothing for {} s",
+        busy.service, holder.oldest_secs
+    );
+    let text = format!(
+        "{} of its sessions wait for a lock, the longest for {} s",
+        waiting.count, waiting.oldest_secs
+    );
+    let idle = format!("a session of {service} does nothing, and has since before");
+    let fix = format!(
+        "end that session: `bowline restart {service}`; and let the program end it also when something fails"
+    );
+    let case = against(world, busy, service, claim)?;
+    // Which lock it is the server does not say.
+    Some(
+        case.at_most(Confidence::Likely)
+            .between(Some(busy.service), Some(victim))
+            .mended_by(fix, Safety::Restart)
+            .decides(
+                "who waits",
+                Some(asked.evidence(&text, "somebody holds it")),
+            )
+            .decides(
+                "who holds a transaction",
+                Some(asked.evidence(&idle, "nobody else is there who could hold it")),
+            )
+            .decides("who is hurt", Some(hurt)),
+    )
+}
+
 fn slow_statement(world: &World<'_>, cases: &mut Vec<Case>) {
     for busy in busy(world) {
         let Some((asked, answer)) = seeing(world, busy.server) else {
@@ -299,6 +353,7 @@ fn blocks_others(world: &World<'_>, cases: &mut Vec<Case>) {
             cases.extend(held_up(world, &busy, asked, answer));
             continue;
         }
+        cases.extend(by_elimination(world, &busy));
         let Some((victim, holder)) = blocked(world, &busy) else {
             continue;
         };

@@ -566,21 +566,27 @@ fn is_odd_one(
     copy.holder.name == it.login.server.name && own.is_some() && agree && all
 }
 
+fn differ_claim(login: &Login<'_, '_>, copy: Copy<'_>) -> String {
+    let server = login.service;
+    let holder = copy.holder.service.as_deref().unwrap_or(&copy.holder.name);
+    match login.password() {
+        Some(password) if !password.text.is_empty() => {
+            if copy.holder.name == login.server.name {
+                format!("it and `{server}` have different copies of the password")
+            } else {
+                format!(
+                    "it has another copy of the password for `{server}` than `{holder}`, which gets in"
+                )
+            }
+        }
+        _ => format!("it brings no password to `{server}`, which wants one"),
+    }
+}
+
 fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: Culprit) -> Case {
     let login = &it.login;
-    let server = login.service;
     let is_servers = copy.holder.name == login.server.name;
-    let holder = copy.holder.service.as_deref().unwrap_or(&copy.holder.name);
-    let brings_none = login
-        .password()
-        .is_none_or(|password| password.text.is_empty());
-    let claim = if brings_none {
-        format!("it brings no password to `{server}`, which wants one")
-    } else if is_servers {
-        format!("it and `{server}` have different copies of the password")
-    } else {
-        format!("it has another copy of the password for `{server}` than `{holder}`, which gets in")
-    };
+    let claim = differ_claim(login, copy);
     let own = brought(login, "that is another password");
     let other = held(copy, "that is the one that is wanted");
     let has_users = it.accounts.iter().any(|account| account.user.is_some());

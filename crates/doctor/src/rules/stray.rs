@@ -11,7 +11,7 @@ use crate::facts::{ContainerFact, EmptyVariable, Probe, Told};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, REFUSED};
-use crate::world::{Said, Target, World, culprit, shown, spoken};
+use crate::world::{Said, Target, World, culprit, shown, spoken, written};
 
 use super::logins::are_strays;
 use super::names::{carrier, teller};
@@ -141,12 +141,7 @@ fn unfit(
     let lines = world.log(container)?.lines.iter().rev().take(LAST_LINES);
     let mut fresh = lines.filter(|line| line.at >= since);
     if let Some(line) = fresh.find(|line| line.text.contains(value.trim())) {
-        let text = format!("{} log: {}", container.name, line.text);
-        let evidence = Evidence {
-            at: Some(line.at),
-            ..shown(FactRef::Log(container.name.clone()), text, proves)
-        };
-        return Some((evidence, Confidence::Certain));
+        return Some((written(container, line, proves), Confidence::Certain));
     }
     let first = said.first()?;
     Some((spoken(container, first, proves), Confidence::Likely))

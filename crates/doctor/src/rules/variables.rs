@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::facts::{ContainerFact, EmptyVariable};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, made, shown, spoken, whole};
+use crate::world::{World, culprit, made, shown, spoken, whole, written};
 
 pub(crate) const UNSET: Rule = Rule {
     code: Code("D016"),
@@ -208,12 +208,11 @@ fn mention<'f>(
     let mut lines = log.lines.iter().rev().take(20);
     let line = lines
         .find(|line| line.at >= began && (has(&line.text, key) || has(&line.text, variable)))?;
-    Some(Evidence {
-        fact: FactRef::Log(container.name.clone()),
-        at: Some(line.at),
-        text: format!("{} log: {}", container.name, line.text),
-        proves: "it speaks of that setting when it fails".to_owned(),
-    })
+    Some(written(
+        container,
+        line,
+        "it speaks of that setting when it fails",
+    ))
 }
 
 /// Whether a container ended soon after its start, and nothing that is understood says why.

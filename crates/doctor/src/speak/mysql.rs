@@ -10,7 +10,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use super::{Bounds, Login, Names, Silence, Wanted, Wire, as_far_as_it_goes, is_plain, short};
-use crate::facts::{DatabaseAnswer, Outcome};
+use crate::facts::{DatabaseAnswer, Outcome, SessionsFact};
 
 /// No packet that is read here is longer, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -232,8 +232,36 @@ fn look_around(wire: &mut Wire, names: &Names, answer: &mut DatabaseAnswer) -> R
     )?;
     // Who may not read it is told nothing.
     answer.roles = those_of(wire, &names.roles, "user", "mysql.user")?;
+    let rows = question(wire, SESSIONS)?;
+    answer.sessions = rows.map(|rows| rows.iter().filter_map(|row| sessions(row)).collect());
     let _ = wire.send(&packet(0, &[1]));
     Ok(())
+}
+
+/// The sessions that the login may see: of all accounts with the right to, else of its own.
+const SESSIONS: &str = "SELECT CONCAT_WS('|', user, IFNULL(db, ''), SUBSTRING_INDEX(host, ':', 1), doing, COUNT(*), MAX(time)) \
+    FROM (SELECT user, db, host, time, CASE WHEN state LIKE 'Waiting for%lock' THEN 'waiting' \
+    WHEN command = 'Sleep' THEN 'idle' ELSE 'active' END AS doing FROM information_schema.processlist \
+    WHERE id <> CONNECTION_ID() AND command IN ('Sleep', 'Query', 'Execute')) AS seen \
+    GROUP BY user, db, SUBSTRING_INDEX(host, ':', 1), doing LIMIT 100";
+
+/// One row of them. A client that is shown by a name is left out: nobody can tell whose it is.
+fn sessions(row: &str) -> Option<SessionsFact> {
+    let mut fields = row.rsplitn(5, '|');
+    let oldest_secs = fields.next()?.parse().ok()?;
+    let count = fields.next()?.parse().ok()?;
+    let state = fields.next()?.to_owned();
+    let host = fields.next()?;
+    let (user, database) = fields.next()?.split_once('|')?;
+    let remote = host.parse().ok();
+    (remote.is_some() || host == "localhost").then(|| SessionsFact {
+        user: user.to_owned(),
+        database: database.to_owned(),
+        remote,
+        state,
+        count,
+        oldest_secs,
+    })
 }
 
 /// Which of these names a server has; nothing of a name that is written oddly, or where it does not say.
@@ -428,6 +456,11 @@ mod tests {
                 rows(&["151"]),
                 rows(&["books"]),
                 error(1142),
+                rows(&[
+                    "keeper|books|10.0.0.3|waiting|2|7",
+                    "keeper||localhost|idle|1|60",
+                    "keeper|books|worker.net|idle|1|60",
+                ]),
             ],
             LONG,
         );
@@ -442,6 +475,19 @@ mod tests {
             [("accounts".to_owned(), false), ("books".to_owned(), true)]
         );
         assert_eq!(answer.roles, BTreeMap::new());
+        let sessions: Vec<_> = answer.sessions.into_iter().flatten().collect();
+        let seen: Vec<_> = sessions
+            .iter()
+            .map(|it| {
+                (
+                    it.remote.is_some(),
+                    it.state.as_str(),
+                    it.count,
+                    it.oldest_secs,
+                )
+            })
+            .collect();
+        assert_eq!(seen, [(true, "waiting", 2, 7), (false, "idle", 1, 60)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bowline_model::EventAction;
 
-use crate::facts::{ContainerFact, Event, FileFact, FileSort, NotDone};
+use crate::facts::{ContainerFact, Event, FileFact, FileSort, LogLine, NotDone};
 use crate::finding::{Culprit, CulpritKind, Evidence, FactRef};
 
 use super::{Said, World, event_ref};
@@ -80,6 +80,16 @@ pub(crate) fn spoken(container: &ContainerFact, said: &Said<'_>, proves: &str) -
         fact: FactRef::Log(container.name.clone()),
         at: Some(said.last),
         text: format!("{} log{times}: {}", container.name, said.text),
+        proves: proves.to_owned(),
+    }
+}
+
+/// A line of a log that says nothing that a recipe knows, as evidence.
+pub(crate) fn written(container: &ContainerFact, line: &LogLine, proves: &str) -> Evidence {
+    Evidence {
+        fact: FactRef::Log(container.name.clone()),
+        at: Some(line.at),
+        text: format!("{} log: {}", container.name, line.text.trim()),
         proves: proves.to_owned(),
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod wellness;
 
 pub(crate) use edges::{Edge, Target};
 pub(crate) use evidence::{
-    culprit, filed, listening, made, noted, reported, shown, spoken, stood, whole,
+    culprit, filed, listening, made, noted, reported, shown, spoken, stood, whole, written,
 };
 pub(crate) use said::Said;
 

@@ -140,21 +140,39 @@ impl<'f> World<'f> {
     /// on. A service that is well and waits for its database says nothing; who waits for it does.
     pub(crate) fn in_doubt(&self) -> BTreeSet<&'f str> {
         let failing = self.containers().filter(|container| self.fails(container));
-        let mut open: Vec<&str> = failing.map(|container| container.name.as_str()).collect();
-        let mut doubted: BTreeSet<&str> = open.iter().copied().collect();
+        let mut doubted = BTreeSet::new();
+        for container in failing {
+            self.reach(container, &mut doubted);
+        }
+        doubted
+    }
+
+    /// A container that complains and may suffer from another: it dials it, or somebody who does, and so on.
+    pub(crate) fn sufferer(&self, from: &ContainerFact) -> Option<&'f ContainerFact> {
+        let mut others = self.containers().filter(|one| one.name != from.name);
+        others.find(|other| {
+            let mut reached = BTreeSet::new();
+            if self.grumbles(other) {
+                self.reach(other, &mut reached);
+            }
+            reached.contains(from.name.as_str())
+        })
+    }
+
+    /// Adds a container and all that it dials, near or far.
+    fn reach(&self, from: &'f ContainerFact, reached: &mut BTreeSet<&'f str>) {
+        let mut open = vec![from.name.as_str()];
         while let Some(client) = open.pop() {
+            if !reached.insert(client) {
+                continue;
+            }
             let dialled = self
                 .edges()
                 .iter()
                 .filter(|edge| edge.client.name == client);
             let targets = dialled.filter_map(super::Edge::service);
-            for target in targets.flat_map(|(_, targets)| targets) {
-                if doubted.insert(&target.name) {
-                    open.push(&target.name);
-                }
-            }
+            open.extend(targets.flat_map(|(_, targets)| targets.iter().map(|it| it.name.as_str())));
         }
-        doubted
     }
 
     /// What a container that fails says of it in these words, the newest first: of one that ended only what it said

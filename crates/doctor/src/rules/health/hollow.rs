@@ -6,7 +6,7 @@ use crate::facts::{AskedFact, ContainerFact, HealthFact, HttpAnswer};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Target, World, culprit, listening, shown, spoken};
+use crate::world::{Target, World, culprit, listening, shown, spoken, written};
 
 use super::address::last_probe;
 use super::asked::asked;
@@ -225,13 +225,17 @@ fn says_not_ready(output: &str) -> bool {
     })
 }
 
-/// Whether a container dials a service, and complains.
-fn suffers(world: &World<'_>, client: &ContainerFact, service: Option<&str>) -> bool {
-    let dials = world.edges().iter().any(|edge| {
-        let is_it = matches!(&edge.target, Target::Service { name, .. } if Some(*name) == service);
-        is_it && edge.client.name == client.name
-    });
-    dials && world.complains(client)
+/// What a container complains of now, in words that are known or not.
+fn complains<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    proves: &str,
+) -> Option<Evidence> {
+    let mut said = world.said(container).iter();
+    let said = said.find(|said| said.is_fresh && !said.says.is_benign());
+    let line = || world.grumblings(container).first();
+    said.map(|said| spoken(container, said, proves))
+        .or_else(|| Some(written(container, line()?, proves)))
 }
 
 fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -249,19 +253,9 @@ fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         }
         let service = container.service.as_deref();
-        let client = world
-            .containers()
-            .find(|client| suffers(world, client, service));
-        let trouble = does_not_work(world, container).or_else(|| {
-            let client = client?;
-            let mut said = world.said(client).iter();
-            let said = said.find(|said| said.is_fresh && !said.says.is_benign())?;
-            Some(spoken(
-                client,
-                said,
-                "who asks it does not get what it wants",
-            ))
-        });
+        let client = world.sufferer(container);
+        let trouble = does_not_work(world, container)
+            .or_else(|| complains(world, client?, "who asks it does not get what it wants"));
         let Some(trouble) = trouble else {
             continue;
         };
