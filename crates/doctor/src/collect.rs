@@ -2,7 +2,7 @@
 
 pub(crate) mod asks;
 mod declared;
-mod files;
+pub(crate) mod files;
 mod insides;
 mod kills;
 pub(crate) mod networks;

@@ -12,7 +12,7 @@ const HEAD: usize = 512;
 const LINKS: usize = 5;
 
 /// Whether a path in a container is that of a file with settings or a secret, by its name.
-pub(super) fn is_settings(path: &str) -> bool {
+pub(crate) fn is_settings(path: &str) -> bool {
     const ENDINGS: &[&str] = &[
         "cfg",
         "cnf",

@@ -209,17 +209,12 @@ fn held_up(
 /// whom: its session does nothing, and has done nothing since before they began to wait.
 fn by_elimination(world: &World<'_>, busy: &Busy<'_>) -> Option<Case> {
     let mut answers = world.database(busy.server);
-    let (asked, waiting, sessions) = answers.find_map(|(asked, answer)| {
-        let sessions = answer.sessions.as_ref()?;
-        let is_long = |it: &&SessionsFact| it.state == "waiting" && it.oldest_secs >= LONG_WAIT;
-        let waiting = sessions.iter().find(is_long)?;
-        Some((asked, waiting, sessions))
-    })?;
-    let victim = whose(world, busy, waiting.remote, &waiting.user)?;
-    let hurt = hurt(world, victim)?;
+    let (asked, sessions) =
+        answers.find_map(|(asked, answer)| Some((asked, answer.sessions.as_ref()?)))?;
+    let waiter = waiter(world, busy, asked, sessions)?;
     let idle = sessions
         .iter()
-        .filter(|it| it.state == "idle" && it.oldest_secs >= waiting.oldest_secs);
+        .filter(|it| it.state == "idle" && it.oldest_secs >= waiter.for_secs);
     let mut holders: Vec<(&str, &SessionsFact)> = idle
         .filter_map(|it| Some((whose(world, busy, it.remote, &it.user)?, it)))
         .collect();
@@ -231,10 +226,6 @@ fn by_elimination(world: &World<'_>, busy: &Busy<'_>) -> Option<Case> {
         "a session of it holds what others of `{}` wait for, and has done nothing for {} s",
         busy.service, holder.oldest_secs
     );
-    let text = format!(
-        "{} of its sessions wait for a lock, the longest for {} s",
-        waiting.count, waiting.oldest_secs
-    );
     let idle = format!("a session of {service} does nothing, and has since before");
     let fix = format!(
         "end that session: `bowline restart {service}`; and let the program end it also when something fails"
@@ -243,18 +234,58 @@ fn by_elimination(world: &World<'_>, busy: &Busy<'_>) -> Option<Case> {
     // Which lock it is the server does not say.
     Some(
         case.at_most(Confidence::Likely)
-            .between(Some(busy.service), Some(victim))
+            .between(Some(busy.service), Some(waiter.service))
             .mended_by(fix, Safety::Restart)
-            .decides(
-                "who waits",
-                Some(asked.evidence(&text, "somebody holds it")),
-            )
+            .decides("who waits", Some(waiter.waits))
             .decides(
                 "who holds a transaction",
                 Some(asked.evidence(&idle, "nobody else is there who could hold it")),
             )
-            .decides("who is hurt", Some(hurt)),
+            .decides("who is hurt", Some(waiter.hurt)),
     )
+}
+
+/// Somebody who waits for a lock, or gave up a moment ago, where the server does not say for whose.
+struct Waiter<'f> {
+    service: &'f str,
+    /// For how long somebody must have held it at least.
+    for_secs: i64,
+    waits: Evidence,
+    hurt: Evidence,
+}
+
+fn waiter<'f>(
+    world: &World<'f>,
+    busy: &Busy<'f>,
+    asked: &AskedFact,
+    sessions: &'f [SessionsFact],
+) -> Option<Waiter<'f>> {
+    let is_long = |it: &&SessionsFact| it.state == "waiting" && it.oldest_secs >= LONG_WAIT;
+    if let Some(waiting) = sessions.iter().find(is_long) {
+        let service = whose(world, busy, waiting.remote, &waiting.user)?;
+        let text = format!(
+            "{} of its sessions wait for a lock, the longest for {} s",
+            waiting.count, waiting.oldest_secs
+        );
+        return Some(Waiter {
+            service,
+            for_secs: waiting.oldest_secs,
+            waits: asked.evidence(&text, "somebody holds it"),
+            hurt: hurt(world, service)?,
+        });
+    }
+    diallers(world, busy).into_iter().find_map(|service| {
+        let mut own = world.of_service(service).into_iter();
+        let (client, said) =
+            own.find_map(|client| Some((client, world.says(client, Says::LockWait)?)))?;
+        let ago = world.now().duration_since(said.last).as_secs();
+        Some(Waiter {
+            service,
+            for_secs: ago + LONG_WAIT,
+            waits: spoken(client, said, "somebody holds it, and for long"),
+            hurt: hurt(world, service)?,
+        })
+    })
 }
 
 fn slow_statement(world: &World<'_>, cases: &mut Vec<Case>) {

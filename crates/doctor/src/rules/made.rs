@@ -2,11 +2,12 @@
 
 use bowline_recipes::Says;
 
+use crate::collect::files::is_settings;
 use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::is_below;
-use crate::world::{Target, World, culprit, made, shown, stood, whole};
+use crate::world::{Target, World, culprit, made, shown, stood, whole, written};
 
 use super::files::{absolute, asked, refused_program};
 
@@ -364,6 +365,28 @@ fn needed<'f>(world: &World<'f>, container: &'f ContainerFact) -> Vec<String> {
     paths
 }
 
+/// How many of the last lines of a log are looked at for a path.
+const LAST_LINES: usize = 30;
+
+/// That a program that fails names a path in what it wrote last, as languages do that say where it happened.
+fn names_in_its_trouble<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    path: &str,
+) -> Option<Evidence> {
+    let names_it = |line: &str| {
+        let mut words = line.split(|it: char| it.is_whitespace() || "\"'`():,".contains(it));
+        words.any(|word| word == path)
+    };
+    // Servers name what they write themselves.
+    if world.recipe(container).is_some() || !is_settings(path) {
+        return None;
+    }
+    let mut lines = world.log(container)?.lines.iter().rev().take(LAST_LINES);
+    let line = lines.find(|line| names_it(&line.text))?;
+    Some(written(container, line, "it stumbles over it"))
+}
+
 /// The path in which a container differs from its image, and which it runs or stumbles over.
 fn patch<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f String> {
     let changes = world.changes(container)?;
@@ -371,7 +394,9 @@ fn patch<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f Stri
     let needed = needed(world, container);
     let is_named = |path: &&String| {
         let name = path.rsplit('/').next().unwrap_or_default();
-        needed.contains(path) || needs_by_name(world, container, name, path)
+        needed.contains(path)
+            || needs_by_name(world, container, name, path)
+            || names_in_its_trouble(world, container, path).is_some()
     };
     let is_leaf = |path: &&String| {
         let inner = format!("{path}/");
@@ -425,7 +450,11 @@ fn patched(world: &World<'_>, cases: &mut Vec<Case>) {
                     Safety::Restart,
                 )
                 .decides("what was changed", Some(difference))
-                .decides("that it runs it", asked(world, container, "it is what it runs, or needs"))
+                .decides(
+                    "that it runs it",
+                    names_in_its_trouble(world, container, path)
+                        .or_else(|| asked(world, container, "it is what it runs, or needs")),
+                )
                 .decides("that it fails", stood(world, container, "it does not work with it"))
                 .rules_out(Code("D015"), is_current(world, container)),
         );

@@ -345,6 +345,15 @@ fn asked<'s>(said: &'s Said<'_>) -> Option<&'s str> {
     }
 }
 
+/// The same of what a client says. Servers tell it that the password is wrong where there is no such account. A tool that is
+/// told of none takes the name of the system's user.
+fn refused<'s>(said: &'s Said<'_>) -> Option<&'s str> {
+    match said.says {
+        Says::PasswordRefused => said.capture("user").filter(|name| *name != "root"),
+        _ => asked(said),
+    }
+}
+
 /// Whether anybody of the stack is told a name, as a user or a database.
 fn is_told(world: &World<'_>, name: &str) -> bool {
     let names = |told: &Told| {
@@ -377,14 +386,17 @@ fn names_nobody_is_told(world: &World<'_>, cases: &mut Vec<Case>) {
             }
             _ => None,
         });
-        let own = world
-            .recipe(client)
-            .is_some_and(|recipe| !recipe.logins.is_empty());
+        // A tool of a server's image is no server.
+        let listens = world.open_ports(client).is_none_or(|open| !open.is_empty());
+        let own = listens
+            && world
+                .recipe(client)
+                .is_some_and(|recipe| !recipe.logins.is_empty());
         let Some((service, server)) = server.filter(|_| !own) else {
             continue;
         };
         let mut said = world.said(client).iter().filter(|said| said.is_fresh);
-        let Some((said, name)) = said.find_map(|said| Some((said, asked(said)?))) else {
+        let Some((said, name)) = said.find_map(|said| Some((said, refused(said)?))) else {
             continue;
         };
         if !is_told(world, name) {

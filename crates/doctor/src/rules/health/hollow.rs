@@ -207,9 +207,12 @@ fn says_not_ready(output: &str) -> bool {
     // `"degraded": false` says the opposite.
     let is_denied = |words: &str| {
         let words: String = words.split(' ').collect();
-        DENIALS
-            .iter()
-            .any(|denial| flat.contains(&format!("{words}:{denial}")))
+        let key = format!("{words}:");
+        let mut values = flat.split(&key).skip(1);
+        values.any(|value| {
+            let value = value.split([',', '}', ';']).next().unwrap_or_default();
+            DENIALS.contains(&value)
+        })
     };
     let mut words = NOT_READY.iter();
     if words.any(|words| output.contains(words) && !is_denied(words)) {
