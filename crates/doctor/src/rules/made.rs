@@ -378,8 +378,11 @@ fn names_in_its_trouble<'f>(
         let mut words = line.split(|it: char| it.is_whitespace() || "\"'`():,".contains(it));
         words.any(|word| word == path)
     };
-    // Servers name what they write themselves.
-    if world.recipe(container).is_some() || !is_settings(path) {
+    // Programs name what they write themselves.
+    let is_written = ["/tmp/", "/run/", "/var/"]
+        .iter()
+        .any(|top| path.starts_with(top));
+    if world.recipe(container).is_some() || is_written || !is_settings(path) {
         return None;
     }
     let mut lines = world.log(container)?.lines.iter().rev().take(LAST_LINES);

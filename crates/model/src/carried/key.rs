@@ -170,7 +170,14 @@ pub(super) fn read(key: &str) -> Option<Key> {
     let listed = ENDS
         .iter()
         .find(|(words, ..)| words.contains(&last.as_str()));
+    let in_login = login_piece(&mut prefix, &last);
     let (field, is_weak) = match listed {
+        _ if in_login.is_some() => (in_login?, false),
+        // RabbitMQ's word for what a database is elsewhere; alone it is a page's name for a proxy.
+        _ if last == "host" && prefix.len() > 1 && prefix.ends_with(&["virtual".to_owned()]) => {
+            prefix.pop();
+            (Field::Database, false)
+        }
         Some((_, field, is_weak)) => (*field, *is_weak),
         // The option of redis.conf and of the server's command line.
         None if last == "requirepass" => {
@@ -204,6 +211,25 @@ pub(super) fn read(key: &str) -> Option<Key> {
         is_file,
         is_weak,
     })
+}
+
+/// Reads `broker.login.name`: which piece of the login of `broker` it is. A secret beside `auth` signs something, and logs
+/// nobody in.
+fn login_piece(prefix: &mut Vec<String>, last: &str) -> Option<Field> {
+    let group = prefix.last().filter(|_| prefix.len() > 1)?;
+    let is_login = matches!(
+        group.as_str(),
+        "login" | "credentials" | "credential" | "account"
+    );
+    let field = match last {
+        "name" | "id" if is_login => Field::User,
+        "secret" if is_login => Field::Password,
+        "user" | "username" if is_login || group == "auth" => Field::User,
+        "password" | "passwd" | "pass" | "pwd" if is_login || group == "auth" => Field::Password,
+        _ => return None,
+    };
+    prefix.pop();
+    Some(field)
 }
 
 /// Cuts `pghost` into `pg` and the host, if what comes before is a word for a kind of server.

@@ -532,12 +532,19 @@ fn a_program_is_read_for_addresses_and_not_for_values() {
 
 #[test]
 fn an_inline_table_is_read_as_the_table_that_it_is() {
-    let text = "[broker]\nhost = \"mq\"\nlogin = { user = \"app\", password = \"pw\" }\n";
-    assert!(
-        file(text).iter().any(|it| it.contains("app:pw")),
-        "{:?}",
-        file(text)
-    );
+    for (host, login) in [
+        ("host = \"mq\"", "user = \"app\", password = \"pw\""),
+        ("address = \"mq:5672\"", "name = \"app\", secret = \"pw\""),
+    ] {
+        let text = format!("[broker]\n{host}\nlogin = {{ {login} }}\n");
+        let found = file(&text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("app:pw mq:"), "{found:?}");
+    }
+    let ini = "[amqp]\nhost = mq\nport = 5672\nvirtual_host = streets\nuser = app\n";
+    assert_eq!(file(ini), ["amqp app mq:5672! /streets"]);
+    let signing = "AUTH_SECRET=0123456789\nNEXT_AUTH_SECRET=0123456789\n";
+    assert_eq!(file(signing), <[String; 0]>::default());
 }
 
 #[test]
