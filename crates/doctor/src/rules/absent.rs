@@ -10,6 +10,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
 use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole, written};
 
+use super::jobs::waiting;
 use super::names::{carrier, teller};
 use super::stray::stray_in;
 
@@ -315,6 +316,8 @@ struct Job {
     service: String,
     why: &'static str,
     evidence: Evidence,
+    /// Whether it is known to have failed, and not only to have ended without what was to be there after it.
+    has_failed: bool,
 }
 
 /// Who is to blame for something that is not there, and what mends it.
@@ -381,7 +384,8 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             .decides("what is missing", Some(missing.clone()))
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));
-        cases.push(if is_proven {
+        let has_failed = job.as_ref().is_none_or(|job| job.has_failed);
+        cases.push(if is_proven && has_failed {
             case
         } else {
             case.at_most(Confidence::Likely)
@@ -446,9 +450,34 @@ fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job
         let Some(container) = containers.first() else {
             return never_ran(world, service, server);
         };
-        works_on(service)
-            .then(|| undone(world, service, container))
-            .flatten()
+        if !works_on(service) {
+            return None;
+        }
+        undone(world, service, container).or_else(|| {
+            let waits = waiting(world, service).contains(&asker?);
+            waits.then(|| in_silence(world, service, container))?
+        })
+    })
+}
+
+/// A job that ended as if all were well, and said nothing that is understood, while what others wait for was not made.
+fn in_silence<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact) -> Option<Job> {
+    let state = world.state(container)?;
+    let is_over = state.status == ContainerStatus::Exited && state.exit_code == 0;
+    let last = world.log(container).and_then(|log| log.lines.last());
+    let evidence = match last {
+        Some(line) => written(container, line, "this is all that it says of it"),
+        None => shown(
+            FactRef::State(container.name.clone()),
+            format!("{}: ended with code 0", container.name),
+            "it says nothing of it",
+        ),
+    };
+    is_over.then(|| Job {
+        service: service.to_owned(),
+        why: "ended as if all were well",
+        evidence,
+        has_failed: false,
     })
 }
 
@@ -477,6 +506,7 @@ fn never_ran(world: &World<'_>, service: &str, server: &str) -> Option<Job> {
             "is behind a profile that is not enabled"
         },
         evidence: shown(fact, text, "what it is for was not done"),
+        has_failed: true,
     })
 }
 
@@ -519,5 +549,6 @@ fn undone<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact) ->
         service: service.to_owned(),
         why,
         evidence,
+        has_failed: true,
     })
 }
