@@ -1,6 +1,7 @@
 """Marks what was sold as reconciled, every few seconds, and has a report made by a process of its own."""
 
 import argparse
+import pathlib
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import pymysql
 
 worte = argparse.ArgumentParser()
 worte.add_argument("--datenbank")
+worte.add_argument("--kennwort")
 worte.add_argument("--pause", type=float)
 worte.add_argument("--bericht-mib", type=int)
 worte = worte.parse_args()
@@ -19,7 +21,7 @@ REPORT = "import sys; seiten = bytearray(int(sys.argv[1]) << 20); print(len(seit
 def verbunden():
     ziel = urlsplit(worte.datenbank)
     return pymysql.connect(
-        host=ziel.hostname, port=ziel.port or 3306, user=ziel.username, password=ziel.password or "",
+        host=ziel.hostname, port=ziel.port or 3306, user=ziel.username, password=worte.kennwort or ziel.password or "",
         database=ziel.path.lstrip("/"), connect_timeout=3, autocommit=True,
     )
 
@@ -38,6 +40,7 @@ while True:
     try:
         gleiche_ab()
         seit = 0
+        pathlib.Path("/tmp/abgeglichen").touch()
         ende = subprocess.run([sys.executable, "-c", REPORT, str(worte.bericht_mib)], stdout=subprocess.DEVNULL).returncode
         if ende:
             print(f"Tagesbericht unvollständig, Status {ende}")
