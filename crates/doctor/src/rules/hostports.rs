@@ -490,11 +490,22 @@ fn unpublished(
         .networks(target)
         .map(|_| shown(fact, text, "from the host it cannot be reached"));
     let listens = listening(target, world, "it is there, inside");
+    let open = world.open_ports(target).unwrap_or_default();
+    let inner = match open.first() {
+        Some(only) if open.len() == 1 => *only,
+        _ => port,
+    };
+    // From a container the host is not its loopback.
+    let on = if is_in_host_network(edge.client) {
+        "127.0.0.1:"
+    } else {
+        ""
+    };
     Case::new(culprit(target, Some("ports")), claim)
         .seen_in(client)
         .between(Some(service), client)
         .mended_by(
-            format!("publish it: `ports: [\"127.0.0.1:{port}:{port}\"]` under `{service}`, then `bowline up`; or dial `{service}` from a network of the stack"),
+            format!("publish it: `ports: [\"{on}{port}:{inner}\"]` under `{service}`, then `bowline up`; or dial `{service}` from a network of the stack"),
             Safety::Restart,
         )
         .decides("the address", Some(address(edge, "it is told to go there")))

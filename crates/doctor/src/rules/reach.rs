@@ -4,10 +4,10 @@ use bowline_engine::TcpState;
 use bowline_recipes::Says;
 
 use crate::facts::ContainerFact;
-use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Edge, Target, World, listening, shown, whole};
+use crate::world::{Edge, Target, World, listening, shown, spoken, whole};
 
 use super::names::{address, complaint, teller, tried};
 
@@ -69,6 +69,7 @@ pub(crate) const PAUSED: Rule = Rule {
 /// What clients say of a call that nobody took.
 pub(super) const NOT_TAKEN: &[Says] = &[
     Says::ConnectionRefused,
+    Says::ConnectionFailed,
     Says::UpstreamFailed,
     Says::ConnectionTimeout,
 ];
@@ -80,6 +81,7 @@ fn attempt(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
 }
 
 fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
+    other_port_before(world, cases);
     for edge in world.edges() {
         let Some((name, containers)) = edge.service() else {
             continue;
@@ -129,6 +131,71 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
                 .rules_out(Code("D100"), listens),
         );
     }
+}
+
+/// The same of a server that does not run any more: it refused calls at that port while it ran, and others dial it at its
+/// usual one. What stopped it is another cause; this one shows again when it is back.
+fn other_port_before(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let (Some((name, containers)), Some(port)) = (edge.service(), edge.port) else {
+            continue;
+        };
+        let Some(server) = containers.first().filter(|it| it.finished.is_some()) else {
+            continue;
+        };
+        let is_odd = world.trouble(edge) == Some(Trouble::Down) && !may_listen(world, server, port);
+        let usual = world.edges().iter().find(|other| {
+            let to_it = other.service().is_some_and(|(other, _)| other == name);
+            let port = other.port.filter(|other| *other != port);
+            to_it && port.is_some_and(|port| may_listen(world, server, port))
+        });
+        let mut said = world.said(edge.client).iter();
+        let refused = said.find(|said| {
+            said.says == Says::ConnectionRefused
+                && said.capture("host") == Some(edge.host.name.as_str())
+                && said.capture("port") == Some(port.to_string().as_str())
+                && server.finished.is_some_and(|end| said.last < end)
+        });
+        let (true, Some(usual), Some(refused)) = (is_odd, usual, refused) else {
+            continue;
+        };
+        let right = usual.port.unwrap_or_default();
+        let claim = format!(
+            "it dials `{name}` at port {port}, where it was refused while `{name}` ran; others dial it at {right}"
+        );
+        let carrier = edge.host.port_carrier.as_ref();
+        let carrier = carrier.unwrap_or(&edge.host.carrier);
+        let line = spoken(edge.client, refused, "nobody listened there");
+        cases.push(
+            Case::new(teller(world, edge.client, carrier), claim)
+                .at_most(Confidence::Likely)
+                .seen_in(edge.client.service.as_deref())
+                .between(Some(name), edge.client.service.as_deref())
+                .mended_by(
+                    format!("write port {right} there, then `bowline up`"),
+                    Safety::NeedsYou,
+                )
+                .decides("the address", Some(address(edge, "it is told to go there")))
+                .decides(
+                    "what it listens on",
+                    Some(address(usual, "others are told another port")),
+                )
+                .decides("the attempt", Some(line)),
+        );
+    }
+}
+
+/// Whether a server listens on a port as far as its kind and its command say.
+fn may_listen(world: &World<'_>, server: &ContainerFact, port: u16) -> bool {
+    let written = port.to_string();
+    let mut words = server
+        .command
+        .iter()
+        .flat_map(|word| word.split([' ', '=', ':']));
+    let mut values = server.environment.values().flatten();
+    let recipe = world.recipe(server);
+    let is_usual = recipe.is_some_and(|recipe| recipe.ports.iter().any(|it| it.number == port));
+    is_usual || words.any(|word| word == written) || values.any(|value| *value == written)
 }
 
 /// The service to which one that listens nowhere holds a connection: it has asked, and waits.

@@ -271,8 +271,14 @@ fn mismatch<'w, 'f>(world: &'w World<'f>, client: &'f ContainerFact) -> Option<M
 
 /// That a server speaks otherwise than a client is told to, as it showed when it was asked.
 fn disagreement(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
-    let (asked, answer) = shown_by(world, edge)?;
     let (is_wanted, _) = wants_tls(edge.told)?;
+    let Some((asked, answer)) = shown_by(world, edge) else {
+        let (_, containers) = edge.service()?;
+        let mut answers = containers.iter().flat_map(|server| world.database(server));
+        let (asked, _) =
+            answers.find(|(_, answer)| is_wanted && answer.speaks_tls == Some(false))?;
+        return Some(asked.evidence("no TLS there", "it answers, and not in TLS"));
+    };
     match (is_wanted, answer) {
         (true, None) => Some(asked.evidence("no TLS there", "it answers, and not in TLS")),
         (false, Some(_)) => {

@@ -68,10 +68,12 @@ pub fn find<'a>(
     }
     for source in &sources {
         let alone = source.pairs.iter().map(value::connections).collect();
-        found.extend(split::fold(source, alone, &files));
+        let mut of_source = split::fold(source, alone, &files);
         for piece in &source.loose {
-            found.extend(value::scan(piece));
+            of_source.extend(value::scan(piece));
         }
+        split::give_tls_mode(source, &mut of_source);
+        found.extend(of_source);
     }
     found
 }

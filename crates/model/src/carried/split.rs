@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::connection::{Carrier, Connection, Field, Form, Host, Part, Problem, Unread, Usage};
+use super::connection::{
+    Carrier, Connection, Field, Form, Host, Parameter, Part, Problem, Unread, Usage,
+};
 use super::key::{self, Key};
 use super::pairs::{Pair, Piece, Source};
 use super::{host, oddity, scheme};
@@ -59,6 +61,40 @@ pub(super) fn fold(
         }
     }
     found
+}
+
+/// Gives databases the mode of TLS that a key beside them says for all: `PGSSLMODE`, `server_tls_sslmode` of PgBouncer. One
+/// for clients is about those that come.
+pub(super) fn give_tls_mode(source: &Source<'_>, found: &mut [Connection]) {
+    let is_mode = |pair: &&Pair<'_>| {
+        let words = key::words(&pair.key);
+        words.concat().ends_with("sslmode") && !words.iter().any(|word| word == "client")
+    };
+    let Some(pair) = source.pairs.iter().find(is_mode) else {
+        return;
+    };
+    let is_database = |it: &&mut Connection| {
+        let scheme = it.scheme.as_deref().unwrap_or_default();
+        let is_kind = ["postgres", "mysql", "mariadb"]
+            .iter()
+            .any(|kind| scheme.starts_with(kind));
+        !it.hosts.is_empty() && (is_kind || it.path.is_some()) && it.usage == Usage::Dials
+    };
+    for connection in found.iter_mut().filter(is_database) {
+        let mut known = connection.parameters.iter();
+        if known.any(|known| matches!(known.name.as_str(), "sslmode" | "ssl-mode")) {
+            continue;
+        }
+        let text = trimmed(pair, Field::Kind);
+        connection.parameters.push(Parameter {
+            name: "sslmode".to_owned(),
+            value: Part {
+                value: Secret::new(text.value),
+                carrier: text.carrier,
+                span: text.span,
+            },
+        });
+    }
 }
 
 impl Connection {

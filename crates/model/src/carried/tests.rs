@@ -498,6 +498,23 @@ fn a_script_takes_values_as_its_shell_would() {
 }
 
 #[test]
+fn a_mode_of_tls_that_stands_beside_a_database_is_its_own() {
+    let mode = |text: &str| {
+        let found = find([], [], [("/etc/app.ini", text)]);
+        let mut modes = found.iter().flat_map(|it| &it.parameters);
+        let mode = modes.find(|it| it.name == "sslmode");
+        mode.map(|it| it.value.value.reveal().to_owned())
+    };
+    let pooler =
+        "[databases]\nshop = host=db port=5432 dbname=shop\n[pgbouncer]\nlisten_addr = 0.0.0.0\n";
+    assert_eq!(mode(pooler), None);
+    let modes = format!("{pooler}client_tls_sslmode = require\nserver_tls_sslmode = verify-full\n");
+    assert_eq!(mode(&modes).as_deref(), Some("verify-full"));
+    let url = "url = postgres://app:pw@db/shop?sslmode=disable\nPGSSLMODE=require\n";
+    assert_eq!(mode(url).as_deref(), Some("disable"));
+}
+
+#[test]
 fn a_list_of_accounts_is_read_where_every_line_is_one() {
     let read = |path: &str, text: &str| {
         let found = find([], [], [(path, text)]);
