@@ -28,7 +28,7 @@ use bowline_engine::{
 };
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
-    ObservedImage, ObservedVolume, Project, RestartSpec, Secret, label,
+    ObservedImage, ObservedVolume, PathChangeKind, Project, RestartSpec, Secret, label,
 };
 use futures_util::future::{join, join_all, join3};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -499,8 +499,14 @@ impl Looking<'_> {
         for (container, difference) in doubted.iter().zip(differences) {
             let name = container.name.clone();
             match difference {
-                Ok(paths) => {
-                    facts.changes.insert(name, paths);
+                Ok(changes) => {
+                    let added = changes
+                        .iter()
+                        .filter(|change| change.kind == PathChangeKind::Added);
+                    let added = added.map(|change| change.path.clone()).collect();
+                    facts.added.insert(name.clone(), added);
+                    let paths = changes.into_iter().map(|change| change.path);
+                    facts.changes.insert(name, paths.collect());
                 }
                 Err(cause) => self.unseen.push(Unseen {
                     look: Look::Changes(name),

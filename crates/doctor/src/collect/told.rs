@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::carried::{self, Connection, Part, Port, Problem, oddities};
+use bowline_model::carried::{self, Connection, Host, Part, Port, Problem, oddities};
 use bowline_model::{ObservedContainer, Secret, is_secret_key};
 
 use crate::facts::{Told, ToldHost, ToldText};
@@ -99,7 +99,10 @@ fn told(connection: &Connection, tokens: &mut Tokens) -> Told {
         text: part.value.clone(),
         carrier: part.carrier.clone(),
     };
-    let hosts = connection.hosts.iter().map(|host| ToldHost {
+    // `http://$TARGET/` of a script is no name: whatever the shell puts there is in a variable.
+    let is_filled_in = |host: &&Host| host.name.value.contains(['$', '{']);
+    let hosts = connection.hosts.iter().filter(|host| !is_filled_in(host));
+    let hosts = hosts.map(|host| ToldHost {
         name: host.name.value.clone(),
         port: host.port(),
         carrier: host.name.carrier.clone(),

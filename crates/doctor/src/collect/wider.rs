@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bowline_engine::{Engine, EngineError, Selector};
-use bowline_model::{ObservedContainer, ObservedVolume, label};
+use bowline_model::{ObservedContainer, ObservedVolume, PathChange, label};
 
 use crate::facts::{HostFact, NameFact};
 
@@ -81,10 +81,9 @@ pub(super) async fn names(
 pub(super) async fn changes(
     engine: &dyn Engine,
     container: &ObservedContainer,
-) -> Result<Vec<String>, EngineError> {
-    let changes = engine.container_changes(&container.id).await?;
-    let mut paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
-    paths.sort();
-    paths.truncate(CHANGES);
-    Ok(paths)
+) -> Result<Vec<PathChange>, EngineError> {
+    let mut changes = engine.container_changes(&container.id).await?;
+    changes.sort();
+    changes.truncate(CHANGES);
+    Ok(changes)
 }

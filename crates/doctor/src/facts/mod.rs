@@ -115,6 +115,10 @@ pub struct Facts {
     /// Paths in which containers that are not well differ from their images, by the container's name.
     #[serde(default)]
     pub changes: BTreeMap<String, Vec<String>>,
+    /// Those of them that their images do not have, by the container's name: also what was put there before the first start,
+    /// as configs that have no file are.
+    #[serde(default)]
+    pub added: BTreeMap<String, BTreeSet<String>>,
     /// Volumes of other projects that are called in their files as one of this project is in its.
     #[serde(default)]
     pub namesakes: Vec<VolumeFact>,
@@ -153,6 +157,7 @@ impl Facts {
             ports: Vec::new(),
             names: Vec::new(),
             changes: BTreeMap::new(),
+            added: BTreeMap::new(),
             namesakes: Vec::new(),
             host: None,
             not_done: Vec::new(),

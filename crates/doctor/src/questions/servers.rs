@@ -145,7 +145,7 @@ fn asks_of(world: &World<'_>, doubted: &BTreeSet<&str>, server: &ContainerFact) 
         world,
         server,
         protocol,
-        names: names(world, server, &logins),
+        names: names(world, server, protocol, &logins),
         is_tls: failing
             .iter()
             .any(|login| wants_tls(login.edge.told).is_some_and(|(is_wanted, _)| is_wanted)),
@@ -290,11 +290,18 @@ fn address_at(
 }
 
 /// The names that are in question at a server: whom and what its clients ask for, and what they miss.
-fn names(world: &World<'_>, server: &ContainerFact, logins: &[Login<'_, '_>]) -> Names {
+fn names(
+    world: &World<'_>,
+    server: &ContainerFact,
+    protocol: Protocol,
+    logins: &[Login<'_, '_>],
+) -> Names {
     let mut names = Names::default();
     for login in logins {
         names.roles.extend(login.user.map(|user| user.text.clone()));
-        let database = login.database.or(login.user);
+        let database = login
+            .database
+            .or(login.user.filter(|_| protocol == Protocol::Postgres));
         names
             .databases
             .extend(database.map(|database| database.text.clone()));

@@ -2,9 +2,9 @@
 
 use bowline_model::ContainerStatus;
 use bowline_model::carried::Carrier;
-use bowline_recipes::Says;
+use bowline_recipes::{Protocol, Says};
 
-use crate::facts::{ContainerFact, DatabaseAnswer};
+use crate::facts::{ContainerFact, DatabaseAnswer, ToldText};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
@@ -104,7 +104,7 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let name = refused.name;
-        let carried = login.database.or(login.user);
+        let carried = asked_database(world, &login);
         let Some(carried) = carried.filter(|it| !stray_in(client, &it.carrier)) else {
             continue;
         };
@@ -136,6 +136,13 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
             case.at_most(Confidence::Likely)
         });
     }
+}
+
+/// The database that a login asks for: where none is named, PostgreSQL takes the one that is called like the account.
+fn asked_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<&'f ToldText> {
+    let recipe = world.recipe(login.server);
+    let is_postgres = recipe.is_some_and(|recipe| recipe.speaks == Some(Protocol::Postgres));
+    login.database.or(login.user.filter(|_| is_postgres))
 }
 
 /// The database that a client asks for, as evidence.
@@ -208,7 +215,7 @@ struct NoDatabase<'f> {
 /// What is said of the database that a login asks for: by the server when it was asked, else by server or client.
 fn refused_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<NoDatabase<'f>> {
     let proves = "the login was let in, and then there is no such database";
-    let name = login.database.or(login.user)?.text.as_str();
+    let name = asked_database(world, login)?.text.as_str();
     let is_there = |answer: &DatabaseAnswer| answer.databases.get(name) == Some(&true);
     if world
         .database(login.server)

@@ -397,8 +397,9 @@ fn patch<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<&'f Stri
     let needed = needed(world, container);
     let is_named = |path: &&String| {
         let name = path.rsplit('/').next().unwrap_or_default();
-        needed.contains(path)
-            || needs_by_name(world, container, name, path)
+        // What the image does not have may have been put there when the container was made.
+        let is_run = || needed.contains(path) || needs_by_name(world, container, name, path);
+        !world.is_added(container, path) && is_run()
             || names_in_its_trouble(world, container, path).is_some()
     };
     let is_leaf = |path: &&String| {

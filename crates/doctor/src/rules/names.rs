@@ -1,5 +1,6 @@
 //! Names that lead nowhere, and services that are not there.
 
+use bowline_model::carried::{Carrier, is_program};
 use bowline_recipes::Says;
 
 use crate::facts::{ContainerFact, Told};
@@ -381,7 +382,12 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         let complaint = complaint(world, edge, &[Says::NameUnknown, Says::UpstreamNameUnknown]);
         let asked = tried(world, edge, "the container's own resolver does not know it");
         let in_trouble = world.trouble(edge) == Some(Trouble::NoSuchName);
-        // A name that nobody asks for hurts nobody.
+        // A name that nobody asks for hurts nobody, and programs hold many: as the beginning of an address that is only read.
+        let is_made_up =
+            matches!(&edge.host.carrier, Carrier::File { path, .. } if is_program(path));
+        if is_made_up && complaint.is_none() {
+            continue;
+        }
         if world.seems_well(edge.client) || !in_trouble || complaint.is_none() && asked.is_none() {
             continue;
         }

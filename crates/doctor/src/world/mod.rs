@@ -265,6 +265,12 @@ impl<'f> World<'f> {
             .then_some(changes.as_slice())
     }
 
+    /// Whether its image does not have a path at all.
+    pub(crate) fn is_added(&self, container: &ContainerFact, path: &str) -> bool {
+        let added = self.facts.added.get(&container.name);
+        added.is_some_and(|added| added.contains(path))
+    }
+
     /// Volumes of other projects that are called in their files as one of this project's.
     pub(crate) fn namesakes(&self) -> impl Iterator<Item = &'f VolumeFact> {
         let volumes = self.facts.namesakes.iter();

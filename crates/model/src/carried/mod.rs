@@ -35,6 +35,7 @@ pub use connection::{
 };
 pub use oddity::{Oddity, oddities};
 
+pub use pairs::is_program;
 pub(crate) use url::password_spans;
 
 use pairs::{Pair, Source};

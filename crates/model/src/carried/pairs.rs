@@ -39,6 +39,12 @@ const CODE: &[&str] = &[
     "rs", "sql", "ts", "tsx",
 ];
 
+/// Whether a file is a program, by its name: what it names it may have made up, or never use.
+pub fn is_program(path: &str) -> bool {
+    let ending = path.rsplit('.').next().unwrap_or_default();
+    CODE.contains(&ending)
+}
+
 impl<'a> Source<'a> {
     pub(super) fn of_environment(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let pair = |(name, value): (&str, &'a str)| Pair {
@@ -87,8 +93,7 @@ impl<'a> Source<'a> {
             loose: Vec::new(),
         };
         // What stands behind a `=` of a program is an expression, not a value.
-        let ending = path.rsplit('.').next().unwrap_or_default();
-        let is_code = CODE.contains(&ending);
+        let is_code = is_program(path);
         let mut nesting = Nesting::default();
         let mut offset = 0;
         for (line, raw) in (1..).zip(text.split_inclusive('\n')) {
