@@ -410,6 +410,7 @@ fn dialled<'w>(
 ) {
     let is_worth = world.runs(edge.client)
         && (!world.seems_well(edge.client)
+            || world.is_doubted(edge.client)
             || is_calling(world, edge.client)
             || is_shared(world, edge)
             || !target_seems_well(world, &edge.target));

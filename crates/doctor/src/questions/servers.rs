@@ -24,19 +24,16 @@ const MOST_LOGINS: usize = 6;
 
 /// Everything that servers are asked.
 pub(super) fn asks(world: &World<'_>) -> Vec<Ask> {
-    let doubted = world.in_doubt();
     let servers = world.containers().filter(|server| world.runs(server));
-    let mut asks: Vec<Ask> = servers
-        .flat_map(|server| asks_of(world, &doubted, server))
-        .collect();
-    asks.extend(pages(world, &doubted));
+    let mut asks: Vec<Ask> = servers.flat_map(|server| asks_of(world, server)).collect();
+    asks.extend(pages(world));
     asks.extend(handshakes(world));
     asks
 }
 
 /// The URLs that healthchecks ask for, each from within its own container: of those that are unhealthy, and of those
 /// that count as healthy while they, or who depends on them, are not well.
-fn pages(world: &World<'_>, doubted: &BTreeSet<&str>) -> Vec<Ask> {
+fn pages(world: &World<'_>) -> Vec<Ask> {
     let mut asks = Vec::new();
     for container in world.containers().filter(|container| world.runs(container)) {
         let Some(health) = world.health(container) else {
@@ -45,7 +42,7 @@ fn pages(world: &World<'_>, doubted: &BTreeSet<&str>) -> Vec<Ask> {
         let is_in_question = match health.verdict {
             Some(HealthStatus::Unhealthy) => true,
             Some(HealthStatus::Healthy) => {
-                world.complains(container) || doubted.contains(container.name.as_str())
+                world.complains(container) || world.is_doubted(container)
             }
             _ => false,
         };
@@ -125,7 +122,7 @@ fn handshakes(world: &World<'_>) -> Vec<Ask> {
     asks
 }
 
-fn asks_of(world: &World<'_>, doubted: &BTreeSet<&str>, server: &ContainerFact) -> Vec<Ask> {
+fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
     let Some(protocol) = world.recipe(server).and_then(|recipe| recipe.speaks) else {
         return Vec::new();
     };
@@ -136,7 +133,7 @@ fn asks_of(world: &World<'_>, doubted: &BTreeSet<&str>, server: &ContainerFact) 
         .collect();
     let failing: Vec<&Login<'_, '_>> = logins
         .iter()
-        .filter(|login| doubted.contains(login.client().name.as_str()))
+        .filter(|login| world.is_doubted(login.client()))
         .collect();
     if failing.is_empty() && !is_suspect(world, server) {
         return Vec::new();

@@ -2,7 +2,7 @@
 
 use bowline_recipes::Says;
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, InsideFact};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, made, shown, spoken};
@@ -64,6 +64,8 @@ pub(crate) const LOSSES: Rule = Rule {
 
 /// Zombies from which on it is no chance: one or two wait to be reaped at any time.
 const MANY_ZOMBIES: usize = 3;
+/// The same where there is an init.
+const MOST_WITH_INIT: usize = 20;
 /// Periods from which on throttling tells anything.
 const PERIODS: u64 = 20;
 /// Segments from which on losses tell anything.
@@ -174,13 +176,40 @@ fn processes(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// Zombies in a container that has an init: their parent lives, and never asks how they ended.
+fn never_reaped(container: &ContainerFact, inside: &InsideFact) -> Case {
+    let claim = format!(
+        "{} of its {} processes have ended, and who started them never asks how; its `init` cannot do that for it",
+        inside.zombies, inside.processes
+    );
+    let text = format!("{}: {} zombies", container.name, inside.zombies);
+    let fact = FactRef::Inside(container.name.clone());
+    Case::new(culprit(container, None), claim)
+        .at_most(Confidence::Likely)
+        .mended_by(
+            "let the program wait for what it starts (`waitpid`, `SIGCHLD`); until then `bowline restart` frees them",
+            Safety::NeedsYou,
+        )
+        .decides("the zombies", Some(shown(fact, text, "their parent does not reap them")))
+}
+
 fn zombies(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let Some(inside) = world.inside(container) else {
             continue;
         };
         let has_init = world.made(container).is_some() && container.has_init;
-        if inside.zombies < MANY_ZOMBIES || has_init {
+        // An init reaps those whose parent is gone, and in its own time.
+        let many = if has_init {
+            MOST_WITH_INIT
+        } else {
+            MANY_ZOMBIES
+        };
+        if inside.zombies < many {
+            continue;
+        }
+        if has_init {
+            cases.push(never_reaped(container, inside));
             continue;
         }
         let claim = format!(

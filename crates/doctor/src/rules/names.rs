@@ -10,6 +10,8 @@ use crate::world::edges::Trouble;
 use crate::world::{Edge, Target, World, culprit, shown, spoken, whole};
 
 use super::jobs::DONE;
+use super::pools::has_sibling;
+use super::reach::is_hurt;
 
 pub(crate) const OTHER_NETWORK: Rule = Rule {
     code: Code("D051"),
@@ -58,8 +60,6 @@ pub(crate) const MISSPELT: Rule = Rule {
     endangers_data: false,
     find: misspelt,
 };
-
-use super::pools::has_sibling;
 
 pub(crate) const NOT_ENCODED: Rule = Rule {
     code: Code("D004"),
@@ -263,7 +263,7 @@ fn outages(world: &World<'_>) -> Vec<(String, Case)> {
             continue;
         };
         let is_out = world.trouble(edge) == Some(Trouble::Down) && !has_sibling(world, name);
-        if world.seems_well(edge.client) || !is_out {
+        if !is_hurt(world, edge.client) || !is_out {
             continue;
         }
         let told = address(edge, "it is told to go there");
@@ -388,7 +388,10 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         if is_made_up && complaint.is_none() {
             continue;
         }
-        if world.seems_well(edge.client) || !in_trouble || complaint.is_none() && asked.is_none() {
+        // What stands in a command is what the program does.
+        let is_used = matches!(edge.host.carrier, Carrier::Argument(_)) && nearest.is_some();
+        let is_idle = !is_hurt(world, edge.client) && !is_used;
+        if is_idle || !in_trouble || complaint.is_none() && asked.is_none() && !is_used {
             continue;
         }
         let claim = match nearest {

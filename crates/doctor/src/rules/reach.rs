@@ -80,6 +80,11 @@ fn attempt(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
         .or_else(|| tried(world, edge, "from within the client it is the same"))
 }
 
+/// Whether a client is not well, or silent in front of somebody who is not.
+pub(super) fn is_hurt<'f>(world: &World<'f>, client: &'f ContainerFact) -> bool {
+    !world.seems_well(client) || world.is_doubted(client)
+}
+
 fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
     other_port_before(world, cases);
     for edge in world.edges() {
@@ -90,7 +95,7 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let (false, Some(target), Some(port)) =
-            (world.seems_well(edge.client), containers.first(), edge.port)
+            (!is_hurt(world, edge.client), containers.first(), edge.port)
         else {
             continue;
         };
@@ -330,7 +335,7 @@ fn loopback_only(world: &World<'_>, cases: &mut Vec<Case>) {
         else {
             continue;
         };
-        if world.seems_well(edge.client)
+        if !is_hurt(world, edge.client)
             && world.seems_well(target)
             && attempt(world, edge).is_none()
         {

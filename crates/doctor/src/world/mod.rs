@@ -37,6 +37,8 @@ pub(crate) struct World<'f> {
     recipes: BTreeMap<&'f str, &'static Recipe>,
     heard: BTreeMap<&'f str, said::Heard<'f>>,
     edges: Vec<Edge<'f>>,
+    /// The containers that may be why something is wrong, by name.
+    doubted: BTreeSet<&'f str>,
 }
 
 /// One life of a container: from its start to its end.
@@ -59,10 +61,12 @@ impl<'f> World<'f> {
             recipes: BTreeMap::new(),
             heard: BTreeMap::new(),
             edges: Vec::new(),
+            doubted: BTreeSet::new(),
         };
         world.recipes = recipes(facts);
         world.heard = said::all(&world);
         world.edges = edges::all(&world);
+        world.doubted = wellness::doubted(&world);
         world
     }
 

@@ -135,6 +135,14 @@ const GRUMBLES: &[&str] = &[
     "aborted",
     "lost",
     "down",
+    "fehler",
+    "fehlgeschlagen",
+    "abgelehnt",
+    "verweigert",
+    "fallo",
+    "rechazado",
+    "rechazada",
+    "erreur",
 ];
 /// Words that take them back where they stand before one: `no error`, `0 failed`.
 const NONE_OF_IT: &[&str] = &["0", "no", "not", "without", "zero", "last"];

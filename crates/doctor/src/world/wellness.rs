@@ -18,6 +18,17 @@ const LATELY: SignedDuration = SignedDuration::from_secs(20);
 /// How long before the last line of one that ended a complaint may stand to be about the end.
 pub(super) const LAST_WORDS: SignedDuration = SignedDuration::from_secs(3);
 
+/// Those that fail or are deaf, whom they dial, whom these dial, and so on.
+pub(super) fn doubted<'f>(world: &World<'f>) -> BTreeSet<&'f str> {
+    let mut doubted = BTreeSet::new();
+    for container in world.containers() {
+        if world.fails(container) || world.is_deaf(container) {
+            world.reach(container, &mut doubted);
+        }
+    }
+    doubted
+}
+
 impl<'f> World<'f> {
     /// What shows that a container is not well; `None` where nothing does.
     pub(crate) fn ailment(&self, container: &'f ContainerFact) -> Option<String> {
@@ -136,15 +147,25 @@ impl<'f> World<'f> {
             || callers.any(|edge| edge.client.name != container.name && self.fails(edge.client))
     }
 
-    /// The containers that may be why something is wrong, by name: those that fail, whom they dial, whom these dial, and so
-    /// on. A service that is well and waits for its database says nothing; who waits for it does.
-    pub(crate) fn in_doubt(&self) -> BTreeSet<&'f str> {
-        let failing = self.containers().filter(|container| self.fails(container));
-        let mut doubted = BTreeSet::new();
-        for container in failing {
-            self.reach(container, &mut doubted);
-        }
-        doubted
+    /// Whether a container may be why something is wrong: it fails, or it stands behind one that does. A service that is well
+    /// and waits for its database says nothing; who waits for it does.
+    pub(crate) fn is_doubted(&self, container: &ContainerFact) -> bool {
+        self.doubted.contains(container.name.as_str())
+    }
+
+    /// Whether it runs and listens nowhere, and another is told to dial it at a port.
+    fn is_deaf(&self, container: &'f ContainerFact) -> bool {
+        let is_silent = self
+            .open_ports(container)
+            .is_some_and(|open| open.is_empty());
+        let mut edges = self.edges().iter();
+        is_silent
+            && self.runs(container)
+            && edges.any(|edge| {
+                let targets = edge.service().map(|(_, targets)| targets);
+                let is_it = |one: &&ContainerFact| one.name == container.name;
+                edge.port.is_some() && targets.is_some_and(|targets| targets.iter().any(is_it))
+            })
     }
 
     /// A container that complains and may suffer from another: it dials it, or somebody who does, and so on.
