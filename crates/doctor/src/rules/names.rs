@@ -4,7 +4,7 @@ use bowline_model::carried::{Carrier, is_program};
 use bowline_recipes::Says;
 
 use crate::facts::{ContainerFact, Told};
-use crate::finding::{Code, Culprit, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
 use crate::world::{Edge, Target, World, culprit, shown, spoken, whole};
@@ -342,7 +342,15 @@ fn is_down(world: &World<'_>, name: &str, client: &ContainerFact, needs: Evidenc
         }),
         _ => None,
     };
+    // One that ended by itself, with an error, has a reason of its own.
+    let has_failed = state.is_some_and(|state| state.exit_code != 0) && !stopped;
+    let at_most = if has_failed {
+        Confidence::Likely
+    } else {
+        Confidence::Certain
+    };
     let mut case = Case::new(whole(CulpritKind::Service, name), claim)
+        .at_most(at_most)
         .between(Some(name), client.service.as_deref())
         .decides("that it does not run", out.clone())
         .decides("who needs it", Some(needs))

@@ -200,6 +200,11 @@ fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let mut edges = world.edges().iter().filter(is_of_it);
         let felt = edges.find_map(|edge| Some((edge.client, feels(world, edge)?)));
+        // A proxy may pass it on without a word.
+        let felt = felt.or_else(|| {
+            let far = world.sufferer(replica)?;
+            Some((far, world.complaint_by(far, "a part of its calls fails")?))
+        });
         let by_health = matches!(evidence.fact, FactRef::Health(_));
         if felt.is_none() && !by_health && world.ailment(replica).is_none() {
             continue;

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use crate::facts::ContainerFact;
 use crate::finding::{Evidence, FactRef};
 
-use super::{Said, World, shown};
+use super::{Said, World, shown, spoken, written};
 
 /// How long one that was started again has to run to be believed.
 const YOUNG: SignedDuration = SignedDuration::from_secs(30);
@@ -178,6 +178,19 @@ impl<'f> World<'f> {
             }
             reached.contains(from.name.as_str())
         })
+    }
+
+    /// What a container complains of now, in words that are known or not.
+    pub(crate) fn complaint_by(
+        &self,
+        container: &'f ContainerFact,
+        proves: &str,
+    ) -> Option<Evidence> {
+        let mut said = self.said(container).iter();
+        let said = said.find(|said| said.is_fresh && !said.says.is_benign());
+        let line = || self.grumblings(container).first();
+        said.map(|said| spoken(container, said, proves))
+            .or_else(|| Some(written(container, line()?, proves)))
     }
 
     /// Adds a container and all that it dials, near or far.

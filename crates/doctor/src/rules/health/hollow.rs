@@ -6,7 +6,7 @@ use crate::facts::{AskedFact, ContainerFact, HealthFact, HttpAnswer};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Target, World, culprit, listening, shown, spoken, written};
+use crate::world::{Target, World, culprit, listening, shown, spoken};
 
 use super::address::last_probe;
 use super::asked::asked;
@@ -228,19 +228,6 @@ fn says_not_ready(output: &str) -> bool {
     })
 }
 
-/// What a container complains of now, in words that are known or not.
-fn complains<'f>(
-    world: &World<'f>,
-    container: &'f ContainerFact,
-    proves: &str,
-) -> Option<Evidence> {
-    let mut said = world.said(container).iter();
-    let said = said.find(|said| said.is_fresh && !said.says.is_benign());
-    let line = || world.grumblings(container).first();
-    said.map(|said| spoken(container, said, proves))
-        .or_else(|| Some(written(container, line()?, proves)))
-}
-
 fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers().filter(|one| world.runs(one)) {
         let Some(health) = healthy(world, container).filter(|health| !is_constant(&health.test))
@@ -258,7 +245,7 @@ fn too_shallow(world: &World<'_>, cases: &mut Vec<Case>) {
         let service = container.service.as_deref();
         let client = world.sufferer(container);
         let trouble = does_not_work(world, container)
-            .or_else(|| complains(world, client?, "who asks it does not get what it wants"));
+            .or_else(|| world.complaint_by(client?, "who asks it does not get what it wants"));
         let Some(trouble) = trouble else {
             continue;
         };
