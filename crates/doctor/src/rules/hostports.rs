@@ -423,7 +423,8 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
         let (Some(port), true) = (edge.port, is_host) else {
             continue;
         };
-        let said = complaint(world, edge, NOT_TAKEN);
+        let said = complaint(world, edge, NOT_TAKEN)
+            .or_else(|| complaint(world, edge, &[Says::ConnectionFailed]));
         if world.seems_well(edge.client) || said.is_none() {
             continue;
         }

@@ -342,9 +342,9 @@ fn is_down(world: &World<'_>, name: &str, client: &ContainerFact, needs: Evidenc
         }),
         _ => None,
     };
-    // One that ended by itself, with an error, has a reason of its own.
+    // One that ended by itself, with an error, has a reason of its own; then somebody has to say that this is what hurts.
     let has_failed = state.is_some_and(|state| state.exit_code != 0) && !stopped;
-    let at_most = if has_failed {
+    let at_most = if has_failed && !world.complains(client) {
         Confidence::Likely
     } else {
         Confidence::Certain

@@ -69,7 +69,6 @@ pub(crate) const PAUSED: Rule = Rule {
 /// What clients say of a call that nobody took.
 pub(super) const NOT_TAKEN: &[Says] = &[
     Says::ConnectionRefused,
-    Says::ConnectionFailed,
     Says::UpstreamFailed,
     Says::ConnectionTimeout,
 ];
