@@ -63,7 +63,7 @@ pub(super) fn fold(
     found
 }
 
-/// Gives databases the mode of TLS that a key beside them says for all: `PGSSLMODE`, `server_tls_sslmode` of PgBouncer. One
+/// Gives databases the mode of TLS that a key beside them says for all: `PGSSLMODE`, `server_tls_sslmode` of `PgBouncer`. One
 /// for clients is about those that come.
 pub(super) fn give_tls_mode(source: &Source<'_>, found: &mut [Connection]) {
     let is_mode = |pair: &&Pair<'_>| {
