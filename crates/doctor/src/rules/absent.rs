@@ -384,10 +384,18 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         }
         let (blamed, claim, fix) = unmade(client, job.as_ref(), &format!("{noun}{named}"));
         let maker = job.as_ref().map(|job| job.service.as_str());
+        let rerun = maker.map(|job| ["bowline", "rerun", job]);
         let case = Case::new(blamed, claim)
             .seen_in(maker.or(Some(service)))
             .between(maker, Some(service))
-            .mended_by(fix, Safety::NeedsYou)
+            .mended_by(
+                fix,
+                match maker {
+                    Some(_) => Safety::Restart,
+                    None => Safety::NeedsYou,
+                },
+            )
+            .by_command(rerun.into_iter().flatten())
             .decides("what is missing", Some(missing.clone()))
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));

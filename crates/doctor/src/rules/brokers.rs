@@ -331,8 +331,8 @@ fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {
                 ready,
                 "it was ready only after the client had asked",
             );
+            let name = client.service.as_deref().unwrap_or(&client.name);
             let nobody = waits_for.map(|_| {
-                let name = client.service.as_deref().unwrap_or(&client.name);
                 let text = format!("{name}: does not wait until `{service}` is healthy");
                 shown(
                     FactRef::Declared(name.to_owned()),
@@ -345,9 +345,10 @@ fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {
                     .at_most(Confidence::Likely)
                     .between(Some(service), client.service.as_deref())
                     .mended_by(
-                        format!("give `{service}` a healthcheck and wait for `service_healthy`, then `bowline up`"),
-                        Safety::Restart,
+                        format!("start it again now that `{service}` is ready: `bowline up {name}`; to keep it from happening again, give `{service}` a healthcheck and wait for `service_healthy`"),
+                        Safety::Safe,
                     )
+                    .by_command(["bowline", "up", name])
                     .decides("the complaint", Some(spoken(client, said, "it was too early")))
                     .decides("when the broker was ready", Some(ready_later.clone()))
                     .decides("that nobody waits", nobody)
