@@ -4,6 +4,8 @@ use bowline_model::{EventAction, Place};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::edit::Edit;
+
 /// A code. It never changes its meaning, and no other finding ever gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -214,6 +216,9 @@ pub struct Fix {
     /// The command that does it, where one does: its words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// What is to be changed in the user's files, where facts say what; `bowline up` follows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
     /// What that may cost.
     pub safety: Safety,
 }

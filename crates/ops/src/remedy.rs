@@ -1,13 +1,14 @@
 //! `doctor --fix`: what mends a cause is planned, shown, done as any other operation, and then looked at again.
 //!
-//! Only six verbs are ever done, and none of them destroys data. What a person has to decide, and what no command
-//! mends, is said and not done.
+//! Only six verbs are ever done, and none of them destroys data. Where a wrong word stands in the user's own files and
+//! facts show the right one, that is changed first, in the open: the plan shows it line by line. What a person has to
+//! decide, and what nothing here mends, is said and not done.
 
 mod verb;
 mod view;
 
 use bowline_core::Halt;
-use bowline_doctor::{Diagnosis, Finding, Look};
+use bowline_doctor::{Confidence, Diagnosis, Finding, Look};
 use bowline_model::{Goal, Plan};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -15,12 +16,13 @@ use tokio::sync::watch;
 pub use view::FixView;
 
 use crate::doctor::{self, DoctorRequest, doctor};
+use crate::edit::{Prepared, prepare};
 use crate::operate::{Done, reach};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, ExitCode, Failure};
-use verb::verb;
+use verb::{How, Verb, verb};
 
 /// What `doctor --fix` is asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -145,15 +147,29 @@ async fn planned(
     request: &FixRequest,
     finding: &Finding,
 ) -> Result<Result<Planned, String>, Failure> {
-    let verb = match verb(finding) {
-        Ok(verb) => verb,
+    let way = match way(surroundings, &request.stack, finding) {
+        Ok(way) => way,
         Err(why_not) => return Ok(Err(why_not)),
     };
-    let (session, goal) = verb.aim(surroundings, &request.stack).await?;
+    let (changes, session, by) = match way {
+        Way::Verb(verb) => {
+            let (session, goal) = verb.aim(surroundings, &request.stack).await?;
+            (Vec::new(), session, goal)
+        }
+        Way::Edits(prepared) => {
+            let verb = Verb::Up(prepared.services, How::default());
+            let aimed = verb.aim(&prepared.surroundings, &request.stack).await?;
+            let (session, mut goal) = aimed;
+            if let Goal::Up { recreate, .. } = &mut goal {
+                *recreate = prepared.remade;
+            }
+            (prepared.changes, session, goal)
+        }
+    };
     let goal = Goal::Remedy {
         code: request.code.clone(),
-        changes: Vec::new(),
-        by: Box::new(goal),
+        changes,
+        by: Box::new(by),
     };
     let plan = session.stack.plan(&goal).await?;
     Ok(Ok(Planned {
@@ -161,6 +177,37 @@ async fn planned(
         goal,
         plan,
     }))
+}
+
+/// What mends a cause.
+enum Way {
+    Verb(Verb),
+    /// Changes of files, and `up` behind them.
+    Edits(Box<Prepared>),
+}
+
+/// What mends a cause, or why nothing does. A change of files comes first: a verb alone would bring the same cause
+/// again.
+fn way(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+    finding: &Finding,
+) -> Result<Way, String> {
+    let fix = finding.fix.as_ref();
+    let Some(fix) = fix.filter(|fix| !fix.edits.is_empty()) else {
+        return verb(finding).map(Way::Verb);
+    };
+    if finding.confidence == Confidence::Possible {
+        return verb(finding).map(Way::Verb);
+    }
+    match prepare(surroundings, stack, &fix.edits) {
+        Ok(prepared) => Ok(Way::Edits(Box::new(prepared))),
+        Err(why) if fix.command.is_empty() => Err(format!(
+            "it cannot be changed in the files from here ({why}): {}",
+            fix.text
+        )),
+        Err(_) => verb(finding).map(Way::Verb),
+    }
 }
 
 impl Remedy {

@@ -49,6 +49,7 @@ pub(super) fn verb(finding: &Finding) -> Result<Verb, String> {
         text,
         command,
         safety,
+        ..
     }) = &finding.fix
     else {
         return Err("nothing is known that mends this".to_owned());
@@ -198,6 +199,7 @@ mod tests {
             fix: Some(Fix {
                 text: "let it go on".to_owned(),
                 command: command.split_whitespace().map(str::to_owned).collect(),
+                edits: Vec::new(),
                 safety,
             }),
             ..stage::finding("web")
