@@ -234,3 +234,16 @@ pub enum Safety {
     /// Somebody has to decide something first.
     NeedsYou,
 }
+
+impl Finding {
+    /// Whether there is a command or a change of files that mends it, and enough was seen to do that. Where a setting is
+    /// written is another question: a change may turn out not to be one of the stack's files.
+    pub fn has_remedy(&self) -> bool {
+        let fix = self.fix.as_ref();
+        self.confidence != Confidence::Possible
+            && fix.is_some_and(|fix| {
+                let is_command = !fix.command.is_empty() && fix.safety != Safety::NeedsYou;
+                is_command || !fix.edits.is_empty()
+            })
+    }
+}

@@ -4,6 +4,7 @@ use bowline_model::ContainerStatus;
 use bowline_model::carried::Carrier;
 use bowline_recipes::{Protocol, Says};
 
+use crate::edit::Piece;
 use crate::facts::{ContainerFact, DatabaseAnswer, ToldText};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -11,6 +12,7 @@ use crate::world::logins::{Account, Login};
 use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole, written};
 
 use super::jobs::waiting;
+use super::logins::mended::spelt;
 use super::names::{carrier, teller};
 use super::stray::stray_in;
 
@@ -126,6 +128,14 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
                 ),
                 Safety::NeedsYou,
             )
+            .by_edits(login.database.and_then(|database| {
+                spelt(
+                    &login,
+                    database,
+                    databases.iter().map(String::as_str),
+                    Piece::Database,
+                )
+            }))
             .decides("the refusal", Some(refusal.clone()))
             .decides("the name", Some(asked(client, &carried.carrier, name)))
             .decides("the server's databases", there)

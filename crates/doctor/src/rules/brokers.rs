@@ -4,6 +4,7 @@ use bowline_model::carried::Usage;
 use bowline_recipes::Says;
 
 use crate::collect::number;
+use crate::edit::{Piece, Spot};
 use crate::facts::{ContainerFact, ToldHost};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -176,6 +177,12 @@ fn announced_case(
             format!("announce `{service}` to the stack, and another listener to those outside, then `bowline up`"),
             Safety::NeedsYou,
         )
+        // Somebody outside may count on what a published port announces.
+        .by_edits(
+            Spot::carried(server, &announced.carrier)
+                .filter(|_| server.published.is_empty())
+                .map(|spot| spot.replace(Piece::Host, announced.name.as_str(), service)),
+        )
         .decides("the complaint", Some(spoken(client, said, "it dials what the broker gave it")))
         .decides("what the broker announces", Some(given))
         .decides("where the client was sent first", Some(sent));
@@ -225,6 +232,10 @@ fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
         .mended_by(
             format!("let both read one variable: write what `{other}` has, then `bowline up`"),
             Safety::NeedsYou,
+        )
+        .by_edits(
+            Spot::field(client, &format!("environment.{}", it.key))
+                .map(|spot| spot.replace(Piece::Word, it.value, it.other_value)),
         )
         .decides(
             "the complaint",

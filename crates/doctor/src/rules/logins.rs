@@ -1,10 +1,12 @@
 //! Logins that servers refuse: whose copy of a password is the odd one, and which account is not there.
 
+pub(super) mod mended;
 mod stale;
 
 use bowline_model::carried::{Carrier, Form};
 use bowline_recipes::Says;
 
+use crate::edit::{Change, Piece, Spot};
 use crate::facts::{AskedFact, ContainerFact, Told, ToldText};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -13,6 +15,7 @@ use crate::world::{World, shown, spoken};
 
 use super::names::{carrier, teller};
 use super::variables::is_unset;
+use mended::{copied, spelt};
 
 pub(crate) const VOLUME_KEEPS_ANOTHER: Rule = Rule {
     code: Code("D001"),
@@ -625,6 +628,7 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
             ),
             Safety::NeedsYou,
         )
+        .by_edits(copied(login, copy))
         .decides("the refusal", it.evidence("the server refuses it"))
         .decides("the client's password", Some(own.clone()))
         .decides("the server's password", Some(other))
@@ -722,6 +726,7 @@ fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {
                 format!("write a user that `{server}` has there, or create `{}` in it, then `bowline up`", user.text),
                 Safety::NeedsYou,
             )
+            .by_edits(spelt(login, user, it.accounts.iter().filter_map(|account| account.user), Piece::User))
             .decides("the refusal", it.evidence("the server does not let it in"))
             .decides("the user", Some(brought(login, "this is the account that it asks for")))
             .decides("the server's accounts", told_of.clone())
@@ -770,6 +775,14 @@ fn other_source(world: &World<'_>, cases: &mut Vec<Case>) {
             .mended_by(
                 "add `authSource=admin` to that address, then `bowline up`",
                 Safety::NeedsYou,
+            )
+            .by_edits(
+                Spot::carried(login.client(), &database.carrier).map(|spot| {
+                    spot.change(Change::AddParameter {
+                        name: "authSource".to_owned(),
+                        value: "admin".to_owned(),
+                    })
+                }),
             )
             .decides(
                 "the refusal",

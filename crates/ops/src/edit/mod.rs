@@ -259,11 +259,13 @@ impl<'a> Desk<'a> {
             ("read_only: true", "read_only: false"),
         ];
         let spellings = spellings.map(|(old, new)| (old.to_owned(), new.to_owned()));
-        let expected = settings::writable(&self.now, &spot.service, target);
-        let reads = |_: &Self, project: &Project| {
-            let service = project.services.get(&spot.service);
-            service.map(|service| &service.volumes) == expected.as_ref()
-        };
+        let mut expected = settings::mounts(&self.now, &spot.service);
+        match expected.get_mut(target) {
+            Some((_, read_only)) if *read_only => *read_only = false,
+            _ => return Err(format!("no mount at `{target}` is read-only in the files")),
+        }
+        let reads =
+            |_: &Self, project: &Project| settings::mounts(project, &spot.service) == expected;
         self.try_out(spot, field, &spellings, &reads)
     }
 

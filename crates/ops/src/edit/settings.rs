@@ -1,9 +1,9 @@
 //! Settings of services as the loader understands them, and the files that are mounted. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::carried::find;
-use bowline_model::{Mount, Project, Secret, is_secret_key};
+use bowline_model::{Project, Secret, is_secret_key};
 use serde_json::Value as Json;
 
 /// A file of the host that a service gets.
@@ -72,12 +72,15 @@ pub(super) fn without(project: &Project, service: &str, field: &str) -> Option<J
     Some(all)
 }
 
-/// The mounts of a service as they are when the one at a path may be written to.
-pub(super) fn writable(project: &Project, service: &str, target: &str) -> Option<Vec<Mount>> {
-    let mut mounts = project.services.get(service)?.volumes.clone();
-    let mount = mounts.iter_mut().find(|mount| mount.target == target)?;
-    mount.read_only = false;
-    Some(mounts)
+/// The mounts of a service by their paths in it: what is mounted, and whether it can only be read.
+pub(super) fn mounts(project: &Project, service: &str) -> BTreeMap<String, (String, bool)> {
+    let service = project.services.get(service);
+    let mounts = service.into_iter().flat_map(|service| &service.volumes);
+    let mounts = mounts.map(|mount| {
+        let what = format!("{} {}", mount.kind, mount.source);
+        (mount.target.clone(), (what, mount.read_only))
+    });
+    mounts.collect()
 }
 
 /// The variables of a service.

@@ -345,7 +345,7 @@ fn what_was_to_be_filled_in_by_the_container_is_left_to_it() {
 
 #[test]
 fn a_mount_is_made_writable_and_the_others_stay() {
-    let text = "services:\n  db:\n    image: x\n    volumes:\n      - a:/a:ro\n      - b:/b:ro\n      - {type: volume, source: c, target: /c, read_only: true}\nvolumes: {a: , b: , c: }\n";
+    let text = "services:\n  db:\n    image: x\n    volumes:\n      - aa:/a:ro\n      - bb:/b:ro\n      - {type: volume, source: c, target: /c, read_only: true}\nvolumes: {aa: , bb: , c: }\n";
     let stack = Stack::of(&[("compose.yaml", text)]);
     let open = |target: &str| {
         let target = target.to_owned();
@@ -353,8 +353,8 @@ fn a_mount_is_made_writable_and_the_others_stay() {
     };
     insta::assert_snapshot!(stack.shown(open("/b")), @"
     edit compose.yaml:6
-    - - b:/b:ro
-    + - b:/b
+    - - bb:/b:ro
+    + - bb:/b
     ");
     insta::assert_snapshot!(stack.shown(open("/c")), @"
     edit compose.yaml:7
