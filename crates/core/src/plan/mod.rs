@@ -256,12 +256,12 @@ fn after_changes(project: &str, changes: &[FileChange], code: &str, then: Plan) 
         let cause = Cause::Mends(code.to_owned());
         plan.push(Action::ChangeFile { change }, cause, None, &[]);
     }
-    let changed: Vec<StepId> = plan.steps.iter().map(|step| step.id).collect();
-    let last = u32::try_from(changed.len()).unwrap_or(u32::MAX);
+    let first: Vec<StepId> = plan.steps.iter().map(|step| step.id).collect();
+    let last = u32::try_from(first.len()).unwrap_or(u32::MAX);
     let mut then = then.following(last);
     for step in &mut then.steps {
         // Numbers stay in order: all of these are smaller.
-        step.after.splice(0..0, changed.iter().copied());
+        step.after.splice(0..0, first.iter().copied());
     }
     plan.steps.extend(then.steps);
     plan.notes = then.notes;

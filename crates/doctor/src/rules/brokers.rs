@@ -225,39 +225,35 @@ fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
             let text = format!("{}: variable `{key}` is `{value}`", container.name);
             shown(FactRef::Made(container.name.clone()), text, proves)
         };
-        let case = Case::new(
-            culprit(client, Some(&format!("environment.{}", it.key))),
-            claim,
-        )
-        .mended_by(
-            format!("let both read one variable: write what `{other}` has, then `bowline up`"),
-            Safety::NeedsYou,
-        )
-        .by_edits(
-            Spot::field(client, &format!("environment.{}", it.key))
-                .map(|spot| spot.replace(Piece::Word, it.value, it.other_value)),
-        )
-        .decides(
-            "the complaint",
-            Some(spoken(
-                client,
-                said,
-                "the broker was reached and does not have it",
-            )),
-        )
-        .decides(
-            "its own name for it",
-            Some(named(client, it.key, it.value, "that is what it asks for")),
-        )
-        .decides(
-            "the others' name for it",
-            Some(named(
-                it.other,
-                it.other_key,
-                it.other_value,
-                "the topic goes by that elsewhere",
-            )),
-        );
+        let field = format!("environment.{}", it.key);
+        let spot = Spot::field(client, &field);
+        let case = Case::new(culprit(client, Some(&field)), claim)
+            .mended_by(
+                format!("let both read one variable: write what `{other}` has, then `bowline up`"),
+                Safety::NeedsYou,
+            )
+            .by_edits(spot.map(|spot| spot.replace(Piece::Word, it.value, it.other_value)))
+            .decides(
+                "the complaint",
+                Some(spoken(
+                    client,
+                    said,
+                    "the broker was reached and does not have it",
+                )),
+            )
+            .decides(
+                "its own name for it",
+                Some(named(client, it.key, it.value, "that is what it asks for")),
+            )
+            .decides(
+                "the others' name for it",
+                Some(named(
+                    it.other,
+                    it.other_key,
+                    it.other_value,
+                    "the topic goes by that elsewhere",
+                )),
+            );
         cases.push(if said.is_proven {
             case
         } else {

@@ -15,7 +15,7 @@ use crate::world::{World, shown, spoken};
 
 use super::names::{carrier, teller};
 use super::variables::is_unset;
-use mended::{copied, spelt};
+use mended::{copied, set_back, spelt};
 
 pub(crate) const VOLUME_KEEPS_ANOTHER: Rule = Rule {
     code: Code("D001"),
@@ -507,23 +507,6 @@ fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
     it.weighed(case)
 }
 
-/// How the password in the data becomes the one of the files again. Nothing is lost by it.
-fn set_back(world: &World<'_>, login: &Login<'_, '_>) -> String {
-    let server = login.service;
-    let account = login.user.map_or("its account", |user| user.text.as_str());
-    let is_postgres = world
-        .recipe(login.server)
-        .is_some_and(|recipe| recipe.name == "postgres");
-    if is_postgres {
-        return format!(
-            "give the account the password of the files: `bowline exec {server} psql -U {account}`, and there `\\password {account}`; or write the former password back into the files. Removing the volume would remove its data too"
-        );
-    }
-    format!(
-        "log in at `{server}` with the former password and give `{account}` the one of the files, or write the former password back into the files. Removing the volume would remove its data too"
-    )
-}
-
 fn passwords_differ(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
     let all = refused(world);
     let differ: Vec<&Refused<'_, '_>> = all
@@ -601,13 +584,7 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     let exists = it.account_exists(world, its_own.filter(|_| is_servers));
     // A server that reads its password at each start has no older one, and what others get in with is right.
     let in_force = if is_servers && copy.only_first {
-        match taken(world, login, copy) {
-            Taken::Yes(evidence) => Some(evidence),
-            Taken::No => None,
-            Taken::NotAsked => world
-                .data_is_its_own(login.server)
-                .or_else(|| accepted(world, it, copy)),
-        }
+        in_force(world, it, copy)
     } else {
         Some(other.clone())
     };
@@ -642,6 +619,17 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
         )
         .rules_out(Code("D094"), Some(own).filter(|_| plain));
     it.weighed(case)
+}
+
+/// That a password with which the data was to be made is the one that the server wants.
+fn in_force(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>) -> Option<Evidence> {
+    match taken(world, &it.login, copy) {
+        Taken::Yes(evidence) => Some(evidence),
+        Taken::No => None,
+        Taken::NotAsked => world
+            .data_is_its_own(it.login.server)
+            .or_else(|| accepted(world, it, copy)),
+    }
 }
 
 fn is_derived(login: &Login<'_, '_>) -> bool {

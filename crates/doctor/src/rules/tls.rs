@@ -299,10 +299,8 @@ fn disagreement(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
 /// That an address asks for TLS, which its server wants. The other way round somebody has to decide whether it may be
 /// spoken in the clear.
 fn speaks_tls(edge: &Edge<'_>) -> Option<Edit> {
-    if !wants_tls(edge.told).is_some_and(|(is_wanted, _)| !is_wanted) {
-        return None;
-    }
-    let spot = Spot::carried(edge.client, &edge.host.carrier)?;
+    let (is_wanted, _) = wants_tls(edge.told)?;
+    let spot = Spot::carried(edge.client, &edge.host.carrier).filter(|_| !is_wanted)?;
     if let Some(mode) = edge.told.options.get("sslmode") {
         let (from, to) = (format!("sslmode={mode}"), "sslmode=require");
         return Some(spot.replace(Piece::Word, from, to));

@@ -122,7 +122,7 @@ pub(super) fn mounted(project: &Project, service: &str, inside: &str) -> Option<
     let binds = service.volumes.iter().filter(|mount| mount.kind == "bind");
     let below = binds.filter_map(|mount| {
         let rest = inside.strip_prefix(mount.target.trim_end_matches('/'))?;
-        (rest.is_empty() || rest.starts_with('/')).then(|| (mount, rest))
+        (rest.is_empty() || rest.starts_with('/')).then_some((mount, rest))
     });
     // Of mounts within each other the inner one is seen.
     let (mount, rest) = below.max_by_key(|(mount, _)| mount.target.len())?;
@@ -138,7 +138,7 @@ pub(super) fn users(project: &Project, path: &str) -> BTreeSet<String> {
         let rest = path.strip_prefix(folder.trim_end_matches('/'));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let uses = |service: &bowline_model::Service| {
+    let has_it = |service: &bowline_model::Service| {
         let mut binds = service.volumes.iter().filter(|mount| mount.kind == "bind");
         let mut secrets = service.secrets.iter();
         let mut configs = service.configs.iter();
@@ -152,7 +152,8 @@ pub(super) fn users(project: &Project, path: &str) -> BTreeSet<String> {
                 object.is_some_and(|object| object.file == path)
             })
     };
-    let users = project.services.iter().filter(|(_, service)| uses(service));
+    let users = project.services.iter();
+    let users = users.filter(|(_, service)| has_it(service));
     users.map(|(name, _)| name.clone()).collect()
 }
 

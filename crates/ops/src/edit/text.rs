@@ -53,7 +53,7 @@ pub(super) fn words(text: &str, word: &str) -> Vec<Range<usize>> {
         let behind = text[span.end..].chars().next();
         let begins = word.starts_with(is_part);
         let ends = word.ends_with(is_part);
-        !(begins && before.is_some_and(is_part)) && !(ends && behind.is_some_and(is_part))
+        !(begins && before.is_some_and(is_part) || ends && behind.is_some_and(is_part))
     };
     let mut found = places(text, 0, word);
     found.retain(stands_alone);

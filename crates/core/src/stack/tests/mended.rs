@@ -146,8 +146,8 @@ async fn a_change_of_a_file_comes_first_is_shown_by_its_line_and_holds_up_everyt
         rest.iter()
             .all(|step| step.after.contains(&plan.steps[0].id))
     );
-    let plain = scene.stack.plan(&up(&changed())).await.expect("it plans");
-    assert_eq!(rest.len(), plain.steps.len());
+    let alone = scene.stack.plan(&up(&changed())).await.expect("it plans");
+    assert_eq!(rest.len(), alone.steps.len());
 }
 
 #[tokio::test(start_paused = true)]

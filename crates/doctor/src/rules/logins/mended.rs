@@ -1,4 +1,5 @@
-//! What mends a login in the user's own files: the right password by where it stands, or the right spelling of a name.
+//! What mends a login: in the user's own files the right password by where it stands or the right spelling of a name,
+//! and in the server the password of the files.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use bowline_model::nearest;
 
 use crate::edit::{Change, Edit, Piece, Spot};
 use crate::facts::ToldText;
+use crate::world::World;
 use crate::world::logins::Login;
 
 use super::Copy;
@@ -28,4 +30,21 @@ pub(in crate::rules) fn spelt<'n>(
     let right = nearest(&asked.text, known)?;
     let spot = Spot::carried(login.client(), &asked.carrier)?;
     Some(spot.replace(piece, asked.text.as_str(), right))
+}
+
+/// How the password in the data becomes the one of the files again. Nothing is lost by it.
+pub(super) fn set_back(world: &World<'_>, login: &Login<'_, '_>) -> String {
+    let server = login.service;
+    let account = login.user.map_or("its account", |user| user.text.as_str());
+    let is_postgres = world
+        .recipe(login.server)
+        .is_some_and(|recipe| recipe.name == "postgres");
+    if is_postgres {
+        return format!(
+            "give the account the password of the files: `bowline exec {server} psql -U {account}`, and there `\\password {account}`; or write the former password back into the files. Removing the volume would remove its data too"
+        );
+    }
+    format!(
+        "log in at `{server}` with the former password and give `{account}` the one of the files, or write the former password back into the files. Removing the volume would remove its data too"
+    )
 }
