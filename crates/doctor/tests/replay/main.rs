@@ -210,6 +210,6 @@ fn at_least_forty_codes_have_a_remedy_and_the_guide_names_each() {
     let named = list.split(|it: char| !it.is_ascii_alphanumeric());
     let named: BTreeSet<&str> = named.filter(|word| word.starts_with('D')).collect();
     let found: BTreeSet<&str> = codes.iter().map(|code| code.0).collect();
-    assert_eq!(named, found);
+    assert_eq!(named, found, "the guide's list and what has a remedy");
     assert!(found.len() >= 40, "{}: {found:?}", found.len());
 }
