@@ -70,6 +70,24 @@ fn no_files(change: &FileChange) -> ExecuteError {
     }
 }
 
+impl ExecuteError {
+    /// What to do about a file of the user's that was not changed, a sentence each; nothing for other errors.
+    pub fn file_hints(&self) -> Vec<String> {
+        match self {
+            Self::FileChanged { name } => vec![
+                format!("look at `{name}`, and change it by hand where that is still wanted"),
+                "or look again what is wrong by now: `bowline doctor`".to_owned(),
+            ],
+            Self::File { name, .. } => {
+                vec![format!(
+                    "see to it that `{name}` can be read and written, and try again"
+                )]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// Why a step was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
