@@ -72,8 +72,17 @@ impl Afterwards<'_> {
     }
 
     /// Carries out the remedies of right causes as a user does, and says whether the stack is well then; nothing
-    /// where there is none.
+    /// where there is none. One that did not help is taken back, so that the case is healed from where it was.
     pub(crate) fn mend(&self, right: &[Named], said: &str) -> Result<Option<bool>> {
+        let mended = self.carry_out(right, said)?;
+        if mended == Some(false) {
+            // There may be nothing to take back.
+            let _ = self.stack.bowline(&["undo".to_owned()])?;
+        }
+        Ok(mended)
+    }
+
+    fn carry_out(&self, right: &[Named], said: &str) -> Result<Option<bool>> {
         let fixed: Vec<&Named> = right.iter().filter(|named| has_remedy(named)).collect();
         if fixed.is_empty() {
             return Ok(None);

@@ -189,7 +189,7 @@ fn every_code_is_found_in_a_recording() {
 }
 
 #[test]
-fn at_least_forty_codes_have_a_remedy_and_the_guide_names_each() {
+fn at_least_forty_codes_have_a_remedy_and_a_recording_shows_each_that_the_guide_names() {
     let kept = kept();
     let by_hand = by_hand::all();
     let facts = kept.iter().map(|it| &it.facts);
@@ -210,6 +210,7 @@ fn at_least_forty_codes_have_a_remedy_and_the_guide_names_each() {
     let named = list.split(|it: char| !it.is_ascii_alphanumeric());
     let named: BTreeSet<&str> = named.filter(|word| word.starts_with('D')).collect();
     let found: BTreeSet<&str> = codes.iter().map(|code| code.0).collect();
-    assert_eq!(named, found, "the guide's list and what has a remedy");
-    assert!(found.len() >= 40, "{}: {found:?}", found.len());
+    let unfounded: Vec<_> = named.difference(&found).collect();
+    assert!(unfounded.is_empty(), "no recording shows {unfounded:?}");
+    assert!(named.len() >= 40, "{}: {found:?}", found.len());
 }

@@ -12,11 +12,12 @@ mod settings;
 mod text;
 mod value;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_compose::load;
 use bowline_core::ExecuteError;
-use bowline_doctor::{Change, Edit, Setting, Spot};
+use bowline_doctor::{Change, Edit, Piece, Setting, Spot};
 use bowline_model::carried::Carrier;
 use bowline_model::{Action, FileChange, FileState, Plan, Project, Secret, is_secret_key};
 
@@ -186,14 +187,42 @@ impl<'a> Desk<'a> {
         ]
         .into();
         let spellings: Vec<_> = spellings.into_iter().collect();
+        // A name that nobody has is wrong wherever it stands; anything else may be right for others.
+        let is_wrong_for_all = matches!(
+            change,
+            Change::Replace {
+                piece: Piece::Host,
+                ..
+            }
+        );
+        let own = (words[cut.word].as_str(), expected[cut.word].as_str());
+        let others = RefCell::new(BTreeSet::new());
         let reads = |desk: &Self, project: &Project| {
             let is_it = words_at(project, &spot.service, field).as_ref() == Some(&expected);
             let keeps = right.as_ref().is_none_or(|(of, password)| {
                 desk.password_in(project, of).as_ref() == Ok(password)
             });
-            is_it && keeps
+            if !(is_it && keeps) {
+                return false;
+            }
+            let changes = settings::changes(&desk.now, project).into_iter();
+            let mut else_where =
+                changes.filter(|(_, old, new)| (old.as_str(), new.as_str()) != own);
+            match else_where.next().filter(|_| !is_wrong_for_all) {
+                Some((path, ..)) => {
+                    others.borrow_mut().insert(path);
+                    false
+                }
+                None => true,
+            }
         };
-        self.try_out(spot, field, &spellings, &reads)
+        let done = self.try_out(spot, field, &spellings, &reads);
+        match (done, others.into_inner().first()) {
+            (Err(_), Some(other)) => Err(format!(
+                "what stands there is also a part of `{other}`, for which it may be right"
+            )),
+            (done, _) => done,
+        }
     }
 
     /// Writes something otherwise at one place after the other, until the project reads as it should.

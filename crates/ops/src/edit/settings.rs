@@ -157,6 +157,46 @@ pub(super) fn users(project: &Project, path: &str) -> BTreeSet<String> {
     users.map(|(name, _)| name.clone()).collect()
 }
 
+/// The values that are not the same in two projects, each with where it is, what it was and what it is.
+pub(super) fn changes(one: &Project, other: &Project) -> Vec<(String, String, String)> {
+    let (Ok(one), Ok(other)) = (
+        serde_json::to_value(&one.services),
+        serde_json::to_value(&other.services),
+    ) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    compare("", &one, &other, &mut found);
+    found
+}
+
+fn compare(path: &str, one: &Json, other: &Json, found: &mut Vec<(String, String, String)>) {
+    let text = |value: &Json| match value {
+        Json::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    match (one, other) {
+        (Json::Object(one), Json::Object(other)) => {
+            for key in one.keys().chain(other.keys()).collect::<BTreeSet<_>>() {
+                let at = |map: &serde_json::Map<String, Json>| map.get(key).cloned();
+                let path = format!("{path}.{key}");
+                let (one, other) = (at(one).unwrap_or_default(), at(other).unwrap_or_default());
+                compare(&path, &one, &other, found);
+            }
+        }
+        (Json::Array(one), Json::Array(other)) if one.len() == other.len() => {
+            for (one, other) in one.iter().zip(other) {
+                compare(path, one, other, found);
+            }
+        }
+        (one, other) if one != other => {
+            let path = path.trim_start_matches('.').to_owned();
+            found.push((path, text(one), text(other)));
+        }
+        _ => {}
+    }
+}
+
 /// The services that are not the same in two projects.
 pub(super) fn differing(one: &Project, other: &Project) -> BTreeSet<String> {
     let services = other.services.iter();

@@ -182,6 +182,25 @@ fn what_comes_from_elsewhere_is_left_alone_and_said_so() {
 }
 
 #[test]
+fn what_may_be_right_for_others_is_not_changed_for_them() {
+    let text = "services:\n  db: {image: p, environment: {POSTGRES_PASSWORD: '${PASSWORD}'}}\n  api: {image: x, environment: {URL: 'postgres://app:${PASSWORD}@db/app', TO: 'http://web:${PORT}'}}\n  web: {image: y, command: 'serve --port ${PORT}'}\n";
+    let stack = Stack::of(&[
+        ("compose.yaml", text),
+        (".env", "PASSWORD=p@ss/w\nPORT=81\n"),
+    ]);
+    let encode = edit(field("api", "environment.URL"), Change::EncodePassword);
+    insta::assert_snapshot!(
+        stack.shown(encode),
+        @"not: what stands there is also a part of `db.environment.POSTGRES_PASSWORD`, for which it may be right"
+    );
+    let port = replace(field("api", "environment.TO"), Piece::Port, "81", "80");
+    insta::assert_snapshot!(
+        stack.shown(port),
+        @"not: what stands there is also a part of `web.command`, for which it may be right"
+    );
+}
+
+#[test]
 fn ports_and_words_of_commands_and_healthchecks_are_changed() {
     let text = "services:\n  api:\n    image: x\n    command: serve --bind 127.0.0.1:80 --to http://web:81\n    healthcheck:\n      test: [CMD, curl, 'http://localhost:81/81']\n";
     let stack = Stack::of(&[("compose.yaml", text)]);
