@@ -22,6 +22,10 @@ use crate::terminal::Terminal;
 #[group(skip)]
 pub(crate) struct FixArgs {
     /// Show and do what mends this cause, and look whether it is gone: `D101`, or `D101=db` for one of several
+    ///
+    /// What is done is one of `start`, `stop`, `restart`, `unpause`, `up` and `rerun`; where a wrong word stands in the
+    /// files of the project and facts show the right one, that word is changed first. The plan shows every line that
+    /// changes. `bowline undo` takes all of it back, the file to the byte.
     #[arg(long, value_name = "CODE[=NAME]", conflicts_with_all = ["only", "record", "replay", "lint"])]
     fix: Option<String>,
     /// Only show what would be done

@@ -39,6 +39,7 @@ pub(crate) fn read(stack: &StackOptions, color: bool) -> Result<Surroundings, Fa
         environment,
         stdin,
         color,
+        edited: BTreeMap::new(),
         who: who(),
     })
 }

@@ -132,9 +132,9 @@ fn a_service_that_ends_again_is_still_down() {
 
 #[test]
 fn an_up_that_fails_says_why_and_what_somebody_has_to_decide_is_not_done() {
-    let stack = Stack::calling("why", "cahe");
+    let stack = Stack::calling("why", "warehouse");
     let said = stack.ends(5, &["up"]);
-    let why = "why: error[D053]: `api`: it dials `cahe`, which nobody is called; did you mean `cache`? (compose.yaml:12:18)\n\
+    let why = "why: error[D053]: `api`: it dials `warehouse`, which nobody is called (compose.yaml:12:18)\n\
                hint: what shows it, and what mends it: `bowline doctor`\n\
                hint: read what it says: `bowline logs api`\n";
     assert!(said.contains(why), "{said}");
@@ -143,7 +143,7 @@ fn an_up_that_fails_says_why_and_what_somebody_has_to_decide_is_not_done() {
     let before = stack.ends(0, &["ps", "-a", "--format", "json", "--no-trunc"]);
     let said = stack.ends(11, &["doctor", "--fix", "D053", "--yes"]);
     assert!(
-        said.contains("none: somebody has to decide here: write `cache` there"),
+        said.contains("none: somebody has to decide here: write the name of a service there"),
         "{said}"
     );
     assert!(said.ends_with("nothing was changed\n"), "{said}");

@@ -19,6 +19,8 @@ const SIZE_LIMIT: usize = 16 << 20;
 #[derive(Clone, Default)]
 pub struct Files {
     given: Option<Arc<BTreeMap<String, Vec<u8>>>>,
+    /// Files of the disk that are read as if they held this.
+    edited: Arc<BTreeMap<String, Vec<u8>>>,
 }
 
 impl Files {
@@ -26,13 +28,26 @@ impl Files {
     pub fn in_memory(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         Self {
             given: Some(Arc::new(files.into_iter().collect())),
+            edited: Arc::default(),
+        }
+    }
+
+    /// The disk, on which these files, by absolute path, hold something else than they do: as they will be after a
+    /// change that is not made yet.
+    pub fn edited(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        Self {
+            given: None,
+            edited: Arc::new(files.into_iter().collect()),
         }
     }
 
     /// Reads a text file; `kind` says in errors what it was wanted for.
     pub(crate) fn read(&self, path: &str, kind: &'static str) -> Result<String, Mistake> {
         let bytes = match &self.given {
-            None => read_from_disk(path).map_err(|error| failure(path, kind, &error))?,
+            None => match self.edited.get(path) {
+                Some(bytes) => bytes.clone(),
+                None => read_from_disk(path).map_err(|error| failure(path, kind, &error))?,
+            },
             Some(given) => match given.get(path) {
                 Some(bytes) => bytes.clone(),
                 None if self.exists(path) => {
@@ -139,6 +154,16 @@ mod tests {
             Files::default().read("/dev/zero", "environment file"),
             Err(Mistake::FileTooLarge { .. })
         ));
+    }
+
+    #[test]
+    fn a_file_that_is_to_be_changed_is_read_as_it_will_be_and_the_others_as_they_are() {
+        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let files = Files::edited([("/p/compose.yaml".to_owned(), b"x: 1".to_vec())]);
+
+        assert_eq!(files.read("/p/compose.yaml", "file").as_deref(), Ok("x: 1"));
+        assert!(files.read(own, "file").is_ok());
+        assert!(files.read("/p/other.yaml", "file").is_err());
     }
 
     #[test]

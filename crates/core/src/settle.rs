@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::Clock;
-use crate::execute::{GRACE_SECS, find};
+use crate::execute::{GRACE_SECS, Outside, find};
 use crate::journal::{Journal, JournalError, StepRecord};
 
 /// How long after it was written down a step may still take effect: a request is sent at once after that, and an
@@ -41,10 +41,11 @@ pub(crate) enum SettleError {
     Journal(#[from] JournalError),
 }
 
-/// Gives every open or unknown step of an operation its outcome, as far as the engine shows it. No step is open
+/// Gives every open or unknown step of an operation its outcome, as far as the engine shows it, or the file. No step is open
 /// afterwards. To be called with the stack's lock in hand. Settling again changes nothing.
 pub(crate) async fn settle(
     engine: &dyn Engine,
+    outside: &dyn Outside,
     journal: &Journal,
     clock: &dyn Clock,
     operation: &OperationId,
@@ -78,6 +79,7 @@ pub(crate) async fn settle(
     }
     let settling = Settling {
         engine,
+        outside,
         journal,
         operation,
     };
@@ -118,6 +120,7 @@ fn done_if(is_done: bool) -> Found {
 
 struct Settling<'a> {
     engine: &'a dyn Engine,
+    outside: &'a dyn Outside,
     journal: &'a Journal,
     operation: &'a OperationId,
 }
@@ -176,6 +179,12 @@ impl Settling<'_> {
             Action::PullImage { .. }
             | Action::BuildImage { .. }
             | Action::SignalContainer { .. } => Found::Invisible,
+            Action::ChangeFile { change } => match self.outside.file(change).await {
+                Ok(found) if found == change.after => Found::Done(None),
+                Ok(found) if found == change.before => Found::Nothing,
+                // Whether somebody changed what this had written, nobody can see.
+                _ => Found::Invisible,
+            },
             Action::TagImage { image, reference } => {
                 let found = there(self.engine.inspect_image(reference).await)?;
                 done_if(found.is_some_and(|found| found.id == *image))

@@ -321,7 +321,7 @@ impl Stack {
             operation,
             lock: Some(lock),
         };
-        match self.settle(&chapter.journal, undoes).await {
+        match self.settle(how.outside, &chapter.journal, undoes).await {
             Ok(()) => Ok(chapter),
             Err(error) => {
                 release(chapter).await;
@@ -332,13 +332,14 @@ impl Stack {
 
     async fn settle(
         &self,
+        outside: &dyn Outside,
         journal: &Journal,
         undoes: Option<&OperationId>,
     ) -> Result<(), StackError> {
         let mut operations = journal.open_operations().await?;
         operations.extend(undoes.cloned());
         for operation in operations {
-            settle(&*self.engine, journal, &*self.clock, &operation).await?;
+            settle(&*self.engine, outside, journal, &*self.clock, &operation).await?;
         }
         Ok(())
     }

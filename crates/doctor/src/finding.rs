@@ -4,6 +4,8 @@ use bowline_model::{EventAction, Place};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::edit::Edit;
+
 /// A code. It never changes its meaning, and no other finding ever gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -214,6 +216,9 @@ pub struct Fix {
     /// The command that does it, where one does: its words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// What is to be changed in the user's files, where facts say what; `bowline up` follows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
     /// What that may cost.
     pub safety: Safety,
 }
@@ -228,4 +233,17 @@ pub enum Safety {
     Restart,
     /// Somebody has to decide something first.
     NeedsYou,
+}
+
+impl Finding {
+    /// Whether there is a command or a change of files that mends it, and enough was seen to do that. Where a setting is
+    /// written is another question: a change may turn out not to be one of the stack's files.
+    pub fn has_remedy(&self) -> bool {
+        let fix = self.fix.as_ref();
+        self.confidence != Confidence::Possible
+            && fix.is_some_and(|fix| {
+                let is_command = !fix.command.is_empty() && fix.safety != Safety::NeedsYou;
+                is_command || !fix.edits.is_empty()
+            })
+    }
 }

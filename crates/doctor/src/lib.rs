@@ -8,6 +8,7 @@
 
 mod collect;
 mod diagnosis;
+mod edit;
 mod explain;
 mod facts;
 mod finding;
@@ -25,6 +26,7 @@ use std::collections::BTreeSet;
 
 pub use collect::{Bounds, Subject, collect};
 pub use diagnosis::{Diagnosis, Effort, Failing};
+pub use edit::{Change, Edit, Piece, Setting, Spot};
 pub use explain::{Explanation, codes, explanation};
 pub use facts::{
     AskedFact, AskedLogin, CertificateFact, Changed, Circle, ContainerFact, DatabaseAnswer,

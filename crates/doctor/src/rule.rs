@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::edit::Edit;
 use crate::finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, Finding, Fix, RuledOut, Safety,
 };
@@ -250,6 +251,7 @@ impl Case {
         self.fix = Some(Fix {
             text: text.into(),
             command: Vec::new(),
+            edits: Vec::new(),
             safety,
         });
         self
@@ -259,6 +261,17 @@ impl Case {
     pub(crate) fn by_command<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
         if let Some(fix) = &mut self.fix {
             fix.command = words.into_iter().map(str::to_owned).collect();
+        }
+        self
+    }
+
+    /// The changes of the user's files that mend it, where facts show what is right; containers are made again then.
+    pub(crate) fn by_edits(mut self, edits: impl IntoIterator<Item = Edit>) -> Self {
+        if let Some(fix) = &mut self.fix {
+            fix.edits = edits.into_iter().collect();
+            if !fix.edits.is_empty() {
+                fix.safety = Safety::Restart;
+            }
         }
         self
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Kinds of objects an engine holds.
+/// Kinds of objects that steps and events are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectKind {
@@ -19,6 +19,8 @@ pub enum ObjectKind {
     Image,
     /// A process started in a running container.
     Exec,
+    /// A file of the user's, which no engine holds.
+    File,
 }
 
 impl std::fmt::Display for ObjectKind {
@@ -29,6 +31,7 @@ impl std::fmt::Display for ObjectKind {
             Self::Volume => "volume",
             Self::Image => "image",
             Self::Exec => "exec",
+            Self::File => "file",
         })
     }
 }

@@ -21,16 +21,16 @@ pub struct FileToCopy {
 }
 
 /// Writes a secret out: only for what is encrypted before it is stored.
-mod in_full {
+pub(crate) mod in_full {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     use crate::Secret;
 
-    pub(super) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(secret.reveal())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
         String::deserialize(from).map(Secret::new)
     }
 }

@@ -48,8 +48,8 @@ pub use observed::{
 };
 pub use place::{Origins, Place};
 pub use plan::{
-    Action, Actor, Cause, Change, ContainerRef, Effect, Goal, Note, Operation, OperationId,
-    Outcome, Plan, Step, StepId, StepOutcome, Undo,
+    Action, Actor, Cause, Change, ContainerRef, Effect, FileChange, FileState, Goal, LineChange,
+    Note, Operation, OperationId, Outcome, Plan, Step, StepId, StepOutcome, Undo,
 };
 pub use project::*;
 pub use secret::{MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords};

@@ -215,7 +215,10 @@ async fn recorded(journal: &Journal) -> Result<Vec<EngineEvent>, bowline_core::J
 fn secrets(project: &Project) -> Vec<Secret> {
     let objects = project.secrets.values();
     let paths = objects.filter(|object| !object.file.is_empty());
-    let read = inputs::read(paths.map(|object| object.file.clone()).collect());
+    let read = inputs::read(
+        paths.map(|object| object.file.clone()).collect(),
+        &BTreeMap::new(),
+    );
     let texts = read.into_values().filter_map(|content| match content {
         FileContent::Bytes(bytes) => String::from_utf8(bytes).ok(),
         _ => None,

@@ -134,7 +134,14 @@ impl Failure {
     }
 
     /// What a plan needs from outside is not there.
-    pub(crate) fn unbuildable(errors: &[ExecuteError]) -> Self {
+    pub(crate) fn unfit_outside(errors: &[ExecuteError]) -> Self {
+        let of_files: Vec<String> = errors.iter().flat_map(ExecuteError::file_hints).collect();
+        if !of_files.is_empty() {
+            return Self::State {
+                message: join(errors),
+                hints: of_files,
+            };
+        }
         let hints = errors.iter().flat_map(|error| match error {
             ExecuteError::Context { hints, .. } => hints.as_slice(),
             _ => &[],

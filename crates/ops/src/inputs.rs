@@ -10,9 +10,16 @@ use std::io::ErrorKind;
 
 use bowline_core::FileContent;
 
-/// Reads files. What cannot be read is told apart, not refused: it depends on the use whether that matters.
-pub(crate) fn read(paths: BTreeSet<String>) -> BTreeMap<String, FileContent> {
-    let content = |path: &str| match std::fs::read(path) {
+/// Reads files; those that are to be changed as they will be. What cannot be read is told apart, not refused: it depends on the use whether that matters.
+pub(crate) fn read(
+    paths: BTreeSet<String>,
+    edited: &BTreeMap<String, Vec<u8>>,
+) -> BTreeMap<String, FileContent> {
+    let found = |path: &str| match edited.get(path) {
+        Some(bytes) => Ok(bytes.clone()),
+        None => std::fs::read(path),
+    };
+    let content = |path: &str| match found(path) {
         Ok(bytes) => FileContent::Bytes(bytes),
         Err(error) => match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => FileContent::Absent,

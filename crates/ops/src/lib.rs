@@ -11,6 +11,7 @@ mod connect;
 mod containers;
 mod debug;
 mod doctor;
+mod edit;
 mod exec;
 mod failure;
 mod inputs;

@@ -490,7 +490,7 @@ impl From<StackError> for Failure {
         match error {
             StackError::Engine(error) => Self::Engine(error),
             StackError::Plan(errors) => Self::NoPlan(errors),
-            StackError::Outside(errors) => Self::unbuildable(&errors),
+            StackError::Outside(errors) => Self::unfit_outside(&errors),
             StackError::Journal(error) => Self::state(&error, error.hints()),
             StackError::Lock(
                 error @ (LockError::Held { .. }

@@ -5,11 +5,12 @@ use std::path::Path;
 use async_trait::async_trait;
 use bowline_core::{ExecuteError, Outside};
 use bowline_engine::{DockerConfig, Engine, RegistryLogin};
-use bowline_model::{Build, ImageId, Place, Plan};
+use bowline_model::{Build, FileChange, FileState, ImageId, Place, Plan};
 use futures_util::TryStreamExt as _;
 
 use crate::Failure;
 use crate::build;
+use crate::edit::Files;
 use crate::progress::Progress;
 use crate::stack::Surroundings;
 
@@ -66,7 +67,23 @@ impl Outside for Workshop<'_> {
     }
 
     async fn look(&self, plan: &Plan) -> Result<(), Vec<ExecuteError>> {
-        build::look(plan).await
+        let (files, builds) = (Files::look(plan).await, build::look(plan).await);
+        match (files, builds) {
+            (Ok(()), builds) => builds,
+            (files, Ok(())) => files,
+            (Err(mut errors), Err(more)) => {
+                errors.extend(more);
+                Err(errors)
+            }
+        }
+    }
+
+    async fn file(&self, change: &FileChange) -> Result<FileState, ExecuteError> {
+        Files::state(change).await
+    }
+
+    async fn change_file(&self, change: &FileChange) -> Result<(), ExecuteError> {
+        Files::make(change).await
     }
 
     async fn build(

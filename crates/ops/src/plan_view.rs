@@ -1,6 +1,6 @@
 //! What front ends show of a plan.
 
-use bowline_model::{Cause, Effect, Note, Plan, StepId};
+use bowline_model::{Action, Cause, Effect, LineChange, Note, Plan, StepId};
 use serde::Serialize;
 
 /// A plan for scripts: what a person reads, in parts. What is created in full stays out, for it holds secrets.
@@ -25,6 +25,9 @@ pub struct StepView<'a> {
     pub text: String,
     /// What it does to the world.
     pub effect: Effect,
+    /// The lines of a file of the user's that change, secrets masked.
+    #[serde(skip_serializing_if = "<[LineChange]>::is_empty")]
+    pub lines: &'a [LineChange],
     /// The service that it is about, where it is about one.
     pub service: Option<&'a str>,
     /// Why, in words.
@@ -42,6 +45,10 @@ impl<'a> PlanView<'a> {
             id: step.id.0,
             text: step.action.to_string(),
             effect: step.action.effect(),
+            lines: match &step.action {
+                Action::ChangeFile { change } => &change.lines,
+                _ => &[],
+            },
             service: step.service.as_deref(),
             because: step.cause.to_string(),
             cause: &step.cause,

@@ -177,7 +177,7 @@ async fn explain(problem: &mut Problem, engine: &dyn Engine, step: &Step, error:
             problem.is_gate = true;
             "it was not there when the time given was over".clone_into(&mut problem.reason);
         }
-        StepError::Execute(_) => {}
+        StepError::Execute(error) => problem.hints = error.file_hints(),
     }
 }
 

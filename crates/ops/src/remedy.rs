@@ -1,23 +1,28 @@
 //! `doctor --fix`: what mends a cause is planned, shown, done as any other operation, and then looked at again.
 //!
-//! Only six verbs are ever done, and none of them destroys data. What a person has to decide, and what no command
-//! mends, is said and not done.
+//! Only six verbs are ever done, and none of them destroys data. Where a wrong word stands in the user's own files and
+//! facts show the right one, that is changed first, in the open: the plan shows it line by line. What a person has to
+//! decide, and what nothing here mends, is said and not done.
 
-use std::collections::BTreeMap;
+mod verb;
+mod view;
 
 use bowline_core::Halt;
-use bowline_doctor::{Confidence, Diagnosis, Finding, Fix, Look, Safety};
-use bowline_model::{Goal, OperationId, Plan};
+use bowline_doctor::{Confidence, Diagnosis, Finding, Look};
+use bowline_model::{Goal, Plan};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+pub use view::FixView;
+
 use crate::doctor::{self, DoctorRequest, doctor};
-use crate::operate::{Done, ServicesRequest, Turn, UpRequest, reach, turn_goal, up_goal};
-use crate::plan_view::PlanView;
+use crate::edit::{Prepared, prepare};
+use crate::operate::{Done, reach};
 use crate::progress::Progress;
-use crate::session::{self, Selection, Session};
+use crate::session::Session;
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, ExitCode, Failure};
+use verb::{How, Verb, verb};
 
 /// What `doctor --fix` is asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -142,14 +147,29 @@ async fn planned(
     request: &FixRequest,
     finding: &Finding,
 ) -> Result<Result<Planned, String>, Failure> {
-    let verb = match verb(finding) {
-        Ok(verb) => verb,
+    let way = match way(surroundings, &request.stack, finding) {
+        Ok(way) => way,
         Err(why_not) => return Ok(Err(why_not)),
     };
-    let (session, goal) = verb.aim(surroundings, &request.stack).await?;
+    let (changes, session, by) = match way {
+        Way::Verb(verb) => {
+            let (session, goal) = verb.aim(surroundings, &request.stack).await?;
+            (Vec::new(), session, goal)
+        }
+        Way::Edits(prepared) => {
+            let verb = Verb::Up(prepared.services, How::default());
+            let aimed = verb.aim(&prepared.surroundings, &request.stack).await?;
+            let (session, mut goal) = aimed;
+            if let Goal::Up { recreate, .. } = &mut goal {
+                *recreate = prepared.remade;
+            }
+            (prepared.changes, session, goal)
+        }
+    };
     let goal = Goal::Remedy {
         code: request.code.clone(),
-        by: Box::new(goal),
+        changes,
+        by: Box::new(by),
     };
     let plan = session.stack.plan(&goal).await?;
     Ok(Ok(Planned {
@@ -159,94 +179,34 @@ async fn planned(
     }))
 }
 
-/// A verb that mends something, with its services.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Verb {
-    Turn(Turn, Vec<String>),
-    Up(Vec<String>),
-    Rerun(Vec<String>),
+/// What mends a cause.
+enum Way {
+    Verb(Verb),
+    /// Changes of files, and `up` behind them.
+    Edits(Box<Prepared>),
 }
 
-/// The verb that mends a cause, or why none does.
-fn verb(finding: &Finding) -> Result<Verb, String> {
-    let Some(Fix {
-        text,
-        command,
-        safety,
-    }) = &finding.fix
-    else {
-        return Err("nothing is known that mends this".to_owned());
+/// What mends a cause, or why nothing does. A change of files comes first: a verb alone would bring the same cause
+/// again.
+fn way(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+    finding: &Finding,
+) -> Result<Way, String> {
+    let fix = finding.fix.as_ref();
+    let Some(fix) = fix.filter(|fix| !fix.edits.is_empty()) else {
+        return verb(finding).map(Way::Verb);
     };
-    match safety {
-        Safety::NeedsYou => Err(format!("somebody has to decide here: {text}")),
-        Safety::Safe | Safety::Restart if finding.confidence == Confidence::Possible => Err(
-            format!("nothing that decides it was seen, so nothing is done: {text}"),
-        ),
-        Safety::Safe | Safety::Restart => {
-            Verb::of(command).ok_or_else(|| format!("there is no command that mends this: {text}"))
-        }
+    if finding.confidence == Confidence::Possible {
+        return verb(finding).map(Way::Verb);
     }
-}
-
-impl Verb {
-    /// Reads a command. One that is not among these is not understood, and neither is one with options: what it would
-    /// do is not known here.
-    fn of(command: &[String]) -> Option<Self> {
-        let [program, verb, services @ ..] = command else {
-            return None;
-        };
-        if program != "bowline" || services.iter().any(|word| word.starts_with('-')) {
-            return None;
-        }
-        let services = services.to_vec();
-        match verb.as_str() {
-            "start" => Some(Self::Turn(Turn::Start, services)),
-            "stop" => Some(Self::Turn(Turn::Stop, services)),
-            "restart" => Some(Self::Turn(Turn::Restart, services)),
-            "unpause" => Some(Self::Turn(Turn::Unpause, services)),
-            "up" => Some(Self::Up(services)),
-            "rerun" if !services.is_empty() => Some(Self::Rerun(services)),
-            _ => None,
-        }
-    }
-
-    /// The goal of the verb, and the stack on which it is to be reached.
-    async fn aim(
-        self,
-        surroundings: &Surroundings,
-        stack: &StackOptions,
-    ) -> Result<(Session, Goal), Failure> {
-        let scale = BTreeMap::new();
-        let selection = |services| Selection {
-            services,
-            no_deps: false,
-            scale: &scale,
-        };
-        Ok(match self {
-            Self::Turn(turn, services) => {
-                let session = session::by_name(surroundings, stack).await?;
-                let request = ServicesRequest {
-                    services,
-                    ..ServicesRequest::default()
-                };
-                (session, turn_goal(&request, turn))
-            }
-            Self::Up(services) => {
-                let selection = selection(&services);
-                let loaded = session::with_project(surroundings, stack, selection).await?;
-                let goal = up_goal(&UpRequest::default(), loaded.wanted);
-                (loaded.session, goal)
-            }
-            Self::Rerun(jobs) => {
-                let selection = selection(&jobs);
-                let loaded = session::with_project(surroundings, stack, selection).await?;
-                let goal = Goal::Rerun {
-                    wanted: Box::new(loaded.wanted),
-                    jobs,
-                };
-                (loaded.session, goal)
-            }
-        })
+    match prepare(surroundings, stack, &fix.edits) {
+        Ok(prepared) => Ok(Way::Edits(Box::new(prepared))),
+        Err(why) if fix.command.is_empty() => Err(format!(
+            "it cannot be changed in the files from here ({why}): {}",
+            fix.text
+        )),
+        Err(_) => verb(finding).map(Way::Verb),
     }
 }
 
@@ -346,61 +306,6 @@ fn could_not_look(diagnosis: &Diagnosis) -> bool {
     unseen.any(|unseen| unseen.look == Look::Containers)
 }
 
-/// The answer of `doctor --fix` for programs.
-#[derive(Debug, Serialize)]
-pub struct FixView<'a> {
-    /// The code that was to be mended.
-    code: &'a str,
-    /// What mends it, one for each culprit.
-    remedies: Vec<RemedyView<'a>>,
-    /// Whether the cause is gone; `null` where nothing was done or nobody could look.
-    mended: Option<bool>,
-    /// The diagnosis after what was done; `null` where nothing was, or nobody looked.
-    after: Option<&'a Diagnosis>,
-}
-
-/// What mends one cause.
-#[derive(Debug, Serialize)]
-struct RemedyView<'a> {
-    /// The cause.
-    finding: &'a Finding,
-    /// What was done or would be.
-    plan: Option<PlanView<'a>>,
-    /// Why nothing is done.
-    refused: Option<&'a str>,
-    /// The operation that did it; `bowline undo` takes it back.
-    operation: Option<&'a OperationId>,
-    /// What did not work.
-    problems: Vec<String>,
-}
-
-impl<'a> FixView<'a> {
-    /// What was planned, and what became of it where it was done.
-    pub fn of(remedies: &'a Remedies, mended: Option<&'a Mended>) -> Self {
-        let done = |index: usize| mended?.operations.get(index)?.as_ref();
-        let view = |(index, remedy): (usize, &'a Remedy)| {
-            let done = done(index);
-            let plan = done.map(|done| &done.plan).or_else(|| remedy.plan());
-            let problems = done.iter().flat_map(|done| &done.problems);
-            let words =
-                problems.map(|problem| format!("{}: {}", problem.subject(), problem.reason));
-            RemedyView {
-                finding: &remedy.finding,
-                plan: plan.map(PlanView::of),
-                refused: remedy.refusal(),
-                operation: done.and_then(|done| done.operation.as_ref()),
-                problems: words.collect(),
-            }
-        };
-        Self {
-            code: &remedies.request.code,
-            remedies: remedies.remedies.iter().enumerate().map(view).collect(),
-            mended: mended.and_then(Mended::is_gone),
-            after: mended.and_then(|mended| mended.after.as_ref()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bowline_core::{Clock as _, SystemClock};
@@ -409,71 +314,6 @@ mod tests {
     use super::*;
     use crate::problem::Problem;
     use crate::stage;
-
-    fn words(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn a_command_is_one_of_six_verbs_without_options() {
-        let web = || vec!["web".to_owned()];
-        for (command, verb) in [
-            ("bowline start web", Verb::Turn(Turn::Start, web())),
-            ("bowline stop web", Verb::Turn(Turn::Stop, web())),
-            ("bowline restart web", Verb::Turn(Turn::Restart, web())),
-            ("bowline unpause web", Verb::Turn(Turn::Unpause, web())),
-            ("bowline up web", Verb::Up(web())),
-            ("bowline up", Verb::Up(Vec::new())),
-            ("bowline rerun web", Verb::Rerun(web())),
-        ] {
-            assert_eq!(Verb::of(&words(command)), Some(verb), "{command}");
-        }
-        for command in [
-            "",
-            "bowline",
-            "bowline down web",
-            "bowline down --destroy-volumes shop_data",
-            "bowline up --build web",
-            "bowline rerun",
-            "bowline exec web rm",
-            "docker restart web",
-        ] {
-            assert_eq!(Verb::of(&words(command)), None, "{command}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_done_that_somebody_has_to_decide_or_that_no_command_does() {
-        use Confidence::{Certain, Possible};
-        let unpause = "bowline unpause web";
-        let finding = |confidence, command: &str, safety| Finding {
-            confidence,
-            fix: Some(Fix {
-                text: "let it go on".to_owned(),
-                command: command.split_whitespace().map(str::to_owned).collect(),
-                safety,
-            }),
-            ..stage::finding("web")
-        };
-        let refused = |finding: &Finding| verb(finding).unwrap_err();
-        assert!(verb(&finding(Certain, unpause, Safety::Safe)).is_ok());
-        assert!(verb(&finding(Certain, unpause, Safety::Restart)).is_ok());
-        insta::assert_snapshot!(
-            refused(&finding(Certain, unpause, Safety::NeedsYou)),
-            @"somebody has to decide here: let it go on"
-        );
-        insta::assert_snapshot!(
-            refused(&finding(Certain, "", Safety::Safe)),
-            @"there is no command that mends this: let it go on"
-        );
-        insta::assert_snapshot!(
-            refused(&finding(Possible, unpause, Safety::Safe)),
-            @"nothing that decides it was seen, so nothing is done: let it go on"
-        );
-        let mut unknown = finding(Certain, unpause, Safety::Safe);
-        unknown.fix = None;
-        insta::assert_snapshot!(refused(&unknown), @"nothing is known that mends this");
-    }
 
     fn ended(problem: Option<Problem>, halted: Option<Halt>) -> Done {
         Done {

@@ -47,7 +47,7 @@ pub(crate) async fn with_project(
     let loaded = load(&options.load_request(surroundings, selection.services))?;
     let engine = connect(surroundings).await?;
     let session = open(surroundings, engine, loaded.project.name.clone())?;
-    let mut wanted = wanted_of(options, &session, &loaded.project, &selection)?;
+    let mut wanted = wanted_of(surroundings, options, &session, &loaded.project, &selection)?;
     if selection.no_deps && !selection.services.is_empty() {
         leave_out_dependencies(&mut wanted, selection.services);
     }
@@ -115,6 +115,7 @@ pub(crate) fn open(
 }
 
 fn wanted_of(
+    surroundings: &Surroundings,
     options: &StackOptions,
     session: &Session,
     project: &Project,
@@ -152,7 +153,7 @@ fn wanted_of(
             .map(|(key, volume)| (key.clone(), volume_hash(volume)))
             .collect(),
     };
-    given.files = inputs::read(files_to_read(project));
+    given.files = inputs::read(files_to_read(project), &surroundings.edited);
     given.separator = if options.compatibility { '_' } else { '-' };
     given.env_files.clone_from(&options.env_files);
     given.scale.clone_from(selection.scale);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bowline_compose::{Caution, LoadError, Mistake, Report, Request, load};
+use bowline_compose::{Caution, Files, LoadError, Mistake, Report, Request, load};
 use bowline_model::{Project, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct Surroundings {
     pub environment: BTreeMap<String, Secret>,
     /// Standard input, where a file is `-`.
     pub stdin: Vec<u8>,
+    /// Files, by absolute path, that are read as if they held this: as they will be when a plan is carried out that
+    /// changes them.
+    pub edited: BTreeMap<String, Vec<u8>>,
     /// Whether rendered text may carry colours.
     pub color: bool,
     /// Who asks.
@@ -115,6 +118,7 @@ impl StackOptions {
     /// The request by which the loader finds this stack's project.
     pub(crate) fn load_request(&self, surroundings: &Surroundings, services: &[String]) -> Request {
         Request {
+            read_from: Files::edited(surroundings.edited.clone()),
             current_dir: surroundings.current_dir.clone(),
             environment: surroundings.environment.clone(),
             stdin: surroundings.stdin.clone(),

@@ -1,4 +1,4 @@
-//! After the diagnosis: do its verify commands tell the truth, and do its safe fixes make the stack well?
+//! After the diagnosis: do its verify commands tell the truth, and do its remedies make the stack well?
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +20,13 @@ pub(crate) struct Afterwards<'a> {
     pub(crate) faults: usize,
 }
 
-/// Whether it is offered as safe, and a command does it.
-fn is_safely_fixed(named: &Named) -> bool {
+/// Whether a command does it without anybody deciding something, or a change of the files of the stack.
+fn has_remedy(named: &Named) -> bool {
     let fix = named.fix.as_ref();
-    fix.is_some_and(|fix| fix.is_safe() && !fix.command.is_empty())
+    fix.is_some_and(|fix| {
+        let is_command = !fix.command.is_empty() && fix.safety != "needs_you";
+        is_command || !fix.edits.is_empty()
+    })
 }
 
 /// The words of a verify command without `bowline`; nothing where it printed none.
@@ -68,13 +71,19 @@ impl Afterwards<'_> {
         }
     }
 
-    /// Carries out the safe fixes of right causes as a user does, and says whether the stack is well then; nothing
-    /// where there is none.
+    /// Carries out the remedies of right causes as a user does, and says whether the stack is well then; nothing
+    /// where there is none. One that did not help is taken back, so that the case is healed from where it was.
     pub(crate) fn mend(&self, right: &[Named], said: &str) -> Result<Option<bool>> {
-        let fixed: Vec<&Named> = right
-            .iter()
-            .filter(|named| is_safely_fixed(named))
-            .collect();
+        let mended = self.carry_out(right, said)?;
+        if mended == Some(false) {
+            // There may be nothing to take back.
+            let _ = self.stack.bowline(&["undo".to_owned()])?;
+        }
+        Ok(mended)
+    }
+
+    fn carry_out(&self, right: &[Named], said: &str) -> Result<Option<bool>> {
+        let fixed: Vec<&Named> = right.iter().filter(|named| has_remedy(named)).collect();
         if fixed.is_empty() {
             return Ok(None);
         }
@@ -94,9 +103,9 @@ impl Afterwards<'_> {
         Ok(Some(true))
     }
 
-    /// Whether the safe fixes of what was found are to mend every fault that there is.
+    /// Whether the remedies of what was found are to mend every fault that there is.
     pub(crate) fn can_mend_all(&self, right: &[Named]) -> bool {
-        right.len() == self.faults && right.iter().all(is_safely_fixed)
+        right.len() == self.faults && right.iter().all(has_remedy)
     }
 
     /// Whether the symptom is gone and, where everything was mended, the doctor has nothing more to say.
@@ -129,15 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_called_safe_and_has_a_command_is_carried_out() {
-        let fix = |safety: &str, command: &[&str]| {
-            let fix = json!({ "text": "let it go on", "safety": safety, "command": command });
-            is_safely_fixed(&named(&fix, &json!(null)))
+    fn what_nobody_has_to_decide_and_what_changes_files_is_carried_out() {
+        let fix = |safety: &str, command: &[&str], edits: &[&str]| {
+            let fix = json!({
+                "text": "let it go on", "safety": safety, "command": command, "edits": edits,
+            });
+            has_remedy(&named(&fix, &json!(null)))
         };
-        assert!(fix("safe", &["bowline", "unpause", "cache"]));
-        assert!(!fix("safe", &[]));
-        assert!(!fix("restart", &["bowline", "restart", "cache"]));
-        assert!(!is_safely_fixed(&named(&json!(null), &json!(null))));
+        assert!(fix("safe", &["bowline", "unpause", "cache"], &[]));
+        assert!(fix("restart", &["bowline", "restart", "cache"], &[]));
+        assert!(fix("restart", &[], &["write `cache` there"]));
+        assert!(!fix("safe", &[], &[]));
+        assert!(!fix("needs_you", &["bowline", "stop", "cache"], &[]));
+        assert!(!has_remedy(&named(&json!(null), &json!(null))));
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub(crate) struct Fix {
     /// The words of a command, where one does it.
     #[serde(default)]
     pub(crate) command: Vec<String>,
+    /// Changes of the stack's own files, in whatever form they are told.
+    #[serde(default)]
+    pub(crate) edits: Vec<serde_json::Value>,
 }
 
 impl Fix {

@@ -70,7 +70,7 @@ pub(crate) fn line(outcome: &Outcome) -> String {
         String::new()
     };
     let unmended = if outcome.mended == Some(false) {
-        "; its safe fix did not make it well"
+        "; its remedy did not make it well"
     } else {
         ""
     };
@@ -99,7 +99,7 @@ pub(crate) fn doctor(scores: &Scores) -> Vec<String> {
         ("causes called certain that are there", of(scores.certain)),
         ("verify commands that are right", of(scores.verified)),
         ("… at the first asking", of(scores.verified_at_once)),
-        ("safe fixes that mend their case", of(scores.mended)),
+        ("remedies that mend their case", of(scores.mended)),
         ("chain: links found", percent(scores.chain.share())),
         ("affected services (F1)", percent(scores.affects.share())),
         (

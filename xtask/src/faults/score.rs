@@ -6,7 +6,7 @@
 //! - **pairs**: look-alikes count together: all members top-1, or nothing.
 //! - **silent**: a control for which no cause was named. No answer is not silence.
 //! - **verify commands**: right when they saw the fault while it was there, and that it was gone afterwards.
-//! - **safe fixes**: of right causes, those that were carried out and after which the stack was well.
+//! - **remedies**: of right causes, those that were carried out and after which the stack was well.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
     pub(crate) guesses: Vec<Option<Guess>>,
     /// Of each right cause that was named.
     pub(crate) verified: Vec<Verified>,
-    /// Whether the safe fixes of the right causes made it well; nothing where none was carried out.
+    /// Whether the remedies of the right causes made it well; nothing where none was carried out.
     pub(crate) mended: Option<bool>,
 }
 
@@ -168,7 +168,7 @@ pub(crate) struct Scores {
     pub(crate) verified: Of,
     /// Those that said so when they were asked for the first time.
     pub(crate) verified_at_once: Of,
-    /// Cases that were well after their safe fixes, of those with any.
+    /// Cases that were well after their remedies, of those with any.
     pub(crate) mended: Of,
     pub(crate) median: Duration,
     pub(crate) worst: Duration,

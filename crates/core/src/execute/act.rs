@@ -9,8 +9,8 @@ use bowline_engine::{
 };
 use bowline_model::{
     Action, Capability, ContainerId, ContainerRef, ContainerSpec, ContainerStatus, EndpointSpec,
-    FileToCopy, HashText, Labels, NetworkSpec, ObjectKind, ObservedContainer, OperationId, Share,
-    VolumeSpec, label,
+    FileChange, FileToCopy, HashText, Labels, NetworkSpec, ObjectKind, ObservedContainer,
+    OperationId, Share, VolumeSpec, label,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -166,8 +166,24 @@ impl Actor<'_> {
                 endpoint,
             } => self.connect(container, endpoint).await,
             Action::DisconnectNetwork { network, .. } => self.disconnect(found, network).await,
+            Action::ChangeFile { change } => self.change_file(change).await,
             Action::Await { .. } => Ok(Acted::default()),
         }
+    }
+
+    /// Changes a file that is as it was read. One that is as it is to be was changed before a crash.
+    async fn change_file(&self, change: &FileChange) -> Result<Acted, ExecuteError> {
+        let found = self.outside.file(change).await?;
+        if found == change.after {
+            return Ok(Acted::now_or(true));
+        }
+        if found != change.before {
+            return Err(ExecuteError::FileChanged {
+                name: change.name.clone(),
+            });
+        }
+        self.outside.change_file(change).await?;
+        Ok(Acted::default())
     }
 
     async fn pull(&self, reference: &str, platform: Option<&str>) -> Result<Acted, ExecuteError> {

@@ -7,7 +7,7 @@ mod undo;
 
 use async_trait::async_trait;
 use bowline_engine::{BuildFailure, Engine, EngineError};
-use bowline_model::{Build, ImageId, ObjectKind, Place, Plan};
+use bowline_model::{Build, FileChange, FileState, ImageId, ObjectKind, Place, Plan};
 
 pub(crate) use act::{GRACE_SECS, find, to_put};
 pub use run::{Chapter, Execution, Halt, Ledger, Report, StepError, Watch, execute};
@@ -42,6 +42,50 @@ pub trait Outside: Send + Sync {
         build: &Build,
         place: Option<&Place>,
     ) -> Result<ImageId, ExecuteError>;
+
+    /// Reads a file of the user's that a step changes.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError::File`] where it is no text file that can be read.
+    async fn file(&self, change: &FileChange) -> Result<FileState, ExecuteError> {
+        Err(no_files(change))
+    }
+
+    /// Puts [`FileChange::after`] in the place of a file, whole or not at all: whoever reads it meanwhile reads the
+    /// old text or the new one. Returns when that would survive a power cut. Its owner stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError::File`] where it cannot be written; it is as it was then.
+    async fn change_file(&self, change: &FileChange) -> Result<(), ExecuteError> {
+        Err(no_files(change))
+    }
+}
+
+fn no_files(change: &FileChange) -> ExecuteError {
+    ExecuteError::File {
+        name: change.name.clone(),
+        text: "no files are changed from here".to_owned(),
+    }
+}
+
+impl ExecuteError {
+    /// What to do about a file of the user's that was not changed, a sentence each; nothing for other errors.
+    pub fn file_hints(&self) -> Vec<String> {
+        match self {
+            Self::FileChanged { name } => vec![
+                format!("look at `{name}`, and change it by hand where that is still wanted"),
+                "or look again what is wrong by now: `bowline doctor`".to_owned(),
+            ],
+            Self::File { name, .. } => {
+                vec![format!(
+                    "see to it that `{name}` can be read and written, and try again"
+                )]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Why a step was not done.
@@ -80,6 +124,20 @@ pub enum ExecuteError {
         place: Option<Place>,
         /// The step, the engine's words, and what the step wrote.
         failure: Box<BuildFailure>,
+    },
+    /// A file of the user's is neither as it was read nor as it is to be: somebody changed it since.
+    #[error("`{name}` was changed by somebody since it was read, and is left as it is")]
+    FileChanged {
+        /// The file, as messages call it.
+        name: String,
+    },
+    /// A file of the user's cannot be read or written.
+    #[error("`{name}`: {text}")]
+    File {
+        /// The file, as messages call it.
+        name: String,
+        /// What is wrong with it.
+        text: String,
     },
     /// What is needed from outside could not be had.
     #[error("{text}")]

@@ -11,6 +11,7 @@
 //!   pause / unpause           unpause / pause, where that changes something
 //!   pull, build, tag          let the references point to the images that they pointed to
 //!   rename, connect           the other way round
+//!   change a file             the former text and mode, where nobody changed it since
 //! ```
 
 use std::collections::BTreeMap;
@@ -130,6 +131,10 @@ pub(super) async fn undo_of(
             }
             Some(found) => Undo::Run(vec![recreation(actor.engine, ledger, found).await?]),
         },
+        // Also where it is changed already: that was done on the way to the same goal, before a crash.
+        Action::ChangeFile { change } => Undo::Run(vec![Action::ChangeFile {
+            change: Box::new(change.reversed()),
+        }]),
         Action::ConnectNetwork {
             container,
             endpoint,

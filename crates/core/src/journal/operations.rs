@@ -50,7 +50,7 @@ fn needs_key(goal: &Goal) -> bool {
         | Goal::Restart { .. }
         | Goal::Pause { .. }
         | Goal::Unpause { .. } => false,
-        Goal::Remedy { by, .. } => needs_key(by),
+        Goal::Remedy { changes, by, .. } => !changes.is_empty() || needs_key(by),
         Goal::Up { .. } | Goal::Rerun { .. } | Goal::Undo { .. } => true,
     }
 }

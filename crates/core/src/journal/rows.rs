@@ -115,6 +115,7 @@ pub(super) fn parse_kind(word: &str) -> Result<ObjectKind> {
         ObjectKind::Volume,
         ObjectKind::Image,
         ObjectKind::Exec,
+        ObjectKind::File,
     ];
     let found = all.into_iter().find(|kind| kind.to_string() == word);
     found.ok_or_else(|| unknown_word("a kind of object", word))

@@ -101,7 +101,7 @@ fn undo_words(undo: &Undo) -> String {
 ///
 /// No wildcard arm: a new action has to say what it touches.
 fn objects_of(action: &Action) -> Vec<(ObjectKind, &str)> {
-    use ObjectKind::{Container, Image, Network, Volume};
+    use ObjectKind::{Container, File, Image, Network, Volume};
     match action {
         Action::PullImage { .. } | Action::BuildImage { .. } | Action::TagImage { .. } => {
             let references = action.references().into_iter();
@@ -123,6 +123,7 @@ fn objects_of(action: &Action) -> Vec<(ObjectKind, &str)> {
         | Action::RemoveContainer { container, .. }
         | Action::ConnectNetwork { container, .. }
         | Action::DisconnectNetwork { container, .. } => vec![(Container, &container.name)],
+        Action::ChangeFile { change } => vec![(File, &change.path)],
         Action::Await { .. } => Vec::new(),
     }
 }

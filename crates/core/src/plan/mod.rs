@@ -13,7 +13,9 @@ mod up;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{Cause, Change, ContainerId, Goal, Ignored, Observed, Place, Plan};
+use bowline_model::{
+    Action, Cause, Change, ContainerId, FileChange, Goal, Ignored, Observed, Place, Plan, StepId,
+};
 use jiff::Timestamp;
 
 use crate::compare::Baseline;
@@ -220,8 +222,13 @@ pub fn plan(
         } => down::restart(&mut draft, services, *grace_secs),
         Goal::Pause { services } => down::pause(&mut draft, services),
         Goal::Unpause { services } => down::unpause(&mut draft, services),
-        Goal::Remedy { code, by } => {
-            return Ok(mending(plan(project, by, observed, memory, images)?, code));
+        Goal::Remedy { code, changes, by } => {
+            let then = mending(plan(project, by, observed, memory, images)?, code);
+            return Ok(match images {
+                Images::Bring => after_changes(project, changes, code, then),
+                // They came before the images.
+                Images::Brought => then,
+            });
         }
         Goal::Undo { .. } => {}
     }
@@ -238,8 +245,32 @@ fn mending(mut plan: Plan, code: &str) -> Plan {
     plan
 }
 
+/// A plan behind the changes of files that it counts on.
+fn after_changes(project: &str, changes: &[FileChange], code: &str, then: Plan) -> Plan {
+    let mut plan = Plan {
+        project: project.to_owned(),
+        ..Plan::default()
+    };
+    for change in changes {
+        let change = Box::new(change.clone());
+        let cause = Cause::Mends(code.to_owned());
+        plan.push(Action::ChangeFile { change }, cause, None, &[]);
+    }
+    let first: Vec<StepId> = plan.steps.iter().map(|step| step.id).collect();
+    let last = u32::try_from(first.len()).unwrap_or(u32::MAX);
+    let mut then = then.following(last);
+    for step in &mut then.steps {
+        // Numbers stay in order: all of these are smaller.
+        step.after.splice(0..0, first.iter().copied());
+    }
+    plan.steps.extend(then.steps);
+    plan.notes = then.notes;
+    plan
+}
+
 /// Plans only what has to be pulled or built before anything else can be known: which image a container is
-/// made of, and so whether it has to be made again.
+/// made of, and so whether it has to be made again. Files that are to be changed are changed before that, since an
+/// image may be built of them; where there is no image to bring, that is no matter of this plan.
 pub fn plan_images(
     project: &str,
     goal: &Goal,
@@ -250,5 +281,11 @@ pub fn plan_images(
     if let Some(wanted) = goal.wanted() {
         images::bring(&mut draft, wanted);
     }
-    draft.finish()
+    let images = draft.finish()?;
+    Ok(match goal {
+        Goal::Remedy { code, changes, .. } if !images.steps.is_empty() => {
+            after_changes(project, changes, code, images)
+        }
+        _ => images,
+    })
 }

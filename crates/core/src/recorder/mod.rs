@@ -344,7 +344,7 @@ impl Work {
                     || attribute("container").is_some_and(|id| self.containers.contains(id))
             }
             ObjectKind::Volume => self.scope.names.contains(&event.id),
-            ObjectKind::Image | ObjectKind::Exec => false,
+            ObjectKind::Image | ObjectKind::Exec | ObjectKind::File => false,
         }
     }
 

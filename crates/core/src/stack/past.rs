@@ -5,7 +5,7 @@ use bowline_model::{
 };
 
 use super::{How, Reached, Stack, StackError, Work, release};
-use crate::journal::{Intended, OperationRecord, Passed};
+use crate::journal::{Intended, OperationRecord, Passed, StepRecord};
 
 impl Stack {
     /// Writes down that something is passed through to a container, in one line of the journal.
@@ -66,7 +66,10 @@ impl Stack {
             ..Plan::default()
         };
         let mut last = None;
-        for step in record.steps.into_iter().rev() {
+        // Files first: a container that is made again reads them.
+        let mut steps: Vec<_> = record.steps.into_iter().rev().collect();
+        steps.sort_by_key(|step| !is_change_of_file(step));
+        for step in steps {
             let Intended { step: meant, undo } = step.intended?;
             // What failed changed nothing, apart from what failed half way.
             let may_be_half_made = matches!(
@@ -107,7 +110,9 @@ impl Stack {
             Some(id) => id,
             None => self.last_undoable().await?,
         };
-        self.plan_undo(&id).await?;
+        let first = self.plan_undo(&id).await?;
+        let looked = how.outside.look(&first).await;
+        looked.map_err(StackError::Outside)?;
         let chapter = self.hold(how, Some(&id)).await?;
         // What was planned without the lock may be over.
         let plan = match self.plan_undo(&id).await {
@@ -163,4 +168,9 @@ impl Stack {
             _ => Err(StackError::Nothing("resume")),
         }
     }
+}
+
+fn is_change_of_file(step: &StepRecord) -> bool {
+    let intended = step.intended.as_ref();
+    intended.is_ok_and(|intended| matches!(intended.step.action, Action::ChangeFile { .. }))
 }

@@ -2,6 +2,7 @@
 
 mod died;
 mod frozen;
+mod mended;
 
 use std::sync::Mutex;
 
@@ -64,6 +65,14 @@ impl Scene {
     }
 
     async fn with<T>(&self, act: impl AsyncFnOnce(&Stack, &How<'_>) -> T) -> T {
+        self.with_outside(&Nothing, act).await
+    }
+
+    async fn with_outside<T>(
+        &self,
+        outside: &dyn Outside,
+        act: impl AsyncFnOnce(&Stack, &How<'_>) -> T,
+    ) -> T {
         let actor = Actor {
             user: "ada".to_owned(),
             host: "here".to_owned(),
@@ -73,7 +82,7 @@ impl Scene {
         let notes = Notes::default();
         let how = How {
             actor: &actor,
-            outside: &Nothing,
+            outside,
             watch: &notes,
             parallel: Some(4),
             probes: 2,

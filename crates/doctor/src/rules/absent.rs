@@ -4,6 +4,7 @@ use bowline_model::ContainerStatus;
 use bowline_model::carried::Carrier;
 use bowline_recipes::{Protocol, Says};
 
+use crate::edit::Piece;
 use crate::facts::{ContainerFact, DatabaseAnswer, ToldText};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -11,6 +12,7 @@ use crate::world::logins::{Account, Login};
 use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole, written};
 
 use super::jobs::waiting;
+use super::logins::mended::spelt;
 use super::names::{carrier, teller};
 use super::stray::stray_in;
 
@@ -126,6 +128,14 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
                 ),
                 Safety::NeedsYou,
             )
+            .by_edits(login.database.and_then(|database| {
+                spelt(
+                    &login,
+                    database,
+                    databases.iter().map(String::as_str),
+                    Piece::Database,
+                )
+            }))
             .decides("the refusal", Some(refusal.clone()))
             .decides("the name", Some(asked(client, &carried.carrier, name)))
             .decides("the server's databases", there)
@@ -384,10 +394,18 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         }
         let (blamed, claim, fix) = unmade(client, job.as_ref(), &format!("{noun}{named}"));
         let maker = job.as_ref().map(|job| job.service.as_str());
+        let rerun = maker.map(|job| ["bowline", "rerun", job]);
         let case = Case::new(blamed, claim)
             .seen_in(maker.or(Some(service)))
             .between(maker, Some(service))
-            .mended_by(fix, Safety::NeedsYou)
+            .mended_by(
+                fix,
+                match maker {
+                    Some(_) => Safety::Restart,
+                    None => Safety::NeedsYou,
+                },
+            )
+            .by_command(rerun.into_iter().flatten())
             .decides("what is missing", Some(missing.clone()))
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));

@@ -4,6 +4,7 @@ use bowline_model::carried::Usage;
 use bowline_recipes::Says;
 
 use crate::collect::number;
+use crate::edit::{Piece, Spot};
 use crate::facts::{ContainerFact, ToldHost};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -176,6 +177,12 @@ fn announced_case(
             format!("announce `{service}` to the stack, and another listener to those outside, then `bowline up`"),
             Safety::NeedsYou,
         )
+        // Somebody outside may count on what a published port announces.
+        .by_edits(
+            Spot::carried(server, &announced.carrier)
+                .filter(|_| server.published.is_empty())
+                .map(|spot| spot.replace(Piece::Host, announced.name.as_str(), service)),
+        )
         .decides("the complaint", Some(spoken(client, said, "it dials what the broker gave it")))
         .decides("what the broker announces", Some(given))
         .decides("where the client was sent first", Some(sent));
@@ -218,35 +225,35 @@ fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
             let text = format!("{}: variable `{key}` is `{value}`", container.name);
             shown(FactRef::Made(container.name.clone()), text, proves)
         };
-        let case = Case::new(
-            culprit(client, Some(&format!("environment.{}", it.key))),
-            claim,
-        )
-        .mended_by(
-            format!("let both read one variable: write what `{other}` has, then `bowline up`"),
-            Safety::NeedsYou,
-        )
-        .decides(
-            "the complaint",
-            Some(spoken(
-                client,
-                said,
-                "the broker was reached and does not have it",
-            )),
-        )
-        .decides(
-            "its own name for it",
-            Some(named(client, it.key, it.value, "that is what it asks for")),
-        )
-        .decides(
-            "the others' name for it",
-            Some(named(
-                it.other,
-                it.other_key,
-                it.other_value,
-                "the topic goes by that elsewhere",
-            )),
-        );
+        let field = format!("environment.{}", it.key);
+        let spot = Spot::field(client, &field);
+        let case = Case::new(culprit(client, Some(&field)), claim)
+            .mended_by(
+                format!("let both read one variable: write what `{other}` has, then `bowline up`"),
+                Safety::NeedsYou,
+            )
+            .by_edits(spot.map(|spot| spot.replace(Piece::Word, it.value, it.other_value)))
+            .decides(
+                "the complaint",
+                Some(spoken(
+                    client,
+                    said,
+                    "the broker was reached and does not have it",
+                )),
+            )
+            .decides(
+                "its own name for it",
+                Some(named(client, it.key, it.value, "that is what it asks for")),
+            )
+            .decides(
+                "the others' name for it",
+                Some(named(
+                    it.other,
+                    it.other_key,
+                    it.other_value,
+                    "the topic goes by that elsewhere",
+                )),
+            );
         cases.push(if said.is_proven {
             case
         } else {
@@ -331,8 +338,8 @@ fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {
                 ready,
                 "it was ready only after the client had asked",
             );
+            let name = client.service.as_deref().unwrap_or(&client.name);
             let nobody = waits_for.map(|_| {
-                let name = client.service.as_deref().unwrap_or(&client.name);
                 let text = format!("{name}: does not wait until `{service}` is healthy");
                 shown(
                     FactRef::Declared(name.to_owned()),
@@ -345,9 +352,10 @@ fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {
                     .at_most(Confidence::Likely)
                     .between(Some(service), client.service.as_deref())
                     .mended_by(
-                        format!("give `{service}` a healthcheck and wait for `service_healthy`, then `bowline up`"),
-                        Safety::Restart,
+                        format!("start it again now that `{service}` is ready: `bowline up {name}`; to keep it from happening again, give `{service}` a healthcheck and wait for `service_healthy`"),
+                        Safety::Safe,
                     )
+                    .by_command(["bowline", "up", name])
                     .decides("the complaint", Some(spoken(client, said, "it was too early")))
                     .decides("when the broker was ready", Some(ready_later.clone()))
                     .decides("that nobody waits", nobody)

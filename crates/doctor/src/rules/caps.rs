@@ -1,5 +1,6 @@
 //! What a program is told to use at most, beside what its container may.
 
+use crate::edit::{Edit, Piece, Spot};
 use crate::facts::ContainerFact;
 use crate::finding::{Code, Evidence, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -123,6 +124,27 @@ pub(super) fn no_cap_above<'f>(
     made(world, container, "told of no size above its limit", proves)
 }
 
+/// That a program is told three quarters of its container's limit.
+fn capped<'f>(world: &World<'f>, container: &'f ContainerFact, cap: &Cap) -> Option<Edit> {
+    let limit = world.limits(container)?.memory_bytes?;
+    let mebibytes = limit / 4 * 3 / MIB;
+    let (name, size) = match cap.text.strip_prefix("-Xmx") {
+        Some(size) => ("-Xmx", size),
+        None => ("", cap.text.rsplit('=').next()?),
+    };
+    let unit = size.trim_start_matches(|it: char| it.is_ascii_digit());
+    let right = match unit.to_ascii_lowercase().as_str() {
+        "" if cap.text.contains("-space-size=") => mebibytes.to_string(),
+        "m" | "mb" | "mib" => format!("{mebibytes}{unit}"),
+        "g" => format!("{mebibytes}m"),
+        "gb" => format!("{mebibytes}mb"),
+        "gib" => format!("{mebibytes}MiB"),
+        _ => return None,
+    };
+    let (from, to) = (format!("{name}{size}"), format!("{name}{right}"));
+    Some(Spot::field(container, &cap.field)?.replace(Piece::Word, from, to))
+}
+
 fn cap_above_limit(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let life = world.last_life(container);
@@ -153,6 +175,7 @@ fn cap_above_limit(world: &World<'_>, cases: &mut Vec<Case>) {
                     "tell it at most three quarters of the limit, or raise the limit (`mem_limit`); then `bowline up`",
                     Safety::Restart,
                 )
+                .by_edits(capped(world, container, &cap))
                 .decides("the kernel's kill", kill.clone())
                 .decides("the limit", Some(limit))
                 .decides("its own cap", told.clone())

@@ -2,6 +2,7 @@
 
 use bowline_recipes::Says;
 
+use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{ContainerFact, FileHead, FileThere, Mount};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -327,6 +328,19 @@ fn moved_mount(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// That a server is told to be what its data says it is, where one variable tells it to be something else.
+fn former_id(server: &ContainerFact, [told, own]: [Option<&str>; 2]) -> Option<Edit> {
+    let (told, own) = (told?, own?);
+    let mut keys = server.environment.iter();
+    let mut keys = keys
+        .by_ref()
+        .filter(|(_, value)| value.as_deref() == Some(told));
+    let (Some((key, _)), None) = (keys.next(), keys.next()) else {
+        return None;
+    };
+    Some(Spot::field(server, &format!("environment.{key}"))?.replace(Piece::Word, told, own))
+}
+
 fn of_another_cluster(world: &World<'_>, cases: &mut Vec<Case>) {
     for it in stopped(world, &[Says::DataOfAnother]) {
         let ids = [it.said.capture("to"), it.said.capture("from")];
@@ -354,6 +368,7 @@ fn of_another_cluster(world: &World<'_>, cases: &mut Vec<Case>) {
         cases.push(
             it.case(claim)
                 .mended_by("give the server its former id back, or a volume of its own; the data itself is well", Safety::NeedsYou)
+                .by_edits(former_id(it.server, ids))
                 .decides("what the server says", Some(refusal.clone()))
                 .decides("its settings", told)
                 .rules_out(Code("D123"), Some(refusal)),

@@ -416,7 +416,7 @@ fn orphan(world: &World<'_>, cases: &mut Vec<Case>) {
                 .between(Some(service), hurt)
                 .mended_by(
                     "remove it: `bowline up --remove-orphans`; its volumes stay",
-                    Safety::NeedsYou,
+                    Safety::Restart,
                 )
                 .by_command(["bowline", "up", "--remove-orphans"])
                 .decides(

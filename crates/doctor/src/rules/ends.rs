@@ -103,6 +103,7 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let code = reported(end, "SIGKILL ended it: 128 and 9");
         let kill = kill.filter(|_| life.is_complete);
+        let service = container.service.as_deref().unwrap_or_default();
         let without_a_word = kill.map(|kill| {
             reported(
                 kill,
@@ -112,12 +113,10 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         cases.push(
             Case::new(culprit(container, None), claim)
                 .mended_by(
-                    format!(
-                        "find out who did it, and start it again: `bowline start {}`",
-                        container.service.as_deref().unwrap_or_default()
-                    ),
-                    Safety::NeedsYou,
+                    format!("start it again: `bowline start {service}`; and find out who did it"),
+                    Safety::Safe,
                 )
+                .by_command(["bowline", "start", service])
                 .decides("killed without a word", without_a_word.clone())
                 .decides("the exit code", Some(code))
                 .rules_out(Code("D032"), without_a_word.clone())

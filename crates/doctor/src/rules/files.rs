@@ -3,6 +3,7 @@
 use bowline_recipes::Says;
 use jiff::SignedDuration;
 
+use crate::edit::{Change, Edit, Piece, Spot};
 use crate::facts::{ContainerFact, FileFact, FileSort, Mount};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -162,6 +163,7 @@ fn named_and_missing<'f>(world: &World<'f>, container: &'f ContainerFact, cases:
                     format!("mount it there (`secrets`, `configs` or `volumes`), or let `{key}` name the path that it has; then `bowline up`"),
                     Safety::NeedsYou,
                 )
+                .by_edits(names_what_is_there(world, container, path))
                 .decides("the complaint", Some(complaint.clone()))
                 .decides("that it is not there", Some(gone.clone()))
                 .decides("that it fails", stood(world, container, "it cannot do without"))
@@ -169,6 +171,31 @@ fn named_and_missing<'f>(world: &World<'f>, container: &'f ContainerFact, cases:
                 .rules_out(Code("D112"), Some(gone)),
         );
     }
+}
+
+/// That the only variable that names a missing path names the file that is mounted elsewhere by the same name.
+fn names_what_is_there<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    path: &str,
+) -> Option<Edit> {
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut mounts = world.mounts(container)?.iter();
+    let mut alike = mounts
+        .by_ref()
+        .filter(|mount| name(&mount.target) == name(path));
+    let (Some(mount), None) = (alike.next(), alike.next()) else {
+        return None;
+    };
+    let mut told = container.environment.iter();
+    let mut told = told
+        .by_ref()
+        .filter(|(_, value)| value.as_deref() == Some(path));
+    let (Some((key, _)), None) = (told.next(), told.next()) else {
+        return None;
+    };
+    let spot = Spot::field(container, &format!("environment.{key}"))?;
+    Some(spot.replace(Piece::Word, path, mount.target.as_str()))
 }
 
 /// Whether a job that others wait for misses a file in a volume that it has: nobody forgot to mount that, so the job asks
@@ -229,6 +256,7 @@ fn missing_file<'f>(
     };
     case.seen_in(container.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
+        .by_edits(names_what_is_there(world, container, path))
         .decides(
             "the complaint",
             Some(spoken(
@@ -428,6 +456,7 @@ fn read_only(world: &World<'_>, cases: &mut Vec<Case>) {
             cases.push(
                 Case::new(culprit(container, Some(field)), claim)
                     .mended_by(fix, Safety::Restart)
+                    .by_edits(opened(world, container, field, &place))
                     .decides("the complaint", Some(complaint.clone()))
                     .decides("the setting", Some(setting))
                     .rules_out(Code("D025"), Some(complaint.clone()))
@@ -435,6 +464,21 @@ fn read_only(world: &World<'_>, cases: &mut Vec<Case>) {
             );
         }
     }
+}
+
+/// That a volume may be written to, or that what belongs to one run is kept in memory. A file or folder of the host is
+/// mounted read-only on purpose.
+fn opened<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    field: &str,
+    place: &str,
+) -> Option<Edit> {
+    let mount = world.mount_of(container, place)?;
+    let is_volume = field == "volumes" && mount.kind == "volume" && mount.target == place;
+    let target = place.to_owned();
+    let spot = Spot::field(container, "volumes").filter(|_| is_volume)?;
+    Some(spot.change(Change::Writable { target }))
 }
 
 /// What a read-only mount says.

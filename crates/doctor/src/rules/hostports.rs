@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bowline_recipes::Says;
 
+use crate::edit::{Change, Spot};
 use crate::facts::{ContainerFact, InsideFact, PortFact};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -509,6 +510,10 @@ fn unpublished(
             format!("publish it: `ports: [\"{on}{port}:{inner}\"]` under `{service}`, then `bowline up`; or dial `{service}` from a network of the stack"),
             Safety::Restart,
         )
+        .by_edits(Spot::field(target, "ports").map(|spot| {
+            let value = format!("[\"127.0.0.1:{port}:{port}\"]");
+            spot.change(Change::Set { value })
+        }))
         .decides("the address", Some(address(edge, "it is told to go there")))
         .decides("that nothing is published", closed)
         .decides("that it listens", listens.clone())

@@ -2,6 +2,7 @@
 
 use bowline_recipes::Says;
 
+use crate::edit::{Change, Spot};
 use crate::facts::{ContainerFact, InsideFact};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -224,6 +225,10 @@ fn zombies(world: &World<'_>, cases: &mut Vec<Case>) {
         cases.push(
             Case::new(culprit(container, Some("init")), claim)
                 .mended_by("set `init: true`, then `bowline up`", Safety::Restart)
+                .by_edits(Spot::field(container, "init").map(|spot| {
+                    let value = "true".to_owned();
+                    spot.change(Change::Set { value })
+                }))
                 .decides("the zombies", Some(seen))
                 .decides("that it has no init", without),
         );

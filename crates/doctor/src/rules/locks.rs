@@ -190,9 +190,11 @@ fn held_up(
             "end that transaction: `bowline restart {service}`; and let the program end it also when something fails"
         )
     };
+    let restart = (service != busy.service).then_some(["bowline", "restart", service]);
     Some(
         case.between(Some(busy.service), Some(jam.waiting))
             .mended_by(fix, Safety::Restart)
+            .by_command(restart.into_iter().flatten())
             .decides(
                 "who waits",
                 Some(asked.evidence(&waiting, "somebody holds it")),
@@ -422,6 +424,7 @@ fn blocks_others(world: &World<'_>, cases: &mut Vec<Case>) {
                     format!("end that transaction: `bowline restart {holder}`; and let the program end it also when something fails"),
                     Safety::Restart,
                 )
+                .by_command(["bowline", "restart", holder])
                 .decides("who waits", Some(seen("sessions wait for a lock", "somebody holds it")))
                 .decides("who holds a transaction", Some(seen("one service is idle in transaction", "nobody else has one open and does nothing")))
                 .decides("who is hurt", Some(state)),

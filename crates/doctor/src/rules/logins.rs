@@ -1,10 +1,12 @@
 //! Logins that servers refuse: whose copy of a password is the odd one, and which account is not there.
 
+pub(super) mod mended;
 mod stale;
 
 use bowline_model::carried::{Carrier, Form};
 use bowline_recipes::Says;
 
+use crate::edit::{Change, Piece, Spot};
 use crate::facts::{AskedFact, ContainerFact, Told, ToldText};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -13,6 +15,7 @@ use crate::world::{World, shown, spoken};
 
 use super::names::{carrier, teller};
 use super::variables::is_unset;
+use mended::{copied, set_back, spelt};
 
 pub(crate) const VOLUME_KEEPS_ANOTHER: Rule = Rule {
     code: Code("D001"),
@@ -504,23 +507,6 @@ fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
     it.weighed(case)
 }
 
-/// How the password in the data becomes the one of the files again. Nothing is lost by it.
-fn set_back(world: &World<'_>, login: &Login<'_, '_>) -> String {
-    let server = login.service;
-    let account = login.user.map_or("its account", |user| user.text.as_str());
-    let is_postgres = world
-        .recipe(login.server)
-        .is_some_and(|recipe| recipe.name == "postgres");
-    if is_postgres {
-        return format!(
-            "give the account the password of the files: `bowline exec {server} psql -U {account}`, and there `\\password {account}`; or write the former password back into the files. Removing the volume would remove its data too"
-        );
-    }
-    format!(
-        "log in at `{server}` with the former password and give `{account}` the one of the files, or write the former password back into the files. Removing the volume would remove its data too"
-    )
-}
-
 fn passwords_differ(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
     let all = refused(world);
     let differ: Vec<&Refused<'_, '_>> = all
@@ -598,13 +584,7 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     let exists = it.account_exists(world, its_own.filter(|_| is_servers));
     // A server that reads its password at each start has no older one, and what others get in with is right.
     let in_force = if is_servers && copy.only_first {
-        match taken(world, login, copy) {
-            Taken::Yes(evidence) => Some(evidence),
-            Taken::No => None,
-            Taken::NotAsked => world
-                .data_is_its_own(login.server)
-                .or_else(|| accepted(world, it, copy)),
-        }
+        in_force(world, it, copy)
     } else {
         Some(other.clone())
     };
@@ -625,6 +605,7 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
             ),
             Safety::NeedsYou,
         )
+        .by_edits(copied(login, copy))
         .decides("the refusal", it.evidence("the server refuses it"))
         .decides("the client's password", Some(own.clone()))
         .decides("the server's password", Some(other))
@@ -638,6 +619,17 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
         )
         .rules_out(Code("D094"), Some(own).filter(|_| plain));
     it.weighed(case)
+}
+
+/// That a password with which the data was to be made is the one that the server wants.
+fn in_force(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>) -> Option<Evidence> {
+    match taken(world, &it.login, copy) {
+        Taken::Yes(evidence) => Some(evidence),
+        Taken::No => None,
+        Taken::NotAsked => world
+            .data_is_its_own(it.login.server)
+            .or_else(|| accepted(world, it, copy)),
+    }
 }
 
 fn is_derived(login: &Login<'_, '_>) -> bool {
@@ -722,6 +714,7 @@ fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {
                 format!("write a user that `{server}` has there, or create `{}` in it, then `bowline up`", user.text),
                 Safety::NeedsYou,
             )
+            .by_edits(spelt(login, user, it.accounts.iter().filter_map(|account| account.user), Piece::User))
             .decides("the refusal", it.evidence("the server does not let it in"))
             .decides("the user", Some(brought(login, "this is the account that it asks for")))
             .decides("the server's accounts", told_of.clone())
@@ -770,6 +763,14 @@ fn other_source(world: &World<'_>, cases: &mut Vec<Case>) {
             .mended_by(
                 "add `authSource=admin` to that address, then `bowline up`",
                 Safety::NeedsYou,
+            )
+            .by_edits(
+                Spot::carried(login.client(), &database.carrier).map(|spot| {
+                    spot.change(Change::AddParameter {
+                        name: "authSource".to_owned(),
+                        value: "admin".to_owned(),
+                    })
+                }),
             )
             .decides(
                 "the refusal",

@@ -261,6 +261,10 @@ fn no_image(world: &World<'_>, cases: &mut Vec<Case>) {
         let claim = format!(
             "the engine has no image `{reference}`, so there is no container of `{service}`"
         );
+        let build = declared
+            .is_built
+            .then_some(["bowline", "up", "--build", service]);
+        let safety = build.map_or(Safety::NeedsYou, |_| Safety::Safe);
         let fix = if declared.is_built {
             format!("build it: `bowline up --build {service}`")
         } else {
@@ -273,7 +277,8 @@ fn no_image(world: &World<'_>, cases: &mut Vec<Case>) {
         let gone = shown(FactRef::Image(reference.clone()), text, proves);
         cases.push(
             Case::new(service_field(service, "image"), claim)
-                .mended_by(fix, Safety::NeedsYou)
+                .mended_by(fix, safety)
+                .by_command(build.into_iter().flatten())
                 .decides("that the engine has no such image", Some(gone.clone()))
                 .decides("that it has no container", Some(absent))
                 .rules_out(Code("D079"), Some(gone)),

@@ -3,6 +3,7 @@
 use bowline_model::carried::{Carrier, is_program};
 use bowline_recipes::Says;
 
+use crate::edit::{Change, Edit, Piece, Spot};
 use crate::facts::{ContainerFact, Told};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -92,6 +93,12 @@ pub(super) fn carrier(carrier: &bowline_model::carried::Carrier) -> String {
         Carrier::Argument(_) => "the command".to_owned(),
         Carrier::File { path, line } => format!("`{path}`, line {line},"),
     }
+}
+
+/// That a client is told to dial another name.
+pub(super) fn dials(edge: &Edge<'_>, name: &str) -> Option<Edit> {
+    let spot = Spot::carried(edge.client, &edge.host.carrier)?;
+    Some(spot.replace(Piece::Host, &*edge.host.name, name))
 }
 
 /// Who is to blame for what a client was told: its variable, its command, or the file.
@@ -216,6 +223,7 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
                     format!("put both on one network under `networks`, then `bowline up`; `{name}` keeps running"),
                     Safety::Restart,
                 )
+                .by_edits(joins(world, edge.client, target))
                 .decides("the address", Some(told))
                 .decides("the networks", apart)
                 .decides("that the service runs", runs.clone())
@@ -422,6 +430,7 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
                     },
                     Safety::NeedsYou,
                 )
+                .by_edits(nearest.and_then(|nearest| dials(edge, nearest)))
                 .decides("the address", Some(told.clone()))
                 .decides("that nobody has the name", unknown)
                 .decides("that it asks for it", complaint)
@@ -433,6 +442,23 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
                 .rules_out(Code("D052"), Some(told)),
         );
     }
+}
+
+/// That a client is put on the network of a server, where there is only one to choose.
+fn joins<'f>(
+    world: &World<'f>,
+    client: &'f ContainerFact,
+    server: &'f ContainerFact,
+) -> Option<Edit> {
+    let mut networks = world.networks(server)?.keys();
+    let (Some(network), None) = (networks.next(), networks.next()) else {
+        return None;
+    };
+    // Of one that is on no network of its own, `networks` may not be said.
+    let is_on_some = world.networks(client)?.keys().next().is_some();
+    let spot = Spot::field(client, "networks").filter(|_| is_on_some)?;
+    let entry = network.clone();
+    Some(spot.change(Change::Add { entry }))
 }
 
 fn not_encoded(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -472,6 +498,10 @@ fn cut_password<'f>(world: &World<'f>, client: &'f ContainerFact, told: &Told) -
     let case = Case::new(teller(world, client, &password.carrier), claim)
         .seen_in(client.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
+        .by_edits(
+            Spot::carried(client, &password.carrier)
+                .map(|spot| spot.change(Change::EncodePassword)),
+        )
         .decides("the address", Some(written))
         .decides("what the client makes of it", made_of_it)
         .rules_out(Code("D053"), seen.clone())

@@ -1,10 +1,12 @@
 //! Networks that are not there, lead nowhere, or have no room for an address.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bowline_recipes::Says;
 
 use crate::collect::networks::bridge;
+use crate::edit::{Change, Spot};
 use crate::facts::{ContainerFact, MissingNetwork, NameAnswer, NetworkFact, TakenSubnet};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -518,6 +520,20 @@ fn upstream_dns(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// The only network of the stack that leads outside; its default network, where it has none.
+fn open_network(world: &World<'_>) -> Option<String> {
+    let networks = world.containers().flat_map(|one| networks_of(world, one));
+    let open: BTreeSet<&str> = networks
+        .filter(|network| !network.internal)
+        .map(|network| network.name.as_str())
+        .collect();
+    match open.len() {
+        0 => Some("default".to_owned()),
+        1 => open.first().map(|name| (*name).to_owned()),
+        _ => None,
+    }
+}
+
 fn no_way_out(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
         let networks = networks_of(world, edge.client);
@@ -553,6 +569,10 @@ fn no_way_out(world: &World<'_>, cases: &mut Vec<Case>) {
                     "put the service on a second network that is not `internal`, under `networks`, then `bowline up`",
                     Safety::Restart,
                 )
+                .by_edits(open_network(world).and_then(|entry| {
+                    let spot = Spot::field(edge.client, "networks")?;
+                    Some(spot.change(Change::Add { entry }))
+                }))
                 .decides("the network", Some(shut.clone()))
                 .decides("the attempt", attempt)
                 .rules_out(Code("D090"), Some(shut)),
@@ -602,6 +622,10 @@ fn no_route(world: &World<'_>, cases: &mut Vec<Case>) {
                     format!("put it on `{}` under `networks`, and dial the service by its name; then `bowline up`", network.name),
                     Safety::Restart,
                 )
+                .by_edits(whose.and(Spot::field(edge.client, "networks")).map(|spot| {
+                    let entry = network.name.clone();
+                    spot.change(Change::Add { entry })
+                }))
                 .decides("the address", Some(address(edge, "it is told to go there")))
                 .decides("its networks", Some(apart.clone()))
                 .decides("the attempt", attempt)

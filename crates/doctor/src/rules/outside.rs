@@ -230,9 +230,10 @@ fn behind_profile(world: &World<'_>, cases: &mut Vec<Case>) {
                 .seen_in(edge.client.service.as_deref())
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
-                    format!("ask for it: `bowline --profile {first} up`; or take `{name}` out of the profile"),
-                    Safety::NeedsYou,
+                    format!("ask for it by its name: `bowline up {name}`; or for all of them: `bowline --profile {first} up`"),
+                    Safety::Safe,
                 )
+                .by_command(["bowline", "up", name])
                 .decides("the profile", Some(profile.clone()))
                 .decides("the address", Some(address(edge, "it is told to go there")))
                 .decides("the attempt", Some(attempt))

@@ -219,16 +219,23 @@ fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
         let client = felt
             .as_ref()
             .and_then(|(client, _)| client.service.as_deref());
+        // Those of its siblings that work stay up where nothing has to be stopped.
+        let verb = if world.runs(replica) {
+            "restart"
+        } else {
+            "start"
+        };
         cases.push(
             Case::new(whole(CulpritKind::Service, service), claim)
                 .between(Some(service), client)
                 .mended_by(
                     format!(
-                        "start it again: `docker restart {}`; see why it fell: `bowline logs {service}`",
+                        "start it again: `bowline {verb} {service}`; see why `{}` fell: `bowline logs {service}`",
                         replica.name
                     ),
                     Safety::Restart,
                 )
+                .by_command(["bowline", verb, service])
                 .decides("the replica", Some(evidence.clone()))
                 .decides("its sibling", Some(good.clone()))
                 .decides("who feels it", felt.map(|(_, evidence)| evidence))

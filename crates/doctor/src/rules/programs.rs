@@ -2,6 +2,7 @@
 
 use bowline_recipes::Says;
 
+use crate::edit::{Change, Spot};
 use crate::facts::{ContainerFact, FileFact, FileHead};
 use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -212,6 +213,7 @@ fn carriage_return(world: &World<'_>, cases: &mut Vec<Case>) {
                     ),
                     Safety::Restart,
                 )
+                .by_edits(Spot::file(world, container, path).map(|spot| spot.change(Change::UnixLines)))
                 .decides("the refusal", script.refusal.clone())
                 .decides("the first line", Some(line.clone()))
                 .rules_out(Code("D070"), Some(line))
@@ -306,7 +308,11 @@ fn of_other_processor(
     Some(case)
 }
 
-fn without_first_line(world: &World<'_>, container: &ContainerFact, file: &FileFact) -> Case {
+fn without_first_line<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    file: &FileFact,
+) -> Case {
     let path = &file.path;
     let head = file.there.as_ref().and_then(|there| there.head.as_ref());
     let (claim, what) = if head == Some(&FileHead::Empty) {
@@ -320,11 +326,16 @@ fn without_first_line(world: &World<'_>, container: &ContainerFact, file: &FileF
     };
     let there = filed(file, "");
     let text = format!("{}: `{path}` {what}", container.name);
-    let line = shown(
+    let said = shown(
         there.fact,
         text,
         "the kernel runs programs, and scripts that name one",
     );
+    // A shell that is asked to run such a file runs it with `sh` (POSIX, `exec`).
+    let line = "#!/bin/sh".to_owned();
+    let begun = Spot::file(world, container, path)
+        .filter(|_| head != Some(&FileHead::Empty))
+        .map(|spot| spot.change(Change::Begin { line }));
     Case::new(world.file_of(container, path), claim)
         .mended_by(
             format!(
@@ -333,6 +344,7 @@ fn without_first_line(world: &World<'_>, container: &ContainerFact, file: &FileF
             ),
             Safety::Restart,
         )
-        .decides("what the file is", Some(line.clone()))
-        .decides("what could run it", Some(line))
+        .by_edits(begun)
+        .decides("what the file is", Some(said.clone()))
+        .decides("what could run it", Some(said))
 }

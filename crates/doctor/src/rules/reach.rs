@@ -1,15 +1,19 @@
 //! Services that run, and cannot be reached where they are looked for.
 
+use std::collections::BTreeSet;
+
 use bowline_engine::TcpState;
+use bowline_model::carried::Form;
 use bowline_recipes::Says;
 
-use crate::facts::ContainerFact;
+use crate::edit::{Edit, Piece, Spot};
+use crate::facts::{ContainerFact, ListenerFact};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
 use crate::world::{Edge, Target, World, listening, shown, spoken, whole};
 
-use super::names::{address, complaint, teller, tried};
+use super::names::{address, complaint, dials, teller, tried};
 
 pub(crate) const OTHER_PORT: Rule = Rule {
     code: Code("D054"),
@@ -128,6 +132,11 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
                     format!("write port {} there, then `bowline up`", ports.join(" or ")),
                     Safety::NeedsYou,
                 )
+                .by_edits(dials_port(
+                    edge,
+                    &open,
+                    published.map(|it| it.container.as_str()),
+                ))
                 .decides("the address", Some(address(edge, "it is told to go there")))
                 .decides("what it listens on", listens.clone())
                 .decides("the attempt", attempt(world, edge))
@@ -179,6 +188,7 @@ fn other_port_before(world: &World<'_>, cases: &mut Vec<Case>) {
                     format!("write port {right} there, then `bowline up`"),
                     Safety::NeedsYou,
                 )
+                .by_edits(dials_port(edge, &[right].into(), None))
                 .decides("the address", Some(address(edge, "it is told to go there")))
                 .decides(
                     "what it listens on",
@@ -200,6 +210,55 @@ fn may_listen(world: &World<'_>, server: &ContainerFact, port: u16) -> bool {
     let recipe = world.recipe(server);
     let is_usual = recipe.is_some_and(|recipe| recipe.ports.iter().any(|it| it.number == port));
     is_usual || words.any(|word| word == written) || values.any(|value| *value == written)
+}
+
+/// That a client is told to dial the port on which its server listens, where that is clear.
+fn dials_port(edge: &Edge<'_>, open: &BTreeSet<u16>, published: Option<&str>) -> Option<Edit> {
+    let inside = published.and_then(|container| container.split('/').next());
+    let right = match (open.first(), inside) {
+        (_, Some(port)) => port.to_owned(),
+        (Some(only), None) if open.len() == 1 => only.to_string(),
+        _ => return None,
+    };
+    let host = &edge.host.name;
+    if let Some(carrier) = &edge.host.port_carrier {
+        let wrong = edge.port?.to_string();
+        return Some(Spot::carried(edge.client, carrier)?.replace(Piece::Port, wrong, right));
+    }
+    // Where none is written, it comes behind the name, if that is the form.
+    let takes_one = matches!(edge.told.form, Form::Url | Form::HostPorts);
+    let spot = Spot::carried(edge.client, &edge.host.carrier).filter(|_| takes_one)?;
+    Some(spot.replace(Piece::Host, host.as_str(), format!("{host}:{right}")))
+}
+
+/// That a service is told to listen everywhere, where one word tells it to listen on its loopback.
+fn listens_everywhere(server: &ContainerFact, listener: &ListenerFact) -> Option<Edit> {
+    let address = listener.address.to_string();
+    let names = [address.as_str(), "localhost"];
+    let everywhere = if listener.address.is_ipv4() {
+        "0.0.0.0"
+    } else {
+        "::"
+    };
+    let says = |text: &str, name: &str| {
+        let mut words = text.split(|it: char| it.is_whitespace() || "=/[],\"'".contains(it));
+        words.any(|word| {
+            word == name || word.strip_suffix(&format!(":{}", listener.port)) == Some(name)
+        })
+    };
+    let mut found = Vec::new();
+    for name in names {
+        if server.command.iter().any(|word| says(word, name)) {
+            found.push(("command".to_owned(), name));
+        }
+        let told = server.environment.iter();
+        let told = told.filter(|(_, value)| value.as_deref().is_some_and(|it| says(it, name)));
+        found.extend(told.map(|(key, _)| (format!("environment.{key}"), name)));
+    }
+    let [(field, name)] = found.as_slice() else {
+        return None;
+    };
+    Some(Spot::field(server, field)?.replace(Piece::Word, *name, everywhere))
 }
 
 /// The service to which one that listens nowhere holds a connection: it has asked, and waits.
@@ -306,6 +365,7 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
                     },
                     Safety::NeedsYou,
                 )
+                .by_edits(there.and_then(|service| dials(edge, service)))
                 .decides(
                     "the address",
                     Some(address(edge, "it is told to go to itself")),
@@ -352,6 +412,7 @@ fn loopback_only(world: &World<'_>, cases: &mut Vec<Case>) {
                     "let it listen on 0.0.0.0 (or `::`), then `bowline up`",
                     Safety::NeedsYou,
                 )
+                .by_edits(listens_everywhere(target, listener))
                 .decides("the listener", hidden.clone())
                 .decides(
                     "the address",

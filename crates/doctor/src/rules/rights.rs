@@ -2,6 +2,7 @@
 
 use bowline_recipes::Says;
 
+use crate::edit::{Change, Edit, Spot};
 use crate::facts::{ContainerFact, FileFact, FileSort, FileThere};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -238,11 +239,28 @@ fn denied_case<'f>(
     Case::new(owner_of_path(world, container, path), claim)
         .seen_in(container.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
+        .by_edits(readable(world, container, file))
         .decides("the complaint", Some(complaint.clone()))
         .decides("who it runs as", who.map(|who| who.evidence.clone()))
         .decides("whose it is", Some(whose))
         .rules_out(Code("D117"), Some(complaint))
         .rules_out(Code("D128"), by_mode)
+}
+
+/// That a file of the host may be read by others, where it is mounted to be read, and is no secret.
+fn readable<'f>(world: &World<'f>, container: &'f ContainerFact, file: &FileFact) -> Option<Edit> {
+    const READ: u32 = 0o004;
+    const ENTER: u32 = 0o005;
+    let there = file.there.as_ref()?;
+    let bits = match there.sort {
+        FileSort::Folder => ENTER,
+        _ => READ,
+    };
+    let mount = world.mount_of(container, &file.path)?;
+    let is_secret = file.path.starts_with("/run/secrets/");
+    let is_closed = there.mode & bits != bits && !mount.writable && !is_secret;
+    let spot = Spot::file(world, container, &file.path).filter(|_| is_closed)?;
+    Some(spot.change(Change::Permit { bits }))
 }
 
 /// A program that is there and that nobody may run.
@@ -273,6 +291,10 @@ fn not_executable<'f>(world: &World<'f>, container: &'f ContainerFact, cases: &m
             .mended_by(
                 format!("make {host} executable (`chmod +x`), then `bowline up --build`"),
                 Safety::Restart,
+            )
+            .by_edits(
+                Spot::file(world, container, &path)
+                    .map(|spot| spot.change(Change::Permit { bits: 0o111 })),
             )
             .decides("the complaint", Some(refusal.clone()))
             .decides("who it runs as", closed.clone())

@@ -7,6 +7,7 @@ use bowline_model::carried::{Carrier, Oddity, oddities};
 use bowline_recipes::{Recipes, Says};
 use jiff::SignedDuration;
 
+use crate::edit::{Change, Edit, Spot};
 use crate::facts::{ContainerFact, EmptyVariable, Probe, Told};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -211,6 +212,19 @@ fn stray_passwords(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// That a value is without what stands around it. Where data may have been made with it, that is kept as it is.
+fn stripped(container: &ContainerFact, told: &Carrier) -> Option<Edit> {
+    let whole = match told {
+        Carrier::File { path, .. } => Carrier::File {
+            path: path.clone(),
+            line: 0,
+        },
+        Carrier::Variable(_) => told.clone(),
+        Carrier::Argument(_) => return None,
+    };
+    Some(Spot::carried(container, &whole)?.change(Change::Strip))
+}
+
 fn stray_case(
     world: &World<'_>,
     container: &ContainerFact,
@@ -230,6 +244,7 @@ fn stray_case(
     Case::new(teller(world, container, told), format!("the value of {place} has {what}"))
         .seen_in(container.service.as_deref())
         .mended_by("take that away (in `KEY=value` quotes are a part of the value; save files with LF), then `bowline up`", Safety::NeedsYou)
+        .by_edits(stripped(container, told))
         .decides("the value", Some(value))
         .decides("the complaint", Some(complaint))
 }
@@ -329,6 +344,11 @@ fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
             Case::new(culprit(container, Some("healthcheck")), claim)
                 .at_most(at_most)
                 .mended_by("write `$$NAME` in the test, so that the container's own variable is taken, then `bowline up`", Safety::Restart)
+                .by_edits(empty.filter(|it| container.environment.contains_key(&it.name)).and_then(|empty| {
+                    let name = empty.name.clone();
+                    let spot = Spot::field(container, "healthcheck.test")?;
+                    Some(spot.change(Change::LeaveVariable { name }))
+                }))
                 .decides("the probe's end", Some(end.clone()))
                 .decides("the check's words", Some(words))
                 .rules_out(Code("D017"), Some(end)),

@@ -3,6 +3,7 @@
 use bowline_recipes::Says;
 use jiff::Timestamp;
 
+use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{AskedFact, CertificateFact, ContainerFact, TlsAnswer, Told};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -295,6 +296,26 @@ fn disagreement(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
     }
 }
 
+/// That an address asks for TLS, which its server wants. The other way round somebody has to decide whether it may be
+/// spoken in the clear.
+fn speaks_tls(edge: &Edge<'_>) -> Option<Edit> {
+    let (is_wanted, _) = wants_tls(edge.told)?;
+    let spot = Spot::carried(edge.client, &edge.host.carrier).filter(|_| !is_wanted)?;
+    if let Some(mode) = edge.told.options.get("sslmode") {
+        let (from, to) = (format!("sslmode={mode}"), "sslmode=require");
+        return Some(spot.replace(Piece::Word, from, to));
+    }
+    let scheme = edge.told.scheme.as_deref()?;
+    let secure = match scheme {
+        "http" => "https",
+        "redis" => "rediss",
+        "amqp" => "amqps",
+        "mqtt" => "mqtts",
+        _ => return None,
+    };
+    Some(spot.replace(Piece::Word, format!("{scheme}://"), format!("{secure}://")))
+}
+
 fn one_side_speaks_tls(world: &World<'_>, cases: &mut Vec<Case>) {
     for client in world
         .containers()
@@ -333,6 +354,7 @@ fn one_side_speaks_tls(world: &World<'_>, cases: &mut Vec<Case>) {
             .seen_in(client.service.as_deref())
             .between(Some(name), client.service.as_deref())
             .mended_by("let both sides say the same: switch TLS on in the server, or off in that address; then `bowline up`", Safety::NeedsYou)
+            .by_edits(speaks_tls(edge))
             .decides("the complaint", Some(mismatch.evidence))
             .decides("what the client is told of TLS", told)
             .decides("that the server runs", runs);

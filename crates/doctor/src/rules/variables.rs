@@ -5,6 +5,7 @@ use bowline_model::{ContainerStatus, is_secret_key};
 use bowline_recipes::Says;
 use jiff::SignedDuration;
 
+use crate::edit::{Change, Edit, Spot};
 use crate::facts::{ContainerFact, EmptyVariable};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -158,10 +159,21 @@ fn filled_in_on_the_host<'f>(
             format!("write `$${name}` there, then `bowline up`"),
             Safety::Restart,
         )
+        .by_edits(left_to(container, field, name))
         .at_most(Confidence::Likely)
         .decides("that nobody set it", Some(nobody))
         .decides("what the container got", Some(has));
     Some(case)
+}
+
+/// That a variable in what is run is left to the container.
+fn left_to(container: &ContainerFact, field: &str, name: &str) -> Option<Edit> {
+    let field = match field {
+        "healthcheck" => "healthcheck.test",
+        other => other,
+    };
+    let name = name.to_owned();
+    Some(Spot::field(container, field)?.change(Change::LeaveVariable { name }))
 }
 
 /// What a container says of a setting that it misses.

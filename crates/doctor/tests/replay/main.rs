@@ -187,3 +187,30 @@ fn every_code_is_found_in_a_recording() {
         "neither a case of `faults/` nor a recording by hand finds {missing:?}"
     );
 }
+
+#[test]
+fn at_least_forty_codes_have_a_remedy_and_a_recording_shows_each_that_the_guide_names() {
+    let kept = kept();
+    let by_hand = by_hand::all();
+    let facts = kept.iter().map(|it| &it.facts);
+    let facts = facts.chain(by_hand.iter().map(|(_, _, facts)| facts));
+    let mut codes: BTreeSet<Code> = BTreeSet::new();
+    for facts in facts {
+        let causes = diagnose(facts).causes;
+        let mended = causes.iter().filter(|cause| cause.has_remedy());
+        codes.extend(mended.map(|cause| cause.code));
+    }
+    let guide = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/guide/when-it-fails.md"
+    );
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let (_, list) = guide.split_once("<!-- codes with a remedy -->").unwrap();
+    let (list, _) = list.split_once("<!-- end -->").unwrap();
+    let named = list.split(|it: char| !it.is_ascii_alphanumeric());
+    let named: BTreeSet<&str> = named.filter(|word| word.starts_with('D')).collect();
+    let found: BTreeSet<&str> = codes.iter().map(|code| code.0).collect();
+    let unfounded: Vec<_> = named.difference(&found).collect();
+    assert!(unfounded.is_empty(), "no recording shows {unfounded:?}");
+    assert!(named.len() >= 40, "{}: {found:?}", found.len());
+}

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::FileChange;
 use crate::{
     Build, Condition, ContainerId, ContainerSpec, EndpointSpec, FileToCopy, HashText, ImageId,
     MountSpec, NetworkId, NetworkSpec, OperationId, Place, Share, VolumeSpec,
@@ -170,6 +171,11 @@ pub enum Action {
         /// The network.
         network: String,
     },
+    /// Changes a file of the user's, where it still is what was read.
+    ChangeFile {
+        /// What stands there, and what is to stand there.
+        change: Box<FileChange>,
+    },
     /// Waits until a container may be depended on.
     Await {
         /// Which.
@@ -210,7 +216,8 @@ impl Action {
             | Self::UnpauseContainer { .. }
             | Self::SignalContainer { .. }
             | Self::ConnectNetwork { .. }
-            | Self::DisconnectNetwork { .. } => Effect::Reversible,
+            | Self::DisconnectNetwork { .. }
+            | Self::ChangeFile { .. } => Effect::Reversible,
         }
     }
 
@@ -254,7 +261,8 @@ impl Action {
             | Self::RemoveNetwork { .. }
             | Self::CreateVolume { .. }
             | Self::RemoveVolume { .. }
-            | Self::CreateContainer { .. } => None,
+            | Self::CreateContainer { .. }
+            | Self::ChangeFile { .. } => None,
         }
     }
 }
@@ -301,6 +309,7 @@ impl fmt::Display for Action {
             Self::DisconnectNetwork { container, network } => {
                 write!(f, "disconnect container {container} from network {network}")
             }
+            Self::ChangeFile { change } => change.fmt(f),
             Self::Await {
                 container,
                 condition,

@@ -6,10 +6,12 @@
 
 mod action;
 mod cause;
+mod file_change;
 mod operation;
 
 pub use action::{Action, ContainerRef, Effect, Undo};
 pub use cause::{Cause, Change};
+pub use file_change::{FileChange, FileState, LineChange};
 pub use operation::{Actor, Goal, Operation, OperationId, Outcome, StepOutcome};
 
 use std::fmt;
@@ -121,7 +123,8 @@ impl Plan {
 }
 
 impl fmt::Display for Plan {
-    /// One line per step: number, action, cause, and the numbers of the steps it waits for.
+    /// One line per step: number, action, cause, and the numbers of the steps it waits for. Under a step that changes
+    /// a file of the user's, the lines that change.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.steps.len().to_string().len();
         for step in &self.steps {
@@ -131,6 +134,11 @@ impl fmt::Display for Plan {
                 write!(f, " after {}", after.join(", "))?;
             }
             writeln!(f)?;
+            if let Action::ChangeFile { change } = &step.action {
+                for line in change.diff() {
+                    writeln!(f, "{:width$}    {line}", "")?;
+                }
+            }
         }
         for note in &self.notes {
             writeln!(f, "note: {}: {}", note.subject, note.text)?;

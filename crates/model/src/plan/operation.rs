@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::FileChange;
 use crate::{StepId, Wanted};
 
 /// Id of an operation: `op-` and twelve letters or digits, unique in a stack's journal and on its engine.
@@ -102,7 +103,10 @@ pub enum Goal {
     Remedy {
         /// Code of the finding: `D101`.
         code: String,
-        /// What mends it.
+        /// The files of the user's that are changed first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<FileChange>,
+        /// What mends it then.
         by: Box<Goal>,
     },
     /// An earlier operation is taken back.
@@ -126,6 +130,14 @@ impl Goal {
             Self::Rerun { .. } => "rerun",
             Self::Remedy { by, .. } => by.verb(),
             Self::Undo { .. } => "undo",
+        }
+    }
+
+    /// The files of the user's that are to be changed.
+    pub fn changes(&self) -> &[FileChange] {
+        match self {
+            Self::Remedy { changes, .. } => changes,
+            _ => &[],
         }
     }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::ExecuteError;
 
 /// A stack of these services, each built of a context.
-fn built(services: &[(&str, &str)]) -> Wanted {
+pub(super) fn built(services: &[(&str, &str)]) -> Wanted {
     let mut wanted = shop();
     let mut plain = wanted.services["db"].clone();
     plain.depends_on.clear();

@@ -203,6 +203,7 @@ async fn a_remedy_is_its_goal_with_the_finding_as_its_reason() {
     let frozen = scene.engine.snapshot();
     let remedy = Goal::Remedy {
         code: "D101".to_owned(),
+        changes: Vec::new(),
         by: Box::new(unpause(&["web"])),
     };
     insta::assert_snapshot!(scene.plan_of(&remedy).await, @r"
@@ -223,6 +224,7 @@ async fn a_remedy_is_its_goal_with_the_finding_as_its_reason() {
 async fn a_remedy_that_brings_the_stack_up_brings_its_images_too() {
     let remedy = Goal::Remedy {
         code: "D052".to_owned(),
+        changes: Vec::new(),
         by: Box::new(up(&labelled())),
     };
     let scene = Scene::up_and_settled().await;

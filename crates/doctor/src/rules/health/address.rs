@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bowline_model::{HealthStatus, Protocol};
 
+use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{ContainerFact, DialAnswer, Dialled, HealthFact, ListenerFact};
 use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -133,6 +134,7 @@ fn asks_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
                     "let the healthcheck ask at the address on which it listens (`$(hostname -i)` in a shell's test), or let it listen on 0.0.0.0, then `bowline up`",
                     Safety::Restart,
                 )
+                .by_edits(asks_by_name(world, &failed))
                 .decides("the probe", probe.clone())
                 .decides("what it listens on", listens.clone())
                 .rules_out(Code("D010"), listens.clone())
@@ -140,6 +142,24 @@ fn asks_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
                 .rules_out(Code("D089"), listens),
         );
     }
+}
+
+/// That a healthcheck asks somebody else.
+fn asks_at(container: &ContainerFact, host: &str, right: &str) -> Option<Edit> {
+    let wrong = match host.parse() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => host.to_owned(),
+    };
+    Some(Spot::field(container, "healthcheck.test")?.replace(Piece::Word, wrong, right))
+}
+
+/// That a healthcheck asks by the service's name, which is its address on its network, where that is its only one.
+fn asks_by_name<'f>(world: &World<'f>, failed: &Failed<'f>) -> Option<Edit> {
+    let service = failed.container.service.as_deref()?;
+    let is_only = world.of_service(service).len() == 1;
+    let networks = world.networks(failed.container)?;
+    (is_only && networks.len() == 1)
+        .then(|| asks_at(failed.container, &failed.asked.host, service))?
 }
 
 /// That `localhost` leads to `::1` in a container, where nobody takes calls: told by the probe, or by our own call.
@@ -197,6 +217,7 @@ fn asks_v6(world: &World<'_>, cases: &mut Vec<Case>) {
                     "write `127.0.0.1` in the healthcheck instead, then `bowline up`",
                     Safety::Restart,
                 )
+                .by_edits(asks_at(failed.container, &failed.asked.host, "127.0.0.1"))
                 .decides("the probe", Some(dialled))
                 .decides("what it listens on", listens.clone())
                 .rules_out(Code("D010"), listens.clone())

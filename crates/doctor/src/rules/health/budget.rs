@@ -62,11 +62,12 @@ fn gives_up_too_soon(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+const MORE_TIME: &str =
+    "give it more time with `start_period` under `healthcheck`, and leave `retries` as it is";
+
 fn case(container: &ContainerFact, claim: String) -> Case {
-    Case::new(culprit(container, Some("healthcheck")), claim).mended_by(
-        "give it more time with `start_period` under `healthcheck`, and leave `retries` as it is, then `bowline up`",
-        Safety::Restart,
-    )
+    Case::new(culprit(container, Some("healthcheck")), claim)
+        .mended_by(format!("{MORE_TIME}, then `bowline up`"), Safety::Restart)
 }
 
 /// When a run of a container was given up: by the engine, or by the operation that waited for it.
@@ -107,7 +108,13 @@ fn came_later(world: &World<'_>, container: &ContainerFact, health: &HealthFact)
     if let Some(later) = &mut later {
         later.at = success.at.or(later.at);
     }
+    let names = waiting.iter().map(|(name, _)| *name);
     let mut case = case(container, claim)
+        .mended_by(
+            format!("start `{first}` now that it is healthy: `bowline up {first}`; to keep it from happening again, {MORE_TIME}"),
+            Safety::Safe,
+        )
+        .by_command(["bowline", "up"].into_iter().chain(names))
         .decides("the verdict", verdict.map(|(_, evidence)| evidence))
         .decides("the success that came later", later.clone())
         .rules_out(Code("D011"), later.clone())

@@ -9,6 +9,7 @@ use crate::rules::names::{carrier, teller};
 use crate::world::logins::Login;
 use crate::world::{World, shown};
 
+use super::mended::copied;
 use super::{Copy, Why, brought, held, known, refused};
 
 pub(super) fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -41,6 +42,7 @@ pub(super) fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
                 ),
                 Safety::NeedsYou,
             )
+            .by_edits(copied(login, copy))
             .decides("the refusal", it.evidence("the server refuses it"))
             .decides(
                 "the client's password",
