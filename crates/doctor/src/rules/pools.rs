@@ -179,6 +179,26 @@ pub(crate) fn has_sibling(world: &World<'_>, service: &str) -> bool {
     })
 }
 
+/// Who feels that a replica does not work: one that dials the pool, or one before a proxy that passes it on without a word.
+fn felt<'f>(
+    world: &World<'f>,
+    pool: &[&'f ContainerFact],
+    replica: &'f ContainerFact,
+) -> Option<(&'f ContainerFact, Evidence)> {
+    let is_of_it = |edge: &&Edge<'_>| match &edge.target {
+        Target::Service { name, .. } => {
+            pool.iter().any(|one| one.service.as_deref() == Some(*name))
+        }
+        _ => false,
+    };
+    let mut edges = world.edges().iter().filter(is_of_it);
+    let near = edges.find_map(|edge| Some((edge.client, feels(world, edge)?)));
+    near.or_else(|| {
+        let far = world.sufferer(replica)?;
+        Some((far, world.complaint_by(far, "a part of its calls fails")?))
+    })
+}
+
 fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
     for pool in pools(world) {
         let good = pool.iter().find_map(|one| works(world, one));
@@ -192,19 +212,7 @@ fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(service) = replica.service.as_deref() else {
             continue;
         };
-        let is_of_it = |edge: &&Edge<'_>| match &edge.target {
-            Target::Service { name, .. } => {
-                pool.iter().any(|one| one.service.as_deref() == Some(*name))
-            }
-            _ => false,
-        };
-        let mut edges = world.edges().iter().filter(is_of_it);
-        let felt = edges.find_map(|edge| Some((edge.client, feels(world, edge)?)));
-        // A proxy may pass it on without a word.
-        let felt = felt.or_else(|| {
-            let far = world.sufferer(replica)?;
-            Some((far, world.complaint_by(far, "a part of its calls fails")?))
-        });
+        let felt = felt(world, &pool, replica);
         let by_health = matches!(evidence.fact, FactRef::Health(_));
         if felt.is_none() && !by_health && world.ailment(replica).is_none() {
             continue;
