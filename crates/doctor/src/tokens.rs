@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use bowline_model::Secret;
+use bowline_model::{Secret, mask_written};
 
 /// A value that is shorter is masked only where it is known to stand: elsewhere it would be found in innocent words.
 const LEAST: usize = 6;
@@ -96,7 +96,7 @@ impl Mask {
             .map(|(_, token)| token.trim_matches(['"', '\'', '`']).to_owned())
     }
 
-    /// The text with `#1`, `#2` … in the place of every value that is known.
+    /// The text with `#1`, `#2` … in the place of every value that is known, and a mask in the place of what looks like one.
     pub(crate) fn apply(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (form, token) in &self.0 {
@@ -104,7 +104,11 @@ impl Mask {
                 text = text.replace(form.as_str(), token);
             }
         }
-        text
+        // What nobody told about may be a secret all the same. A token stands for itself.
+        if text.contains(":#") {
+            return text;
+        }
+        mask_written(&text)
     }
 }
 

@@ -52,7 +52,9 @@ pub use plan::{
     Note, Operation, OperationId, Outcome, Plan, Step, StepId, StepOutcome, Undo,
 };
 pub use project::*;
-pub use secret::{MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords};
+pub use secret::{
+    MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords, mask_written,
+};
 pub use snapshot::Observed;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};

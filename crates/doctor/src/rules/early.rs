@@ -232,18 +232,32 @@ fn no_healthcheck(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// The life of a temporary server: ready, told to end, and ready again, in one run of its container.
-fn temporary<'w>(
-    world: &'w World<'_>,
-    server: &ContainerFact,
-) -> Option<[&'w crate::world::Said<'w>; 2]> {
-    let said = world.said(server);
-    let of = |says: Says| said.iter().find(|said| said.says == says);
-    let (ready, ends) = (of(Says::Ready)?, of(Says::ShuttingDown)?);
-    let initialised = of(Says::Initialised).is_some();
-    let in_order = ready.first < ends.first && ends.first < ready.last;
-    let is_of_this_run = server.started.is_none_or(|started| ready.first >= started);
-    (initialised && in_order && is_of_this_run).then_some([ready, ends])
+/// The life of a temporary server.
+struct Temporary<'w> {
+    ready: Timestamp,
+    ends: &'w crate::world::Said<'w>,
+    /// When the real one was ready.
+    really_ready: Timestamp,
+}
+
+/// That a server was ready, was told to end, and was ready again, in one run of its container. The two may say so in
+/// different words: the temporary one of MariaDB has no port.
+fn temporary<'w>(world: &'w World<'_>, server: &ContainerFact) -> Option<Temporary<'w>> {
+    let of = |says: Says| {
+        let said = world.said(server).iter();
+        said.filter(move |said| said.says == says)
+    };
+    let ready = of(Says::Ready).map(|said| said.first).min()?;
+    let really_ready = of(Says::Ready).map(|said| said.last).max()?;
+    let ends = of(Says::ShuttingDown).min_by_key(|said| said.first)?;
+    let initialised = of(Says::Initialised).next().is_some();
+    let in_order = ready < ends.first && ends.first < really_ready;
+    let is_of_this_run = server.started.is_none_or(|started| ready >= started);
+    (initialised && in_order && is_of_this_run).then_some(Temporary {
+        ready,
+        ends,
+        really_ready,
+    })
 }
 
 /// Whether a container wrote anything in its last run.
@@ -257,11 +271,12 @@ fn has_spoken(world: &World<'_>, container: &ContainerFact) -> bool {
 
 fn temporary_server(world: &World<'_>, cases: &mut Vec<Case>) {
     for server in world.containers().filter(|one| world.seems_ready(one)) {
-        let (Some([ready, ends]), Some(service)) =
+        let (Some(temporary), Some(service)) =
             (temporary(world, server), server.service.as_deref())
         else {
             continue;
         };
+        let ends = temporary.ends;
         let verdicts = world.verdicts(server);
         let early = verdicts
             .iter()
@@ -274,7 +289,7 @@ fn temporary_server(world: &World<'_>, cases: &mut Vec<Case>) {
             let declared = world.declared(name);
             let condition = declared.and_then(|declared| declared.depends_on.get(service));
             let waits = condition.is_some_and(|condition| condition == "service_healthy");
-            if !waits || ended + NEAR < ready.first || ended > ready.last + NEAR {
+            if !waits || ended + NEAR < temporary.ready || ended > temporary.really_ready + NEAR {
                 continue;
             }
             let mut all = world.said(client).iter();
