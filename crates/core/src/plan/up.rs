@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::{
-    Action, Cause, Condition, ContainerRef, ContainerSpec, ObservedContainer, OnContentChange,
-    StepId, Wanted, WantedService, label,
+    Action, Cause, Condition, ContainerRef, ContainerSpec, HostPort, ObservedContainer,
+    OnContentChange, Protocol, StepId, Wanted, WantedService, label,
 };
 
 use super::draft::{Draft, Known, Running, reference};
@@ -30,17 +30,30 @@ pub(super) fn up(draft: &mut Draft<'_>, wanted: &Wanted, choices: &Choices<'_>) 
     }
     let made = networks::prepare(draft, wanted);
     volumes(draft, wanted);
+    // What holds a port that is wanted goes before anybody asks for it.
+    let ports = wanted_ports(wanted);
+    let holds_one = |container: &ObservedContainer| {
+        let mut held = container.spec.published.iter();
+        held.any(|port| ports.contains(&(port.host, port.container.protocol)))
+    };
+    let freed = if choices.remove_orphans {
+        orphans(draft, wanted, true, &holds_one)
+    } else {
+        Vec::new()
+    };
     let mut planner = Up {
         wanted,
         choices,
         made,
+        freed,
         running: BTreeMap::new(),
         recreated: BTreeSet::new(),
     };
     for name in order(wanted) {
         planner.service(draft, name, &wanted.services[name]);
     }
-    orphans(draft, wanted, choices.remove_orphans);
+    let is_left = |container: &ObservedContainer| !choices.remove_orphans || !holds_one(container);
+    orphans(draft, wanted, choices.remove_orphans, &is_left);
     if choices.wait {
         planner.wait_for_all(draft);
     }
@@ -116,6 +129,8 @@ struct Up<'a> {
     wanted: &'a Wanted,
     choices: &'a Choices<'a>,
     made: networks::Prepared,
+    /// The steps after which ports of the host are free that somebody held who is no service any more.
+    freed: Vec<StepId>,
     /// What will run of each service that was planned already.
     running: BTreeMap<&'a str, Vec<Running>>,
     /// Services of which a container is made again.
@@ -146,7 +161,10 @@ impl Subject<'_> {
 impl<'a> Up<'a> {
     fn service(&mut self, draft: &mut Draft<'_>, name: &'a str, service: &'a WantedService) {
         let (replicas, extra) = assign(self.wanted, name, draft.observed, draft.memory);
-        let before = self.dependencies(draft, name, service);
+        let mut before = self.dependencies(draft, name, service);
+        if !service.spec.published.is_empty() {
+            before.extend(&self.freed);
+        }
         let is_job = self.is_job(name);
         let subject = Subject {
             name,
@@ -528,9 +546,15 @@ pub(super) fn remove(
     draft.step(remove, cause, service, &after)
 }
 
-fn orphans(draft: &mut Draft<'_>, wanted: &Wanted, remove_them: bool) {
+fn orphans(
+    draft: &mut Draft<'_>,
+    wanted: &Wanted,
+    remove_them: bool,
+    which: &dyn Fn(&ObservedContainer) -> bool,
+) -> Vec<StepId> {
     let observed = draft.observed;
-    for container in &observed.containers {
+    let mut removed = Vec::new();
+    for container in observed.containers.iter().filter(|it| which(it)) {
         let Some(service) = container.service() else {
             continue;
         };
@@ -540,7 +564,7 @@ fn orphans(draft: &mut Draft<'_>, wanted: &Wanted, remove_them: bool) {
             continue;
         }
         if remove_them {
-            remove(draft, container, Cause::Orphan, None, &[]);
+            removed.push(remove(draft, container, Cause::Orphan, None, &[]));
         } else {
             draft.note(
                 format!("container {}", container.name),
@@ -550,4 +574,13 @@ fn orphans(draft: &mut Draft<'_>, wanted: &Wanted, remove_them: bool) {
             );
         }
     }
+    removed
+}
+
+/// The ports of the host that services publish.
+fn wanted_ports(wanted: &Wanted) -> Vec<(HostPort, Protocol)> {
+    let services = wanted.services.values();
+    let ports = services.flat_map(|service| &service.spec.published);
+    let ports = ports.map(|port| (port.host, port.container.protocol));
+    ports.filter(|(host, _)| *host != HostPort::Any).collect()
 }

@@ -36,7 +36,7 @@ struct Scene {
     /// Between the stack and the engine.
     tap: Arc<Tap>,
     stack: Stack,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Scene {
@@ -60,7 +60,7 @@ impl Scene {
             engine,
             tap,
             stack,
-            _folder: folder,
+            folder,
         }
     }
 

@@ -394,13 +394,15 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         }
         let (blamed, claim, fix) = unmade(client, job.as_ref(), &format!("{noun}{named}"));
         let maker = job.as_ref().map(|job| job.service.as_str());
-        let rerun = maker.map(|job| ["bowline", "rerun", job]);
+        // One that had nothing to do will have nothing to do again.
+        let again = job.as_ref().filter(|job| job.why != IN_SILENCE);
+        let rerun = again.map(|job| ["bowline", "rerun", job.service.as_str()]);
         let case = Case::new(blamed, claim)
             .seen_in(maker.or(Some(service)))
             .between(maker, Some(service))
             .mended_by(
                 fix,
-                match maker {
+                match again {
                     Some(_) => Safety::Restart,
                     None => Safety::NeedsYou,
                 },
@@ -500,11 +502,13 @@ fn in_silence<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact
     };
     is_over.then(|| Job {
         service: service.to_owned(),
-        why: "ended as if all were well",
+        why: IN_SILENCE,
         evidence,
         has_failed: false,
     })
 }
+
+const IN_SILENCE: &str = "ended as if all were well";
 
 const UNDONE: &str = "it did not do all that it is for";
 

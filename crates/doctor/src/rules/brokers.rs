@@ -352,10 +352,10 @@ fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {
                     .at_most(Confidence::Likely)
                     .between(Some(service), client.service.as_deref())
                     .mended_by(
-                        format!("start it again now that `{service}` is ready: `bowline up {name}`; to keep it from happening again, give `{service}` a healthcheck and wait for `service_healthy`"),
+                        format!("start it again now that `{service}` is ready: `bowline up`; to keep it from happening again, give `{service}` a healthcheck and wait for `service_healthy`"),
                         Safety::Safe,
                     )
-                    .by_command(["bowline", "up", name])
+                    .by_command(["bowline", "up"])
                     .decides("the complaint", Some(spoken(client, said, "it was too early")))
                     .decides("when the broker was ready", Some(ready_later.clone()))
                     .decides("that nobody waits", nobody)

@@ -153,10 +153,10 @@ fn no_order(world: &World<'_>, cases: &mut Vec<Case>) {
             Case::new(culprit(edge.client, Some("depends_on")), claim)
                 .between(Some(name), Some(service))
                 .mended_by(
-                    format!("start it again now that `{name}` is ready: `bowline up {service}`; to keep it from happening again, write `{name}: {{condition: service_healthy}}` under `depends_on` of `{service}` and give `{name}` a healthcheck"),
+                    format!("start it again now that `{name}` is ready: `bowline up`; to keep it from happening again, write `{name}: {{condition: service_healthy}}` under `depends_on` of `{service}` and give `{name}` a healthcheck"),
                     Safety::Safe,
                 )
-                .by_command(["bowline", "up", service])
+                .by_command(["bowline", "up"])
                 .decides("the failure", Some(failure))
                 .decides("when the other was ready", Some(when.clone()))
                 .decides("that no order is asked for", order.clone())
@@ -316,10 +316,10 @@ fn temporary_server(world: &World<'_>, cases: &mut Vec<Case>) {
             let mut case = Case::new(culprit(server, Some("healthcheck")), claim)
                 .between(Some(service), Some(name))
                 .mended_by(
-                    format!("start `{name}` again: `bowline up {name}`; to keep it from happening again, let the healthcheck ask where only the real server listens (PostgreSQL: `pg_isready -h 127.0.0.1`; MariaDB: `healthcheck.sh --connect`)"),
+                    format!("start `{name}` again, and what waits for it: `bowline up`; to keep it from happening again, let the healthcheck ask where only the real server listens (PostgreSQL: `pg_isready -h 127.0.0.1`; MariaDB: `healthcheck.sh --connect`)"),
                     Safety::Safe,
                 )
-                .by_command(["bowline", "up", name])
+                .by_command(["bowline", "up"])
                 .decides("healthy too early", early.map(|(event, _)| reported(event, "nobody but the temporary server was there yet")))
                 .decides("the end of the temporary server", Some(end))
                 .decides("the failure", said.map(|said| spoken(client, said, "it came in between")))

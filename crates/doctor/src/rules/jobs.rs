@@ -102,9 +102,8 @@ fn job_failed(world: &World<'_>, cases: &mut Vec<Case>) {
         let mut case = Case::new(culprit(container, None), claim)
             .mended_by(
                 format!("see what it wrote (`bowline logs {job}`), mend that, and run it again: `bowline rerun {job}`, then `bowline up`"),
-                Safety::Restart,
+                Safety::NeedsYou,
             )
-            .by_command(["bowline", "up"].into_iter().chain(waiting.iter().copied()))
             .decides("the job's end", end);
         for name in &waiting {
             case = case.between(Some(job), Some(name));

@@ -227,12 +227,7 @@ fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
         let client = felt
             .as_ref()
             .and_then(|(client, _)| client.service.as_deref());
-        // Those of its siblings that work stay up where nothing has to be stopped.
-        let verb = if world.runs(replica) {
-            "restart"
-        } else {
-            "start"
-        };
+        let verb = again(world, replica);
         cases.push(
             Case::new(whole(CulpritKind::Service, service), claim)
                 .between(Some(service), client)
@@ -250,6 +245,15 @@ fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
                 .rules_out(Code("D052"), Some(good))
                 .rules_out(Code("D064"), Some(evidence.clone())),
         );
+    }
+}
+
+/// The verb that lets a replica begin anew: its siblings that work stay up where nothing has to be stopped.
+fn again<'f>(world: &World<'f>, replica: &'f ContainerFact) -> &'static str {
+    if world.runs(replica) {
+        "restart"
+    } else {
+        "start"
     }
 }
 

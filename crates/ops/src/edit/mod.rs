@@ -32,7 +32,7 @@ pub(crate) struct Prepared {
     pub(crate) changes: Vec<FileChange>,
     /// The surroundings in which those files read as they will.
     pub(crate) surroundings: Surroundings,
-    /// The services whose settings or files change.
+    /// The services whose settings or files change, and those that wait for them.
     pub(crate) services: Vec<String>,
     /// Those of them into which a changed file is mounted: nothing else tells that they have to be made again.
     pub(crate) remade: Vec<String>,
@@ -580,6 +580,8 @@ impl<'a> Desk<'a> {
         services.extend(self.remade.iter().cloned());
         services.extend(edits.iter().map(|edit| edit.spot.service.clone()));
         services.retain(|name| self.now.services.contains_key(name));
+        // Those that waited for them were perhaps never started.
+        settings::add_dependents(&self.now, &mut services);
         let mut secrets = settings::secrets(&self.before);
         secrets.extend(self.secrets);
         let changes: Vec<FileChange> = self

@@ -206,6 +206,23 @@ pub(super) fn differing(one: &Project, other: &Project) -> BTreeSet<String> {
         .collect()
 }
 
+/// Adds the services that depend on any of these, and those that depend on them.
+pub(super) fn add_dependents(project: &Project, services: &mut BTreeSet<String>) {
+    loop {
+        let waits = |name: &String| {
+            let service = project.services.get(name);
+            service.is_some_and(|it| it.depends_on.keys().any(|needed| services.contains(needed)))
+        };
+        let names = project.services.keys();
+        let new = names.filter(|name| !services.contains(*name) && waits(name));
+        let new: Vec<String> = new.cloned().collect();
+        if new.is_empty() {
+            return;
+        }
+        services.extend(new);
+    }
+}
+
 /// Everything in a project that is secret by the name of its key, or a password in what a service is told.
 pub(super) fn secrets(project: &Project) -> Vec<Secret> {
     let mut found = BTreeSet::new();

@@ -480,3 +480,47 @@ async fn down_stops_dependents_first_and_leaves_volumes() {
     assert!(left.containers.is_empty() && left.networks.is_empty());
     assert_eq!(left.volumes.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_orphan_that_holds_a_port_goes_before_the_one_that_wants_it_starts() {
+    let port = bowline_model::PortSpec {
+        container: bowline_model::PortKey {
+            port: 80,
+            last: 80,
+            protocol: bowline_model::Protocol::Tcp,
+        },
+        host_ip: None,
+        host: bowline_model::HostPort::Fixed(8080),
+    };
+    let mut former = shop();
+    let mut old = former.services["web"].clone();
+    old.spec.published = vec![port.clone()];
+    old.depends_on.clear();
+    old.replicas = 1;
+    old.name_prefix = "shop-old-".to_owned();
+    let service = label::SERVICE.to_owned();
+    old.spec.labels.insert(service, "old".to_owned());
+    former.services.insert("old".to_owned(), old);
+    let mut stage = Stage::new();
+    stage.up(&former).await;
+    let mut wanted = shop();
+    let web = wanted.services.get_mut("web").expect("there is a web");
+    web.spec.published = vec![port];
+    web.replicas = 1;
+    let goal = Goal::Up {
+        wanted: Box::new(wanted.clone()),
+        recreate: Vec::new(),
+        remove_orphans: true,
+        wait: true,
+    };
+    let observed = stage.observed(&wanted).await;
+    let plan = plan("shop", &goal, &observed, &stage.memory, Images::Bring).expect("it plans");
+    let position = |words: &str| {
+        let mut steps = plan.steps.iter();
+        let found = steps.find(|step| step.action.to_string().starts_with(words));
+        found.unwrap_or_else(|| panic!("no {words}: {plan}"))
+    };
+    let removed = position("remove container shop-old-1").id;
+    let started = position("start container shop-web-1");
+    assert!(started.after.contains(&removed), "{plan}");
+}

@@ -125,6 +125,28 @@ impl Scene {
     }
 }
 
+/// All that the files below a folder hold.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test looks for what must not be in the journal"
+)]
+fn bytes_below(folder: &std::path::Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("it is a folder") {
+        let path = entry.expect("it can be listed").path();
+        if path.is_dir() {
+            bytes.extend(bytes_below(&path));
+        } else {
+            bytes.extend(std::fs::read(&path).expect("it can be read"));
+        }
+    }
+    bytes
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_of_a_file_comes_first_is_shown_by_its_line_and_holds_up_everything_else() {
     let scene = Scene::new();
@@ -165,6 +187,12 @@ async fn a_file_is_changed_and_comes_back_to_the_byte() {
     let record = scene.stack.operation(&id).await.expect("it is kept");
     assert_eq!(record.steps[0].action, "edit compose.yaml:7");
     assert_eq!(record.steps[0].undo, "edit compose.yaml:7");
+    let journal = bytes_below(scene.folder.path());
+    assert!(
+        contains(&journal, b"TAG: 2"),
+        "the lines are there for people"
+    );
+    assert!(!contains(&journal, b"hunter2"), "the texts are sealed");
     scene.take_back(&desk, None).await.expect("it is undone");
     assert_eq!(desk.text(), "tag 1, secret hunter2");
     assert_eq!(scene.engine.snapshot(), before);

@@ -108,13 +108,12 @@ fn came_later(world: &World<'_>, container: &ContainerFact, health: &HealthFact)
     if let Some(later) = &mut later {
         later.at = success.at.or(later.at);
     }
-    let names = waiting.iter().map(|(name, _)| *name);
     let mut case = case(container, claim)
         .mended_by(
-            format!("start `{first}` now that it is healthy: `bowline up {first}`; to keep it from happening again, {MORE_TIME}"),
+            format!("start `{first}` now that it is healthy: `bowline up`; to keep it from happening again, {MORE_TIME}"),
             Safety::Safe,
         )
-        .by_command(["bowline", "up"].into_iter().chain(names))
+        .by_command(["bowline", "up"])
         .decides("the verdict", verdict.map(|(_, evidence)| evidence))
         .decides("the success that came later", later.clone())
         .rules_out(Code("D011"), later.clone())
