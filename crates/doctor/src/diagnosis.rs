@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::facts::{Facts, Unseen};
-use crate::finding::{Confidence, CulpritKind, FactRef, Finding};
+use crate::finding::{Confidence, CulpritKind, Evidence, FactRef, Finding};
 use crate::rule;
 use crate::rules::drift::{DRIFTED, ONLY_RESTARTED, is_mended_in_files};
 use crate::world::{Target, World};
@@ -23,6 +23,9 @@ pub struct Diagnosis {
     pub failing: Vec<Failing>,
     /// Those among them that no cause explains.
     pub unexplained: Vec<String>,
+    /// What services that run complain of lately, where no cause is about them: nobody here knows what it means, or whether
+    /// it matters. Of servers there is none: they write down whomever they refuse.
+    pub complaints: Vec<Evidence>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
     /// How much was looked at.
@@ -74,6 +77,7 @@ impl Diagnosis {
         let unexplained = failing.keys().filter(|name| !is_explained(name));
         Self {
             project: facts.project.clone(),
+            complaints: complaints(&world, &causes, &failing),
             containers: world.containers().count(),
             unexplained: unexplained.cloned().collect(),
             failing: failing
@@ -99,6 +103,34 @@ fn stands_for(cause: &Finding, service: &str) -> bool {
     cause.service.as_deref() == Some(service)
         || cause.culprit.kind == CulpritKind::Service && cause.culprit.name == service
         || cause.culprit.kind == CulpritKind::Container && cause.culprit.name == service
+}
+
+/// How many complaints are told.
+const MOST_COMPLAINTS: usize = 8;
+
+/// The last complaint of each service that runs and that nothing else is said of.
+fn complaints(
+    world: &World<'_>,
+    causes: &[Finding],
+    failing: &BTreeMap<String, String>,
+) -> Vec<Evidence> {
+    let is_told = |service: &String| {
+        let mut causes = causes.iter();
+        failing.contains_key(service)
+            || causes.any(|cause| stands_for(cause, service) || cause.affects.contains(service))
+    };
+    let mut services = BTreeSet::new();
+    let complaining = world.containers().filter(|container| {
+        let service = container.service.as_ref().unwrap_or(&container.name);
+        world.runs(container)
+            && world.recipe(container).is_none()
+            && world.grumbles(container)
+            && !is_told(service)
+            && services.insert(service)
+    });
+    let proves = "nothing that is known here explains it";
+    let complaints = complaining.filter_map(|container| world.complaint_by(container, proves));
+    complaints.take(MOST_COMPLAINTS).collect()
 }
 
 /// What makes a cause come first: that data is in danger, then how much of what fails it explains, then how sure it is.

@@ -90,6 +90,27 @@ fn the_four_causes_of_137_are_told_apart_by_what_happened_before() {
 }
 
 #[test]
+fn a_complaint_that_no_cause_is_about_is_told_and_claims_nothing() {
+    let line = "invoice 7 failed for good";
+    let complains = |changes: &Value, second: &str| {
+        let facts = Recording::new()
+            .with(container("api", changes))
+            .said("shop-api-1", &[(second, line)])
+            .facts();
+        let diagnosis = diagnose(&facts);
+        assert_eq!(diagnosis.causes, []);
+        let complaints = diagnosis.complaints.into_iter();
+        complaints.map(|it| it.text).collect::<Vec<_>>()
+    };
+    let told = [format!("shop-api-1 log: {line}")];
+    assert_eq!(complains(&json!({}), "10:04:58"), told);
+    // Long ago; by a server, of whomever it refused; and by one whose end is told already.
+    assert_eq!(complains(&json!({}), "10:02:00"), <[String; 0]>::default());
+    let server = json!({"image": "redis:7"});
+    assert_eq!(complains(&server, "10:04:58"), <[String; 0]>::default());
+}
+
+#[test]
 fn where_the_engine_has_forgotten_nothing_about_a_kill_is_certain() {
     for mut facts in [ignored_stop(), killed(), limit_reached()] {
         facts.events.clear();

@@ -26,6 +26,12 @@ pub(super) fn of(diagnosis: &Diagnosis) -> String {
             "\n### Issue: `{service}` {state}\n\n### Root Cause:\nundetermined\n\n### Resolution Steps:\n1. `bowline logs {service}`\n"
         );
     }
+    if !diagnosis.complaints.is_empty() {
+        page.push_str("\nComplaints that nothing known explains:\n");
+        for complaint in &diagnosis.complaints {
+            let _ = writeln!(page, "- {}", complaint.text);
+        }
+    }
     if !diagnosis.unseen.is_empty() {
         page.push_str("\nNot looked at:\n");
         for unseen in &diagnosis.unseen {

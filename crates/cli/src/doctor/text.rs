@@ -23,6 +23,18 @@ pub(super) fn of(answer: &DoctorAnswer) -> String {
             );
         }
     }
+    for complaint in &diagnosis.complaints {
+        let at = complaint.at.map(|at| at.strftime("%H:%M:%S ").to_string());
+        let _ = writeln!(
+            text,
+            "complains: {}{}",
+            at.unwrap_or_default(),
+            complaint.text
+        );
+    }
+    if !diagnosis.complaints.is_empty() {
+        text.push('\n');
+    }
     for risk in &answer.risks {
         show_risk(&mut text, risk);
     }
@@ -229,6 +241,12 @@ fn verdict(diagnosis: &Diagnosis) -> String {
         return format!(
             "`{}` has no containers: it is not up (`bowline up` brings it up)",
             diagnosis.project
+        );
+    }
+    if causes == 0 && failing == 0 && !diagnosis.complaints.is_empty() {
+        return format!(
+            "{} containers run, and no cause of trouble is known; some complain",
+            diagnosis.containers
         );
     }
     if causes == 0 && failing == 0 {

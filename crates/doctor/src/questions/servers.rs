@@ -420,6 +420,26 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_asked_as_a_silent_service_for_which_somebody_waits_who_is_not_well() {
+        let carrier = json!({"variable": "API_URL"});
+        let web = json!([{
+            "form": "url", "scheme": "http", "user": null, "password": null, "database": null, "usage": "dials",
+            "hosts": [{"name": "api", "port": {"written": 80}, "carrier": carrier, "port_carrier": null}],
+        }]);
+        let silent = ("api", false, told("clerk", Some("#2")));
+        let facts = stack(&[("web", true, web.clone()), silent.clone()]);
+        assert_eq!(
+            asked(&facts),
+            [
+                "10.0.0.2:5432 from shop-api-1 as clerk #2",
+                "10.0.0.2:5432 from shop-db-1 as keeper #1",
+            ]
+        );
+        let well = stack(&[("web", false, web), silent]);
+        assert_eq!(asked(&well), <[String; 0]>::default());
+    }
+
+    #[test]
     fn no_login_is_tried_twice_whatever_came_of_it() {
         let mut facts = stack(&[("api", true, told("clerk", Some("#2")))]);
         facts["asked"] = json!([{
