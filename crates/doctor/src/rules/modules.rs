@@ -119,6 +119,9 @@ pub(crate) fn module_paths(container: &ContainerFact, module: &str) -> Vec<Strin
     if is_path(module) {
         return vec![absolute(container, module)];
     }
+    if ending(module) == Some("pm") {
+        return perl_paths(container, module);
+    }
     let inner = module.replace('.', "/");
     let path = container.environment.get("PYTHONPATH").cloned().flatten();
     let roots = path.iter().flat_map(|path| path.split(':'));
@@ -135,6 +138,31 @@ pub(crate) fn module_paths(container: &ContainerFact, module: &str) -> Vec<Strin
     }
     let folder = absolute(container, "node_modules");
     paths.push(format!("{folder}/{}", module.trim_start_matches("node:")));
+    paths
+}
+
+/// The same for Perl: its own folders are told by `-I` and `PERL5LIB`, else called `lib` mostly.
+fn perl_paths(container: &ContainerFact, module: &str) -> Vec<String> {
+    let words = container
+        .command
+        .iter()
+        .flat_map(|word| word.split_whitespace());
+    let told = words.filter_map(|word| word.strip_prefix("-I"));
+    let path = container.environment.get("PERL5LIB").cloned().flatten();
+    let path = path.iter().flat_map(|path| path.split(':'));
+    let roots = told
+        .chain(path)
+        .chain(["lib", "."])
+        .filter(|root| !root.is_empty());
+    let mut paths = Vec::new();
+    for root in roots.take(5) {
+        let root = absolute(container, root);
+        let root = root.trim_end_matches("/.").trim_end_matches('/');
+        paths.push(format!("{root}/{module}"));
+        if module != top(module) {
+            paths.push(format!("{root}/{}", top(module)));
+        }
+    }
     paths
 }
 
