@@ -314,6 +314,14 @@ pub(crate) fn findings(world: &World<'_>) -> Vec<Finding> {
         let is_same = later.code == first.code && later.culprit == first.culprit;
         if is_same {
             first.chain.append(&mut later.chain);
+            // Two lines of a file may be wrong in the same way.
+            let is_seen = later.confidence != Confidence::Possible;
+            let more = later.fix.take().filter(|_| is_seen);
+            if let (Some(first), Some(later)) = (&mut first.fix, more) {
+                let new = later.edits.into_iter();
+                let new: Vec<Edit> = new.filter(|it| !first.edits.contains(it)).collect();
+                first.edits.extend(new);
+            }
         }
         is_same
     });

@@ -9,7 +9,8 @@ mod view;
 
 use bowline_core::Halt;
 use bowline_doctor::{Confidence, Diagnosis, Finding, Look};
-use bowline_model::{Goal, Plan};
+use bowline_engine::Selector;
+use bowline_model::{Goal, Plan, label};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -19,7 +20,7 @@ use crate::doctor::{self, DoctorRequest, doctor};
 use crate::edit::{Prepared, prepare};
 use crate::operate::{Done, reach};
 use crate::progress::Progress;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, ExitCode, Failure};
 use verb::{How, Verb, verb};
@@ -157,7 +158,9 @@ async fn planned(
             (Vec::new(), session, goal)
         }
         Way::Edits(prepared) => {
-            let verb = Verb::Up(prepared.services, How::default());
+            let mut services = prepared.services;
+            services.extend(not_running(surroundings, &request.stack, prepared.waiting).await?);
+            let verb = Verb::Up(services, How::default());
             let aimed = verb.aim(&prepared.surroundings, &request.stack).await?;
             let (session, mut goal) = aimed;
             if let Goal::Up { recreate, .. } = &mut goal {
@@ -177,6 +180,27 @@ async fn planned(
         goal,
         plan,
     }))
+}
+
+/// Those of some services that have no container that runs: whoever runs goes on by itself, and is not waited for.
+async fn not_running(
+    surroundings: &Surroundings,
+    stack: &StackOptions,
+    services: Vec<String>,
+) -> Result<Vec<String>, Failure> {
+    if services.is_empty() {
+        return Ok(services);
+    }
+    let stack = session::by_name(surroundings, stack).await?.stack;
+    let which = Selector::label(label::PROJECT, &stack.project);
+    let containers = stack.engine.containers(&which).await?;
+    let runs = |service: &String| {
+        let mut own = containers
+            .iter()
+            .filter(|it| it.labels.get(label::SERVICE) == Some(service));
+        own.any(|container| container.status.is_up())
+    };
+    Ok(services.into_iter().filter(|it| !runs(it)).collect())
 }
 
 /// What mends a cause.

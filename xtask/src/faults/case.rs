@@ -261,10 +261,8 @@ impl Symptom {
         match self {
             Self::State { is, .. } => is != "running",
             Self::Health { is, .. } => is != "healthy",
-            Self::Absent { .. }
-            | Self::Answer { .. }
-            | Self::Unanswered { .. }
-            | Self::Exec { .. } => true,
+            Self::Answer { status, .. } => *status >= 400,
+            Self::Absent { .. } | Self::Unanswered { .. } | Self::Exec { .. } => true,
             Self::HealthLog { .. }
             | Self::Log { .. }
             | Self::Error { .. }

@@ -32,8 +32,10 @@ pub(crate) struct Prepared {
     pub(crate) changes: Vec<FileChange>,
     /// The surroundings in which those files read as they will.
     pub(crate) surroundings: Surroundings,
-    /// The services whose settings or files change, and those that wait for them.
+    /// The services whose settings or files change.
     pub(crate) services: Vec<String>,
+    /// The services that depend on those: they may never have been started.
+    pub(crate) waiting: Vec<String>,
     /// Those of them into which a changed file is mounted: nothing else tells that they have to be made again.
     pub(crate) remade: Vec<String>,
 }
@@ -580,8 +582,7 @@ impl<'a> Desk<'a> {
         services.extend(self.remade.iter().cloned());
         services.extend(edits.iter().map(|edit| edit.spot.service.clone()));
         services.retain(|name| self.now.services.contains_key(name));
-        // Those that waited for them were perhaps never started.
-        settings::add_dependents(&self.now, &mut services);
+        let waiting = settings::dependents(&self.now, &services);
         let mut secrets = settings::secrets(&self.before);
         secrets.extend(self.secrets);
         let changes: Vec<FileChange> = self
@@ -608,6 +609,7 @@ impl<'a> Desk<'a> {
             changes,
             surroundings: self.surroundings,
             services: services.into_iter().collect(),
+            waiting,
             remade: self.remade.into_iter().collect(),
         })
     }

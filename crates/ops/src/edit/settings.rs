@@ -206,20 +206,21 @@ pub(super) fn differing(one: &Project, other: &Project) -> BTreeSet<String> {
         .collect()
 }
 
-/// Adds the services that depend on any of these, and those that depend on them.
-pub(super) fn add_dependents(project: &Project, services: &mut BTreeSet<String>) {
+/// The services that depend on any of these, and those that depend on them.
+pub(super) fn dependents(project: &Project, services: &BTreeSet<String>) -> Vec<String> {
+    let mut all = services.clone();
     loop {
         let waits = |name: &String| {
             let service = project.services.get(name);
-            service.is_some_and(|it| it.depends_on.keys().any(|needed| services.contains(needed)))
+            service.is_some_and(|it| it.depends_on.keys().any(|needed| all.contains(needed)))
         };
         let names = project.services.keys();
-        let new = names.filter(|name| !services.contains(*name) && waits(name));
+        let new = names.filter(|name| !all.contains(*name) && waits(name));
         let new: Vec<String> = new.cloned().collect();
         if new.is_empty() {
-            return;
+            return all.difference(services).cloned().collect();
         }
-        services.extend(new);
+        all.extend(new);
     }
 }
 

@@ -155,7 +155,7 @@ fn a_value_behind_a_variable_or_an_anchor_is_changed_where_it_is_written() {
     let prepared = stack.prepare(&[host("URL")]).unwrap();
     assert_eq!(prepared.changes[0].to_string(), "edit compose.yaml:2");
     assert_eq!(prepared.services, ["api", "job"]);
-    assert!(prepared.remade.is_empty());
+    assert!(prepared.remade.is_empty() && prepared.waiting.is_empty());
 }
 
 #[test]
@@ -405,4 +405,17 @@ fn an_address_gets_one_more_parameter() {
         let stack = Stack::of(&[("compose.yaml", &text(written))]);
         assert_eq!(stack.after(add.clone()), text(expected));
     }
+}
+
+#[test]
+fn who_waits_for_a_service_that_changes_is_named_and_several_edits_of_one_file_are_one_change() {
+    let text = "services:\n  api: {image: x, environment: {A: 'http://cahe:1', URL: 'http://cahe:2'}}\n  web: {image: y, depends_on: [api]}\n  top: {image: z, depends_on: [web]}\n  other: {image: z}\n";
+    let stack = Stack::of(&[("compose.yaml", text)]);
+    let prepared = stack.prepare(&[host("A"), host("URL")]).unwrap();
+    assert_eq!(prepared.services, ["api"]);
+    assert_eq!(prepared.waiting, ["top", "web"]);
+    let [change] = prepared.changes.as_slice() else {
+        panic!("{:?}", prepared.changes);
+    };
+    assert_eq!(change.after.text.reveal(), text.replace("cahe", "cache"));
 }
