@@ -1,5 +1,6 @@
 //! TLS that one side speaks and the other does not, certificates, clocks; messages that are too large.
 
+use bowline_model::carried::Form;
 use bowline_recipes::Says;
 use jiff::Timestamp;
 
@@ -381,10 +382,12 @@ fn told_of_tls(world: &World<'_>, edge: &Edge<'_>) -> (Culprit, Option<Evidence>
             "that is how it is told to speak",
         )
     });
-    if address.is_some() {
+    let variable = world.made(client).and_then(tls_variable);
+    // Beside an address the variable is what says it.
+    let is_beside = variable.is_some() && edge.told.form != Form::Url;
+    if address.is_some() && !is_beside {
         return (teller(world, client, &edge.host.carrier), address);
     }
-    let variable = world.made(client).and_then(tls_variable);
     let evidence = variable.map(|(key, value)| {
         let text = format!("{}: variable `{key}` is `{value}`", client.name);
         shown(
