@@ -122,7 +122,7 @@ services:
   filler:
     image: REDIS
     stop_grace_period: 0s
-    command: [bash, -c, "while :; do redis-benchmark -h cache -c 2 -t set -d 1000 -r 1000000 -n 20000 -q >/dev/null 2>&1; done"]
+    command: [bash, -c, "while :; do timeout 5 redis-benchmark -h cache -c 2 -t set -d 1000 -r 1000000 -n 20000 -q >/dev/null 2>&1; done"]
   reader:
     <<: *hangs
     environment: {CACHE_URL: "redis://cache:6379"}
