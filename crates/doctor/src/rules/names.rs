@@ -407,9 +407,9 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         // What stands in a command is what the program does.
         let is_used = matches!(edge.host.carrier, Carrier::Argument(_)) && nearest.is_some();
         // One that says nothing may have a name that it never asks for; one like another's it may have meant.
-        let is_hurt =
+        let may_matter =
             !world.seems_well(edge.client) || nearest.is_some() && is_hurt(world, edge.client);
-        let is_idle = !is_hurt && !is_used;
+        let is_idle = !may_matter && !is_used;
         if is_idle || !in_trouble || complaint.is_none() && asked.is_none() && !is_used {
             continue;
         }
