@@ -437,18 +437,21 @@ impl Refused<'_, '_> {
         })
     }
 
-    fn is_proven(&self) -> bool {
+    /// Whether the server answered so itself. What only a log says is of a moment that is over: it will do for a server
+    /// that nobody could ask.
+    fn is_proven(&self, world: &World<'_>) -> bool {
         let said = self.refusal.by_server.or(self.refusal.by_client);
-        self.refusal.answered.is_some() || said.is_some_and(|said| said.is_proven)
+        let is_said = said.is_some_and(|said| said.is_proven);
+        self.refusal.answered.is_some() || is_said && !world.can_be_asked_as(&self.login)
     }
 
     /// The case, no surer than the line that it rests on.
-    fn weighed(&self, case: Case) -> Case {
+    fn weighed(&self, world: &World<'_>, case: Case) -> Case {
         let case = case.between(
             Some(self.login.service),
             self.login.client().service.as_deref(),
         );
-        if self.is_proven() {
+        if self.is_proven(world) {
             case
         } else {
             case.at_most(Confidence::Likely)
@@ -504,7 +507,7 @@ fn kept_case(world: &World<'_>, it: &Refused<'_, '_>, keeper: Culprit) -> Case {
         .rules_out(Code("D003"), exists.clone())
         .rules_out(Code("D040"), exists.filter(|_| !looks_elsewhere(login)))
         .rules_out(Code("D004"), Some(own).filter(|_| !unencoded));
-    it.weighed(case)
+    it.weighed(world, case)
 }
 
 fn passwords_differ(world: &World<'_>, cases: &mut Vec<Case>, mongo: bool) {
@@ -618,7 +621,7 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
             Some(own.clone()).filter(|_| !has_file || !is_derived(login)),
         )
         .rules_out(Code("D094"), Some(own).filter(|_| plain));
-    it.weighed(case)
+    it.weighed(world, case)
 }
 
 /// That a password with which the data was to be made is the one that the server wants.
@@ -720,7 +723,7 @@ fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the server's accounts", told_of.clone())
             .rules_out(Code("D001"), missing.clone().and(told_of))
             .rules_out(Code("D002"), missing);
-        cases.push(it.weighed(case));
+        cases.push(it.weighed(world, case));
     }
 }
 
@@ -780,6 +783,6 @@ fn other_source(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the server's accounts", its_own.clone())
             .rules_out(Code("D038"), missing.clone())
             .rules_out(Code("D039"), missing.and(its_own));
-        cases.push(it.weighed(case));
+        cases.push(it.weighed(world, case));
     }
 }

@@ -1,5 +1,7 @@
 //! What servers said when they were asked in their own protocol.
 
+use bowline_recipes::Protocol;
+
 use crate::facts::{
     AskedFact, AskedLogin, ContainerFact, DatabaseAnswer, HttpAnswer, Outcome, RedisAnswer,
     ServerAnswer, TlsAnswer,
@@ -129,6 +131,20 @@ impl<'f> World<'f> {
             Some(other) => other.user == user && other.password.as_deref() == password,
             None => password.is_none() && asked.protocol_has_no_users(),
         })
+    }
+
+    /// Whether a login can be tried at its server, by what is known of both.
+    pub(crate) fn can_be_asked_as(&self, login: &Login<'_, 'f>) -> bool {
+        let recipe = self.recipe(login.server);
+        let speaks = recipe.and_then(|recipe| recipe.speaks);
+        let is_all_there = match speaks {
+            None => false,
+            Some(Protocol::Redis) => true,
+            Some(Protocol::Postgres | Protocol::Mysql) => {
+                login.user.is_some() && login.password().is_some()
+            }
+        };
+        is_all_there && login.is_whole() && self.runs(login.server)
     }
 
     /// What came of a login, by its account and the number of its password.

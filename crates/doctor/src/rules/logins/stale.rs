@@ -53,7 +53,7 @@ pub(super) fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the newer file", Some(newer))
             .rules_out(Code("D001"), Some(differs))
             .rules_out(Code("D003"), exists);
-        cases.push(it.weighed(case));
+        cases.push(it.weighed(world, case));
     }
 }
 
