@@ -5,6 +5,7 @@ mod declared;
 pub(crate) mod files;
 mod insides;
 mod kills;
+mod named;
 pub(crate) mod networks;
 mod on_host;
 mod ports;
@@ -360,9 +361,12 @@ impl Looking<'_> {
             not_done: self.not_done(&mask),
             ..Facts::none(&self.subject.name, self.at)
         };
-        for (name, closer) in closer {
+        let mut files = BTreeMap::new();
+        for (name, mut closer) in closer {
+            files.insert(name.clone(), std::mem::take(&mut closer.files));
             self.add_closer(&mut facts, name, closer, &mask);
         }
+        named::add(&mut facts, &seen.containers, &files);
         // What the first answers show may ask for more: a script names its interpreter.
         let mut asked = BTreeSet::new();
         for _ in 0..2 {

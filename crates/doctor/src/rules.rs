@@ -30,6 +30,7 @@ pub(crate) mod pools;
 pub(crate) mod programs;
 pub(crate) mod reach;
 pub(crate) mod rights;
+pub(crate) mod routes;
 pub(crate) mod storage;
 pub(crate) mod stray;
 pub(crate) mod tls;

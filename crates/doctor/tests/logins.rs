@@ -9,6 +9,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
+use bowline_model::ContainerStatus;
 use recording::{Recording, certain, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
@@ -96,18 +97,34 @@ const MATCHED: &str =
 const OLD: &str = "2026-10-02T08:00:00Z";
 const NEW: &str = "2026-11-21T10:00:02Z";
 
-/// A stack of which `api` is refused.
+/// What `db` answered to a login.
+fn answered(user: &Value, password: &Value) -> Value {
+    json!({
+        "from": "shop-db-1", "server": "shop-db-1", "address": "172.18.0.3", "port": 5432, "at": "2026-11-21T10:04:59Z",
+        "login": {"user": user, "password": password}, "outcome": {"refused": {"code": "28P01"}},
+        "answer": {"postgres": {}},
+    })
+}
+
+/// A stack of which `api` is refused, also when the server is asked in its place.
 fn refused(brought: &Value, held: &Value, server: &[&str], data: &str) -> Recording {
     let lines: Vec<(&str, &str)> = server.iter().map(|line| ("10:04:58", *line)).collect();
     let client = server.first().map(|line| ("10:04:58", *line));
-    Recording::new()
+    let stack = Recording::new()
         .with(failing("api"))
         .with(db(&json!({})))
         .set("told", "shop-api-1", json!([brought]))
         .set("told", "shop-db-1", json!([held]))
         .said("shop-api-1", &client.into_iter().collect::<Vec<_>>())
         .said("shop-db-1", &lines)
-        .add("files", version_file(data))
+        .add("files", version_file(data));
+    if server.is_empty() {
+        return stack;
+    }
+    stack.add(
+        "asked",
+        answered(&brought["user"]["text"], &brought["password"]["text"]),
+    )
 }
 
 fn code_and_culprit(finding: &Finding) -> (&str, &str, Option<&str>) {
@@ -179,6 +196,24 @@ fn three_causes_of_one_refusal_are_told_apart_by_the_copies_and_by_the_servers_d
         "{}",
         role.claim
     );
+}
+
+#[test]
+fn what_only_a_log_says_of_a_server_that_could_have_been_asked_is_no_certainty() {
+    for mut facts in [volume_keeps_another(), copies_differ(), no_such_role()] {
+        facts.asked.clear();
+        assert_eq!(only(&facts).confidence, Confidence::Likely);
+        // One that does not run any more could not.
+        let mut containers = facts.containers.iter_mut();
+        let server = containers.find(|it| it.name == "shop-db-1").unwrap();
+        server.status = ContainerStatus::Exited;
+        server.exit_code = 0;
+        let found = diagnose(&facts).causes;
+        assert!(
+            found.iter().all(|it| it.confidence == Confidence::Certain),
+            "{found:#?}"
+        );
+    }
 }
 
 #[test]

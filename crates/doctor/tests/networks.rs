@@ -245,6 +245,85 @@ fn an_address_on_a_network_that_it_is_not_on_has_no_way() {
     rests_on_its_evidence(&facts);
 }
 
+/// `client` dials `api`, which is on its network, and has these routes.
+fn with_routes(routes: &Value) -> Recording {
+    pair()
+        .set("insides", "shop-client-1", json!({"routes": routes}))
+        .said(
+            "shop-client-1",
+            &[("10:04:55", "connect: Network is unreachable")],
+        )
+}
+
+#[test]
+fn a_table_of_routes_that_leads_to_no_neighbour_is_told() {
+    let facts = with_routes(&json!([])).facts();
+    let finding = certain(&facts);
+    is(&finding, "D103", CulpritKind::Service, "client");
+    rests_on_its_evidence(&facts);
+    for routes in [json!(["172.18.0.0/16"]), json!(["0.0.0.0/0"]), json!(null)] {
+        let found = diagnose(&with_routes(&routes).facts()).causes;
+        assert!(found.iter().all(|it| it.code.0 != "D103"), "{found:#?}");
+    }
+}
+
+/// `desk` lives in the network of `tunnel`, or in another one.
+fn guest(namespace: u64) -> Recording {
+    let mode = json!({"network_mode": "container:tunnel1", "endpoints": {}});
+    Recording::new()
+        .with(container(
+            "tunnel",
+            &json!({"endpoints": on(&[("net", "172.18.0.3")])}),
+        ))
+        .with(container("desk", &mode))
+        .set("insides", "shop-tunnel-1", json!({"namespace": 7}))
+        .set(
+            "insides",
+            "shop-desk-1",
+            json!({"namespace": namespace, "routes": []}),
+        )
+}
+
+#[test]
+fn a_service_that_is_left_in_the_network_of_before_is_told() {
+    let facts = guest(6).facts();
+    let finding = certain(&facts);
+    is(&finding, "D103", CulpritKind::Service, "desk");
+    assert_eq!(finding.culprit.field.as_deref(), Some("network_mode"));
+    let fix = finding.fix.as_ref().unwrap();
+    assert_eq!(fix.command, ["bowline", "restart", "desk"]);
+    rests_on_its_evidence(&facts);
+    silent(&guest(7).facts());
+}
+
+#[test]
+fn what_is_sent_in_vain_on_an_open_connection_is_too_large_for_the_way() {
+    let stack = |resent: u8, answer: &str| {
+        let peer = json!({
+            "remote": "172.18.0.2", "remote_port": null, "local_port": 8080, "state": "established",
+            "resent": resent, "count": 1,
+        });
+        let mut inside = listens(8080);
+        inside["peers"] = json!([peer]);
+        let leads = json!({"addresses": ["172.18.0.3"]});
+        let answer = tried("shop-client-1", "api", &leads, &[("172.18.0.3", answer)]);
+        let said = "curl: (28) Operation timed out after 4001 milliseconds with 0 bytes received";
+        pair()
+            .set("insides", "shop-api-1", inside)
+            .said("shop-client-1", &[("10:04:55", said)])
+            .add("tried", answer)
+            .facts()
+    };
+    let facts = stack(4, "connected");
+    let finding = only(&facts);
+    is(&finding, "D107", CulpritKind::Service, "api");
+    assert_eq!(finding.confidence, Confidence::Likely);
+    for facts in [stack(1, "connected"), stack(4, "timed_out")] {
+        let found = diagnose(&facts).causes;
+        assert!(found.iter().all(|it| it.code.0 != "D107"), "{found:#?}");
+    }
+}
+
 #[test]
 fn packets_that_are_dropped_are_told_from_packets_that_are_refused() {
     for (answer, code) in [("timed_out", "D106"), ("refused", "D109")] {

@@ -57,6 +57,8 @@ pub struct Connection {
     pub remote: SocketAddr,
     /// How far it is.
     pub state: TcpState,
+    /// How often in a row the oldest of what it has sent was sent again, since nobody confirmed it; 0 where all is well.
+    pub resent: u8,
 }
 
 /// How far a TCP connection is, as RFC 9293 names it.
@@ -171,6 +173,7 @@ impl Network {
                     local: row.local,
                     remote: row.remote,
                     state: TcpState::of_number(row.state)?,
+                    resent: row.resent,
                 })
             });
             found.extend(connections.take(most));
@@ -224,17 +227,27 @@ struct Row {
     local: SocketAddr,
     remote: SocketAddr,
     state: u8,
+    resent: u8,
     inode: u64,
 }
+
+/// The timer of a socket that runs while it waits for what it has sent to be confirmed.
+const RESENDS: &str = "01:";
 
 fn rows(table: &str) -> impl Iterator<Item = Row> {
     table.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_whitespace();
+        let local = parse_end(fields.nth(1)?)?;
+        let remote = parse_end(fields.next()?)?;
+        let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+        let resends = fields.nth(1)?.starts_with(RESENDS);
+        let times = u8::from_str_radix(fields.next()?.trim_start_matches('0'), 16);
         Some(Row {
-            local: parse_end(fields.nth(1)?)?,
-            remote: parse_end(fields.next()?)?,
-            state: u8::from_str_radix(fields.next()?, 16).ok()?,
-            inode: fields.nth(5)?.parse().ok()?,
+            local,
+            remote,
+            state,
+            resent: times.ok().filter(|_| resends).unwrap_or_default(),
+            inode: fields.nth(2)?.parse().ok()?,
         })
     })
 }
@@ -332,7 +345,7 @@ mod tests {
             "header\n\
              0: 0100007F:1538 00000000:0000 0A {rest} 4711 1 0\n\
              1: 0200A8C0:C000 0300A8C0:1538 01 {rest} 4712 1 0\n\
-             2: 0200A8C0:C001 0300A8C0:1539 02 {rest} 4713 1 0\n\
+             2: 0200A8C0:C001 0300A8C0:1539 02 00000000:00000001 01:00000063 00000003     0        0 4713 1 0\n\
              3: 0200A8C0:C002 0300A8C0:1539 FF {rest} 4714 1 0\n"
         );
         std::fs::write(folder.path().join("tcp"), tcp).unwrap();
@@ -343,7 +356,10 @@ mod tests {
         let found = network.connections(10).unwrap();
         let seen: Vec<_> = found
             .iter()
-            .map(|one| (one.local.to_string(), one.remote.to_string(), one.state))
+            .map(|one| {
+                let ends = (one.local.to_string(), one.remote.to_string());
+                (ends.0, ends.1, one.state, one.resent)
+            })
             .collect();
         assert_eq!(
             seen,
@@ -351,12 +367,14 @@ mod tests {
                 (
                     "192.168.0.2:49152".to_owned(),
                     "192.168.0.3:5432".to_owned(),
-                    TcpState::Established
+                    TcpState::Established,
+                    0
                 ),
                 (
                     "192.168.0.2:49153".to_owned(),
                     "192.168.0.3:5433".to_owned(),
-                    TcpState::SynSent
+                    TcpState::SynSent,
+                    3
                 ),
             ]
         );

@@ -3,7 +3,6 @@
 //! `needles` says in one pass over a line which patterns can be in it; those are then tried in the order in which they
 //! count. It takes time in proportion to the text, whatever the text is: the crate `regex` never goes back.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -125,9 +124,15 @@ impl<'a> Reading<'a> {
     ///
     /// Where several lines of recipes fit, those of the container's own server stand before those of other recipes,
     /// and those of `any` come last; within a recipe the first counts. The same line always gives the same answer.
-    /// Only the first 8 KiB are read.
+    /// Only the first 8 KiB are read. What a program wrote as a string of JSON or logfmt is read as it was before.
     pub fn line(&self, text: &str) -> Option<Said<'a>> {
         let text = &text.as_bytes()[..text.len().min(LONGEST_LINE)];
+        let plain = unescaped(text);
+        let plain = plain.as_deref().and_then(|plain| self.text(plain));
+        plain.or_else(|| self.text(text))
+    }
+
+    fn text(&self, text: &[u8]) -> Option<Said<'a>> {
         let candidates = self.texts.candidates(text);
         let is_own = |entry: &&&Entry| Some(entry.recipe) == self.server;
         let own = candidates.iter().filter(is_own);
@@ -156,6 +161,34 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// A text without the backslashes that a string of JSON needs before quotes, slashes and line ends (RFC 8259, section 7);
+/// `None` where it has none of them.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let escaped = |at: usize| match (text.get(at)?, text.get(at + 1)?) {
+        (b'\\', it @ (b'"' | b'/' | b'\'')) => Some(*it),
+        (b'\\', b'n' | b'r' | b't') => Some(b' '),
+        _ => None,
+    };
+    let mut plain = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let byte = escaped(at);
+        plain.push(byte.unwrap_or(text[at]));
+        at += if byte.is_some() { 2 } else { 1 };
+    }
+    (plain.len() < text.len()).then_some(plain)
+}
+
+/// A word without the quote at its end that closes a string around it, and was opened before it.
+fn without_end(word: &str) -> &str {
+    let plain = word.trim_end_matches('\\');
+    let closed = ['"', '\'', '`'].into_iter().find_map(|quote| {
+        let rest = plain.strip_suffix(quote)?;
+        (!rest.contains(quote)).then_some(rest)
+    });
+    closed.unwrap_or(plain).trim_end_matches('\\')
+}
+
 /// The captures of a line, or `None` where one that its word needs is not there.
 fn captures(line: &Line, regex: &Regex, text: &[u8]) -> Option<BTreeMap<&'static str, String>> {
     let mut captures: BTreeMap<_, _> = line.captures.iter().cloned().collect();
@@ -163,7 +196,7 @@ fn captures(line: &Line, regex: &Regex, text: &[u8]) -> Option<BTreeMap<&'static
     for name in regex.capture_names().flatten() {
         if let (Some(value), Some(name)) = (found.name(name), line.says.capture(name)) {
             let value = String::from_utf8_lossy(value.as_bytes());
-            captures.insert(name, Cow::into_owned(value));
+            captures.insert(name, without_end(&value).to_owned());
         }
     }
     let has_all = line.says.needs().iter().all(|it| captures.contains_key(it));

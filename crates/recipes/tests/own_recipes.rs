@@ -123,3 +123,18 @@ fn a_recipe_with_the_name_of_one_of_bowlines_takes_its_place() {
     let names = recipes.iter().filter(|recipe| recipe.name == "redis");
     assert_eq!(names.count(), 1);
 }
+
+#[test]
+fn what_was_written_as_a_string_is_read_as_it_was_before() {
+    let reading = Recipes::builtin().reading(None);
+    for line in [
+        r#"{"level":"error","err":"could not translate host name \"bus\" to address: Name or service not known\n"}"#,
+        r#"time=10:00 level=error cause="getaddrinfo ENOTFOUND bus""#,
+        r#"{"msg":"getaddrinfo ENOTFOUND bus","path":"C:\\tmp"}"#,
+    ] {
+        let said = reading.line(line).unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(said.says, Says::NameUnknown, "{line}");
+        let host = said.captures.get("host").map(String::as_str);
+        assert_eq!(host, Some("bus"), "{line}");
+    }
+}

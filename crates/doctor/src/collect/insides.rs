@@ -32,6 +32,8 @@ pub(super) fn look(container: &ContainerId, pid: u32) -> Result<InsideFact, WhyU
     if let Ok(processes) = look.processes() {
         tell_processes(&mut fact, pid, &processes.items);
     }
+    fact.namespace = look.network_namespace().ok();
+    fact.routes = look.routes().ok();
     tell_counters(&mut fact, &look);
     Ok(fact)
 }
@@ -52,17 +54,19 @@ fn peers(connections: &[Connection], listeners: &[ListenerFact]) -> Vec<PeerFact
             (!was_called).then(|| connection.remote.port()),
             was_called.then(|| connection.local.port()),
             connection.state,
+            connection.resent,
         );
         *alike.entry(key).or_default() += 1;
     }
     let alike = alike.into_iter();
     alike
         .map(
-            |((remote, remote_port, local_port, state), count)| PeerFact {
+            |((remote, remote_port, local_port, state, resent), count)| PeerFact {
                 remote,
                 remote_port,
                 local_port,
                 state,
+                resent,
                 count,
             },
         )

@@ -15,6 +15,12 @@ pub struct InsideFact {
     pub listeners: Vec<ListenerFact>,
     /// Its TCP connections, those alike counted together, sorted.
     pub peers: Vec<PeerFact>,
+    /// The number of its network namespace, which it may share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<u64>,
+    /// The IPv4 networks that its routing table leads to, as `172.18.0.0/16`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<BTreeSet<String>>,
     /// The main process, word by word, without secrets.
     pub main: Vec<String>,
     /// The user whose rights the main process has, by number on the host.
@@ -95,8 +101,19 @@ pub struct PeerFact {
     pub local_port: Option<u16>,
     /// How far they are.
     pub state: TcpState,
+    /// How often in a row the oldest of what this end has sent was sent again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resent: u8,
     /// How many.
     pub count: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 /// A name, and what it leads to, as tried from within a container.

@@ -1,12 +1,14 @@
-//! Packets that are dropped or refused between a client and a service that listens.
+//! Packets that get lost, are dropped or refused between a client and a service that listens.
 
-use crate::facts::{ContainerFact, DialAnswer};
-use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
+use bowline_engine::TcpState;
+
+use crate::facts::{ContainerFact, DialAnswer, PeerFact};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Edge, World, listening, shown, whole};
+use crate::world::{Edge, World, culprit, listening, shown, whole};
 
-use super::limits::is_throttled;
+use super::limits::{is_throttled, loses_much};
 use super::names::tried;
 
 pub(crate) const DROPPED: Rule = Rule {
@@ -31,11 +33,107 @@ pub(crate) const REJECTED: Rule = Rule {
     find: rejected,
 };
 
+pub(crate) const LARGE_ONES_LOST: Rule = Rule {
+    code: Code("D107"),
+    title: "small packets pass, and large ones get lost on the way",
+    layer: Layer::Network,
+    decisive: &[
+        "what is sent in vain",
+        "that calls are taken",
+        "what comes of it",
+    ],
+    look_alikes: &[Code("D101"), Code("D106")],
+    yields: false,
+    endangers_data: false,
+    find: large_ones_lost,
+};
+
+/// How often in a row the same has to be sent in vain: by chance, with three packets of ten lost, three of a hundred are.
+const IN_VAIN: u8 = 3;
+
+/// Connections came about, so small packets pass both ways; then the one end sends the same again and again, and nobody
+/// ever confirms it.
+fn large_ones_lost(world: &World<'_>, cases: &mut Vec<Case>) {
+    for server in world.containers() {
+        let Some(inside) = world.inside(server) else {
+            continue;
+        };
+        let stuck = inside.peers.iter().filter(|peer| {
+            let is_open = !matches!(peer.state, TcpState::SynSent | TcpState::SynReceived);
+            peer.local_port.is_some() && is_open && peer.resent >= IN_VAIN
+        });
+        let stuck = stuck.filter_map(|peer| Some((peer, world.at_address(peer.remote)?)));
+        let Some((peer, client)) = stuck.max_by_key(|(peer, _)| peer.resent) else {
+            continue;
+        };
+        cases.extend(lost_case(world, server, client, peer));
+    }
+}
+
+fn lost_case(
+    world: &World<'_>,
+    server: &ContainerFact,
+    client: &ContainerFact,
+    peer: &PeerFact,
+) -> Option<Case> {
+    let port = peer.local_port?;
+    let caller = client.service.as_deref().unwrap_or(&client.name);
+    let claim = format!(
+        "what it sends to `{caller}` from port {port} is never confirmed, however often it is sent again, although calls to that port are taken: what is large gets lost on the way"
+    );
+    let text = format!(
+        "{}: sent the same to {} ({}) {} times more, on a connection that came about",
+        server.name, peer.remote, client.name, peer.resent
+    );
+    let inside = FactRef::Inside(server.name.clone());
+    let in_vain = shown(inside, text, "it gets no confirmation");
+    let edge = world.edges().iter().find(|edge| {
+        let targets = edge.service().map(|(_, targets)| targets);
+        let is_it = |one: &&ContainerFact| one.name == server.name;
+        edge.client.name == client.name
+            && edge.port == Some(port)
+            && targets.is_some_and(|targets| targets.iter().any(is_it))
+    });
+    let taken = edge.and_then(|edge| taken(world, edge, port))?;
+    let is_awake = world.state(client).filter(|_| world.runs(client)).map(|_| {
+        let fact = FactRef::State(client.name.clone());
+        let text = format!("{}: running", client.name);
+        shown(fact, text, "who should confirm it is not frozen")
+    });
+    let sufferer = [client].into_iter().chain(world.sufferer(client));
+    let mut suffers = sufferer.filter_map(|it| world.complaint_by(it, "it waits for the rest"));
+    Some(
+        Case::new(culprit(server, Some("networks")), claim)
+            // Where it is lost nobody saw.
+            .at_most(Confidence::Likely)
+            .between(server.service.as_deref(), client.service.as_deref())
+            .mended_by(
+                "compare the MTU of the network with that of the way (`ip link` on the host, a VPN, `driver_opts: {com.docker.network.driver.mtu: …}`), and look for packet filters that drop by length or refuse ICMP",
+                Safety::NeedsYou,
+            )
+            .decides("what is sent in vain", Some(in_vain))
+            .decides("that calls are taken", Some(taken.clone()))
+            .decides("what comes of it", suffers.next())
+            .rules_out(Code("D101"), is_awake)
+            .rules_out(Code("D106"), Some(taken)),
+    )
+}
+
+/// That a call from within the client is taken at once.
+fn taken(world: &World<'_>, edge: &Edge<'_>, port: u16) -> Option<Evidence> {
+    let answers = &world.tried(edge.client, &edge.host.name)?.dialled;
+    let mut answers = answers.iter().filter(|one| one.port == port);
+    let is_taken = answers.any(|one| one.answer == DialAnswer::Connected);
+    is_taken.then(|| tried(world, edge, "a packet that is small comes through"))?
+}
+
 fn dropped(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
-        let is_slow = edge
-            .service()
-            .is_some_and(|(_, targets)| targets.iter().any(|one| is_throttled(world, one)));
+        // One call of several gets lost by chance where much is lost.
+        let is_slow = edge.service().is_some_and(|(_, targets)| {
+            let mut targets = targets.iter();
+            targets.any(|one| is_throttled(world, one) || loses_much(world, one))
+        });
         if world.trouble(edge) == Some(Trouble::Unanswered) && !is_slow {
             let claim =
                 "listens, and a call to it is never answered: its packets are dropped on the way";

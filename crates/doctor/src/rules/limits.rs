@@ -346,6 +346,11 @@ fn sent(world: &World<'_>, container: &ContainerFact) -> Option<(u64, u64, bool)
     Some((sent, again, sent >= SEGMENTS && again * share >= sent))
 }
 
+/// Whether a good part of what it sends is lost, and the rest arrives.
+pub(super) fn loses_much(world: &World<'_>, container: &ContainerFact) -> bool {
+    sent(world, container).is_some_and(|(.., are_many)| are_many)
+}
+
 fn few_losses(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     let (sent, again, are_many) = sent(world, container)?;
     let text = format!("{}: {again} of {sent} segments sent again", container.name);

@@ -419,21 +419,21 @@ impl Refused<'_, '_> {
                 "the account exists, with another password",
             ));
         }
+        // An account that the data does not have is as much the data's as its password.
+        let is_answered = self.refusal.answered.is_some() && self.why == Why::DataKeepsAnother;
         let recipe = world.recipe(self.login.server);
         let mut lines = recipe.iter().flat_map(|recipe| &recipe.lines);
         let can_tell = lines.any(|line| line.says == Says::PasswordMismatch);
-        if !can_tell {
+        if is_answered || !can_tell {
             return is_told;
         }
         self.verdict(
             Says::PasswordMismatch,
             "the account exists, with another password",
         )
-        // An account that the data does not have is as much the data's as its password.
         .or_else(|| {
             let said = self.verdict(Says::RoleMissing, "the data has no such account");
-            let is_refused = self.refusal.answered.is_some() && self.why == Why::DataKeepsAnother;
-            is_told.filter(|_| said.is_some() || is_refused)
+            is_told.filter(|_| said.is_some())
         })
     }
 

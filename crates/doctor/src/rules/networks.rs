@@ -13,7 +13,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::{contains, overlap, prefix};
 use crate::world::{Edge, Target, World, culprit, noted, shown, spoken, whole};
 
-use super::names::{address, complaint, tried};
+use super::names::{complaint, tried};
 
 pub(crate) const ADDRESS_TAKEN: Rule = Rule {
     code: Code("D120"),
@@ -83,17 +83,6 @@ pub(crate) const NO_WAY_OUT: Rule = Rule {
     yields: false,
     endangers_data: false,
     find: no_way_out,
-};
-
-pub(crate) const NO_ROUTE: Rule = Rule {
-    code: Code("D103"),
-    title: "dials an address on a network that it is not on",
-    layer: Layer::Network,
-    decisive: &["the address", "its networks", "the attempt"],
-    look_alikes: &[Code("D051")],
-    yields: false,
-    endangers_data: false,
-    find: no_route,
 };
 
 fn refusal(container: &ContainerFact, error: &str, proves: &str) -> Evidence {
@@ -390,7 +379,7 @@ fn networks_of<'f>(world: &World<'f>, container: &'f ContainerFact) -> Vec<&'f N
 }
 
 /// The address of an edge: as it is written, or as the client's own table of hosts has it.
-fn literal(edge: &Edge<'_>) -> Option<IpAddr> {
+pub(super) fn literal(edge: &Edge<'_>) -> Option<IpAddr> {
     let own = edge.client.extra_hosts.iter().find_map(|entry| {
         let (name, address) = entry.split_once([':', '='])?;
         (name == edge.host.name).then_some(address)
@@ -415,7 +404,7 @@ fn leads_outside(world: &World<'_>, edge: &Edge<'_>) -> bool {
 }
 
 /// What somebody says who does not get outside.
-const NOT_OUT: &[Says] = &[
+pub(super) const NOT_OUT: &[Says] = &[
     Says::NameUnanswered,
     Says::NameUnknown,
     Says::ConnectionTimeout,
@@ -576,60 +565,6 @@ fn no_way_out(world: &World<'_>, cases: &mut Vec<Case>) {
                 .decides("the network", Some(shut.clone()))
                 .decides("the attempt", attempt)
                 .rules_out(Code("D090"), Some(shut)),
-        );
-    }
-}
-
-fn no_route(world: &World<'_>, cases: &mut Vec<Case>) {
-    for edge in world.edges() {
-        let (Some(there), Some(own)) = (literal(edge), world.networks(edge.client)) else {
-            continue;
-        };
-        let holds =
-            |network: &&NetworkFact| network.subnets.iter().any(|subnet| contains(subnet, there));
-        let network = world.all_networks().find(holds);
-        let Some(network) = network.filter(|network| !own.contains_key(&network.name)) else {
-            continue;
-        };
-        let attempt = complaint(world, edge, NOT_OUT);
-        if world.seems_well(edge.client) || attempt.is_none() {
-            continue;
-        }
-        let at = |container: &&ContainerFact| {
-            let endpoint = container.endpoints.get(&network.name);
-            endpoint.is_some_and(|endpoint| endpoint.ipv4.as_deref() == Some(&there.to_string()))
-        };
-        let whose = world
-            .containers()
-            .find(at)
-            .and_then(|container| container.service.as_deref());
-        let claim = format!(
-            "it dials {there}, which is on network `{}`{}; it is not on that network",
-            network.name,
-            whose.map(|name| format!(" (`{name}`)")).unwrap_or_default()
-        );
-        let names: Vec<&str> = own.keys().map(String::as_str).collect();
-        let text = format!("{}: on {}", edge.client.name, names.join(", "));
-        let apart = shown(
-            FactRef::Networks(edge.client.name.clone()),
-            text,
-            "none of them leads there",
-        );
-        cases.push(
-            Case::new(culprit(edge.client, Some("networks")), claim)
-                .between(whose, edge.client.service.as_deref())
-                .mended_by(
-                    format!("put it on `{}` under `networks`, and dial the service by its name; then `bowline up`", network.name),
-                    Safety::Restart,
-                )
-                .by_edits(whose.and(Spot::field(edge.client, "networks")).map(|spot| {
-                    let entry = network.name.clone();
-                    spot.change(Change::Add { entry })
-                }))
-                .decides("the address", Some(address(edge, "it is told to go there")))
-                .decides("its networks", Some(apart.clone()))
-                .decides("the attempt", attempt)
-                .rules_out(Code("D051"), Some(address(edge, "no name is looked up"))),
         );
     }
 }

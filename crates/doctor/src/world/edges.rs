@@ -249,21 +249,30 @@ pub(crate) fn networks<'f>(
     world: &World<'f>,
     container: &'f ContainerFact,
 ) -> Option<BTreeSet<&'f str>> {
-    let host = container
-        .network_mode
-        .as_deref()
-        .and_then(|mode| mode.strip_prefix("container:"));
-    let container = match host {
-        Some(id) => world
-            .containers()
-            .find(|other| other.id == id || other.name == id)?,
-        None => container,
+    let is_guest = shared(container).is_some();
+    let container = if is_guest {
+        world.host_of(container)?
+    } else {
+        container
     };
     let networks = world.networks(container)?;
     Some(networks.keys().map(String::as_str).collect())
 }
 
+/// The container, by id or name, in whose network another one lives.
+fn shared(container: &ContainerFact) -> Option<&str> {
+    let mode = container.network_mode.as_deref()?;
+    mode.strip_prefix("container:")
+}
+
 impl<'f> World<'f> {
+    /// The container in whose network another one of the stack lives.
+    pub(crate) fn host_of(&self, guest: &ContainerFact) -> Option<&'f ContainerFact> {
+        let host = shared(guest)?;
+        self.containers()
+            .find(|other| other.id == host || other.name == host)
+    }
+
     /// What is wrong with an edge; `None` where nothing is, or where not enough could be seen.
     pub(crate) fn trouble(&self, edge: &Edge<'f>) -> Option<Trouble<'f>> {
         match &edge.target {

@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 use jiff::Timestamp;
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use crate::network_namespace::in_namespace;
@@ -91,6 +91,12 @@ impl ProcessFolder {
             .take(MOST_ENTRIES)
             .count();
         Ok(count as u64)
+    }
+
+    /// The number of its network namespace, which those who share it have in common.
+    pub(super) fn network_namespace(&self) -> Result<u64, Unseen> {
+        let found = rustix::fs::statat(&self.folder, "ns/net", AtFlags::empty());
+        Ok(found.map_err(|error| self.failed("ns/net", error))?.st_ino)
     }
 
     /// Runs `work` on a thread of its own that has entered its network namespace.

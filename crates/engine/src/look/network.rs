@@ -1,7 +1,8 @@
 //! A container's network from inside: its connections, and what answers from there.
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,21 @@ impl Look {
         Ok(Listing::first(found, MOST_CONNECTIONS))
     }
 
+    /// The number of its network namespace. Containers that share one have the same; a namespace that is made anew has
+    /// another.
+    pub fn network_namespace(&self) -> Result<u64, Unseen> {
+        let main = self.main.clone();
+        bounded("the network", move || main.network_namespace())
+    }
+
+    /// The IPv4 networks that its main routing table leads to, as `172.18.0.0/16`; `0.0.0.0/0` is the way to all
+    /// others. None of its loopback is told, and no route that refuses.
+    pub fn routes(&self) -> Result<BTreeSet<String>, Unseen> {
+        let main = self.main.clone();
+        let read = bounded("the routes", move || main.read("net/route"));
+        self.unless_gone(read.map(|text| text.lines().skip(1).filter_map(route).collect()))
+    }
+
     /// Runs `work` on a thread of its own that has entered the container's network namespace, and waits for it; the
     /// thread ends with it.
     ///
@@ -122,6 +138,18 @@ impl Look {
     ) -> Result<Dialled, Unseen> {
         self.in_network(|| dial(address, within.min(LONGEST), greeting_within.min(LONGEST)))
     }
+}
+
+/// Where a row of `/proc/net/route` leads to, `None` where it refuses: interface, destination, gateway, flags, four
+/// numbers, mask.
+fn route(row: &str) -> Option<String> {
+    const REFUSES: u32 = 0x200;
+    let fields: Vec<&str> = row.split_whitespace().collect();
+    let number = |at: usize| u32::from_str_radix(fields.get(at)?, 16).ok();
+    // Addresses stand in the byte order of this host.
+    let network = Ipv4Addr::from(number(1)?.to_ne_bytes());
+    let bits = number(7)?.count_ones();
+    (number(3)? & REFUSES == 0).then(|| format!("{network}/{bits}"))
 }
 
 fn dial(address: SocketAddr, within: Duration, greeting_within: Duration) -> Dialled {
@@ -203,6 +231,17 @@ mod tests {
             listener.local_addr().unwrap()
         };
         assert!(matches!(dial(closed, LONG, LONG), Dialled::Refused { .. }));
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_route_is_read_with_its_network_and_none_that_refuses() {
+        let rows = "eth0\t00000000\t010012AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
+            eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
+            *\t0000A8C0\t00000000\t0200\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
+            strange";
+        let found: Vec<_> = rows.lines().filter_map(route).collect();
+        assert_eq!(found, ["0.0.0.0/0", "172.18.0.0/16"]);
     }
 
     #[test]

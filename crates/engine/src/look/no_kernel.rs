@@ -27,6 +27,10 @@ impl ProcessFolder {
         match self.0 {}
     }
 
+    pub(super) fn network_namespace(&self) -> Result<u64, Unseen> {
+        match self.0 {}
+    }
+
     pub(super) fn in_network<T: Send>(&self, _: impl FnOnce() -> T + Send) -> Result<T, Unseen> {
         match self.0 {}
     }

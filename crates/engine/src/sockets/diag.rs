@@ -10,7 +10,7 @@ use netlink_packet_core::{
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::{
-    ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
+    ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags, Timer,
 };
 use netlink_sys::{Socket as Netlink, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 
@@ -124,5 +124,9 @@ fn connection_of(response: &InetResponse) -> Option<Connection> {
         local: SocketAddr::new(plain(id.source_address), id.source_port),
         remote: SocketAddr::new(plain(id.destination_address), id.destination_port),
         state: TcpState::of_number(response.header.state)?,
+        resent: match response.header.timer {
+            Some(Timer::Retransmit(_, times)) => times,
+            _ => 0,
+        },
     })
 }

@@ -1,0 +1,179 @@
+//! Addresses that a program complains of and is told under a key that says nothing, or in a format that nobody knows.
+//!
+//! `BUS_SERVIDOR`, a properties file, a flag of its own: whatever carries the very address that a program says it cannot
+//! reach is what told it to go there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use bowline_model::carried::{Carrier, Form, Port, Usage};
+use bowline_model::{ObservedContainer, is_secret_key};
+use bowline_recipes::Says;
+
+use crate::facts::{Facts, Told, ToldHost};
+use crate::world::World;
+
+/// What is said of an address by somebody who dials it.
+const DIALLED: &[Says] = &[
+    Says::ConnectionFailed,
+    Says::ConnectionRefused,
+    Says::ConnectionTimeout,
+    Says::NameUnanswered,
+    Says::NameUnknown,
+    Says::NoRoute,
+    Says::UpstreamNameUnknown,
+];
+
+/// An address, as a log has it.
+type Address = (String, Option<u16>);
+
+/// Adds the addresses that containers complain of to what they are told, where a variable, a word of the command or a
+/// mounted file carries them and was not read as an address. `files` are the texts of those, by container.
+pub(super) fn add(
+    facts: &mut Facts,
+    containers: &[ObservedContainer],
+    files: &BTreeMap<String, Vec<(String, String)>>,
+) {
+    let mut found: Vec<(String, Told)> = Vec::new();
+    let world = World::new(facts, BTreeSet::new());
+    for fact in world.containers() {
+        let seen = containers.iter().find(|seen| seen.name == fact.name);
+        let Some(seen) = seen else { continue };
+        let files = files.get(&fact.name).map_or(&[][..], Vec::as_slice);
+        let known: BTreeSet<&str> = world
+            .told(fact)
+            .iter()
+            .flat_map(|told| &told.hosts)
+            .map(|host| host.name.as_str())
+            .collect();
+        let said = world.said(fact).iter();
+        let said = said.filter(|said| DIALLED.contains(&said.says));
+        let addresses: BTreeSet<Address> = said
+            .filter_map(|said| {
+                let port = said.capture("port").and_then(|port| port.parse().ok());
+                Some((said.capture("host")?.to_owned(), port))
+            })
+            .filter(|(host, _)| !host.is_empty() && !known.contains(host.as_str()))
+            .collect();
+        for address in addresses {
+            let carrier = carrier(seen, files, &address);
+            found.extend(carrier.map(|carrier| (fact.name.clone(), dials(&address, carrier))));
+        }
+    }
+    for (container, told) in found {
+        facts.told.entry(container).or_default().push(told);
+    }
+}
+
+fn dials((host, port): &Address, carrier: Carrier) -> Told {
+    let host = ToldHost {
+        name: host.clone(),
+        port: port.map_or(Port::Unknown, Port::Written),
+        carrier,
+        port_carrier: None,
+    };
+    Told {
+        form: Form::Split,
+        scheme: None,
+        user: None,
+        password: None,
+        odd: BTreeSet::new(),
+        without_strays: None,
+        hosts: vec![host],
+        database: None,
+        usage: Usage::Dials,
+        options: BTreeMap::new(),
+        unencoded: BTreeSet::new(),
+        read_as_host: BTreeSet::new(),
+        has_bad_percent: false,
+        has_bad_port: false,
+    }
+}
+
+/// What carries an address: first what is set for this container alone.
+fn carrier(
+    container: &ObservedContainer,
+    files: &[(String, String)],
+    address: &Address,
+) -> Option<Carrier> {
+    let spec = &container.spec;
+    let mut variables: Vec<(&str, &str)> = spec
+        .env
+        .iter()
+        .filter_map(|(key, value)| Some((key, value?.reveal())))
+        .filter(|(key, _)| !is_secret_key(key))
+        .collect();
+    variables.sort_unstable();
+    let variable = variables
+        .into_iter()
+        .find(|(_, value)| carries(value, address));
+    if let Some((key, _)) = variable {
+        return Some(Carrier::Variable(key.to_owned()));
+    }
+    let words = spec.entrypoint.iter().chain(&spec.command);
+    let mut words = words.flat_map(|words| words.iter()).enumerate();
+    if let Some((index, _)) = words.find(|(_, word)| carries(word, address)) {
+        return Some(Carrier::Argument(index));
+    }
+    files.iter().find_map(|(path, text)| {
+        let mut lines = (1..).zip(text.lines());
+        let (line, _) = lines.find(|(_, line)| carries(line, address))?;
+        Some(Carrier::File {
+            path: path.clone(),
+            line,
+        })
+    })
+}
+
+/// Whether a text has an address in it, as a whole word: with its port, or with none. A loopback without its port is on
+/// every second line.
+fn carries(text: &str, (host, port): &Address) -> bool {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.');
+    let is_loopback = host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    text.match_indices(host.as_str()).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let rest = &text[at + host.len()..];
+        let digits = |rest: &str| -> String {
+            let digits = rest.chars().take_while(char::is_ascii_digit);
+            digits.collect()
+        };
+        let written = rest.strip_prefix(':').map(digits);
+        let written = written.filter(|digits| !digits.is_empty());
+        let same = match (&written, port) {
+            (Some(written), Some(port)) => *written == port.to_string(),
+            (Some(_), None) => true,
+            (None, _) => !is_loopback,
+        };
+        let is_whole = !before.is_some_and(is_part) && !rest.chars().next().is_some_and(is_part);
+        same && is_whole
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_found_as_a_whole_word_with_its_port_or_none() {
+        let address = ("bus".to_owned(), Some(6379));
+        for (text, is_there) in [
+            ("bus", true),
+            ("bus:6379", true),
+            ("servidor = \"bus\"", true),
+            ("amqp://guest@bus:6379/x", true),
+            ("bus:6380", false),
+            ("omnibus", false),
+            ("bus-two", false),
+            ("bus.example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(carries(text, &address), is_there, "{text}");
+        }
+        let loopback = ("127.0.0.1".to_owned(), Some(80));
+        assert!(carries("listen on 127.0.0.1:80", &loopback));
+        assert!(!carries("127.0.0.1", &loopback));
+    }
+}
