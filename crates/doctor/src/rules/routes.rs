@@ -171,25 +171,26 @@ fn left_behind(world: &World<'_>, host: &ContainerFact) -> Option<Case> {
         owner.is_some_and(|owner| owner.name == host.name)
     });
     let left: Vec<&ContainerFact> = guests.filter(in_former).collect();
+    left_case(world, host, &left)
+}
+
+fn left_case(world: &World<'_>, host: &ContainerFact, left: &[&ContainerFact]) -> Option<Case> {
     let guest = *left.first()?;
     let services: Vec<&str> = left.iter().filter_map(|it| it.service.as_deref()).collect();
     let owner = host.service.as_deref().unwrap_or(&host.name);
-    let claim = format!(
-        "{} in the network that `{owner}` had before it was started again: nobody reaches {}, and {} nobody",
-        match services.as_slice() {
-            [_] => "it is left".to_owned(),
-            all => format!("`{}` are left", all.join("`, `")),
-        },
-        if services.len() == 1 { "it" } else { "them" },
-        if services.len() == 1 {
-            "it reaches"
-        } else {
-            "they reach"
-        },
-    );
+    let claim = match services.as_slice() {
+        [_] => format!(
+            "it is left in the network that `{owner}` had before it was started again: nobody reaches it, and it reaches nobody"
+        ),
+        all => format!(
+            "`{}` are left in the network that `{owner}` had before it was started again: nobody reaches them, and they reach nobody",
+            all.join("`, `")
+        ),
+    };
     let text = format!("{}: lives in the network of {}", guest.name, host.name);
+    let networks = FactRef::Networks(guest.name.clone());
     let shares = shown(
-        FactRef::Networks(guest.name.clone()),
+        networks,
         text,
         "the engine put it there when it was started",
     );
@@ -202,17 +203,9 @@ fn left_behind(world: &World<'_>, host: &ContainerFact) -> Option<Case> {
     let routes = world.inside(guest)?.routes.as_ref();
     let cut_off = routes.filter(|routes| routes.is_empty());
     let cut_off = cut_off.map(|routes| ways(guest, routes));
-    let caller = world.edges().iter().find(|edge| {
-        let dials = edge.service().is_some_and(|(_, targets)| {
-            let mut targets = targets.iter();
-            targets.any(|one| one.name == host.name)
-        });
-        dials && world.fails(edge.client)
-    });
-    let caller = caller.map(|edge| edge.client);
+    let caller = caller(world, host);
     let suffers = caller.and_then(|client| world.complaint_by(client, "it does not get there"));
-    let mut again = vec!["bowline", "restart"];
-    again.extend(services.iter().copied());
+    let again = ["bowline", "restart"].into_iter().chain(services);
     Some(
         Case::new(culprit(guest, Some("network_mode")), claim)
             .between(
@@ -231,4 +224,15 @@ fn left_behind(world: &World<'_>, host: &ContainerFact) -> Option<Case> {
             .decides("what comes of it", cut_off.or(suffers))
             .rules_out(Code("D051"), Some(shares)),
     )
+}
+
+/// Somebody who dials a container and is not well.
+fn caller<'f>(world: &World<'f>, host: &ContainerFact) -> Option<&'f ContainerFact> {
+    let edges = world.edges().iter();
+    let mut dialled = edges.filter(|edge| {
+        let targets = edge.service().map(|(_, targets)| targets);
+        targets.is_some_and(|targets| targets.iter().any(|one| one.name == host.name))
+    });
+    let edge = dialled.find(|edge| world.fails(edge.client))?;
+    Some(edge.client)
 }

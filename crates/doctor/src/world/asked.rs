@@ -1,5 +1,6 @@
 //! What servers said when they were asked in their own protocol.
 
+use bowline_model::ContainerStatus;
 use bowline_recipes::Protocol;
 
 use crate::facts::{
@@ -144,7 +145,10 @@ impl<'f> World<'f> {
                 login.user.is_some() && login.password().is_some()
             }
         };
-        is_all_there && login.is_whole() && self.runs(login.server)
+        // Nobody knows of one that it does not run, where nobody looked.
+        let state = self.state(login.server);
+        let may_run = state.is_none_or(|state| state.status == ContainerStatus::Running);
+        is_all_there && login.is_whole() && may_run
     }
 
     /// What came of a login, by its account and the number of its password.

@@ -267,7 +267,8 @@ fn shared(container: &ContainerFact) -> Option<&str> {
 
 impl<'f> World<'f> {
     /// The container in whose network another one of the stack lives.
-    pub(crate) fn host_of(&self, guest: &ContainerFact) -> Option<&'f ContainerFact> {
+    pub(crate) fn host_of(&self, guest: &'f ContainerFact) -> Option<&'f ContainerFact> {
+        self.networks(guest)?;
         let host = shared(guest)?;
         self.containers()
             .find(|other| other.id == host || other.name == host)
