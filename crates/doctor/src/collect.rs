@@ -396,7 +396,8 @@ impl Looking<'_> {
             facts.logs.insert(name.clone(), self.log_fact(log, mask));
         }
         if let Some(mut inside) = closer.inside {
-            for word in &mut inside.main {
+            let words = inside.main.iter_mut().chain(inside.locked.values_mut());
+            for word in words {
                 *word = mask.apply(word);
             }
             facts.insides.insert(name, inside);

@@ -36,9 +36,9 @@ pub use engine::{Engine, PARALLEL_INSPECTS};
 pub use error::{BuildFailure, EngineError, PullFailure, Retry, Sent, Unreachable};
 pub use inside::{Inside, inside};
 pub use look::{
-    Answer, Asked, ContainerProcess, Counters, CpuCounters, Dialled, FileKind, FileStart, FileStat,
-    FileSystem, Greeting, Listing, Look, MemoryCounters, MemoryKill, Outcome, ProcessCounters,
-    RecordKind, Resolution, TcpCounters, Unseen, memory_kills,
+    Answer, Asked, ContainerProcess, Counters, CpuCounters, Dialled, FileKind, FileLock, FileStart,
+    FileStat, FileSystem, Greeting, Listing, Look, MemoryCounters, MemoryKill, Outcome,
+    ProcessCounters, RecordKind, Resolution, TcpCounters, Unseen, locked_files, memory_kills,
 };
 pub use port_holder::{PortHolder, port_holder};
 pub use reply::{

@@ -12,10 +12,12 @@
 mod cell;
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use bowline_engine::{
     Answer, ContainerProcess, Dialled, FileKind, Greeting, Look, Outcome, TcpState, Unseen,
+    locked_files,
 };
 use bowline_model::ContainerId;
 use cell::Cell;
@@ -106,6 +108,39 @@ fn counters_are_those_of_its_own_groups() {
     assert_eq!(cpu.quota_micros, None);
     assert!(cpu.period_micros > 0);
     assert_eq!(counters.tcp.unwrap().sent_segments, 0);
+}
+
+#[test]
+fn its_network_is_known_by_its_number_and_its_routes() {
+    let Some(cell) = cell() else { return };
+    let look = cell.look();
+    let own = std::fs::metadata("/proc/self/ns/net").unwrap().ino();
+    assert_ne!(look.network_namespace().unwrap(), own);
+    assert_eq!(
+        look.network_namespace().unwrap(),
+        cell.look().network_namespace().unwrap()
+    );
+    let routes = look.routes().unwrap();
+    assert!(routes.contains("192.0.2.0/24"), "{routes:?}");
+    assert!(!routes.contains("198.51.100.0/24"), "{routes:?}");
+}
+
+#[test]
+fn a_file_is_told_with_the_process_that_holds_it_locked() {
+    let Some(cell) = cell() else { return };
+    let mut process = cell.look().processes().unwrap().items.remove(0);
+    process.pid = std::process::id();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let is_held = || {
+        let locked = locked_files(std::slice::from_ref(&process)).unwrap();
+        locked.items.iter().any(|lock| lock.path == path)
+    };
+    assert!(!is_held());
+    file.as_file().lock().unwrap();
+    assert!(is_held());
+    file.as_file().unlock().unwrap();
+    assert!(!is_held());
 }
 
 #[test]

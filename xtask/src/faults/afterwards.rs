@@ -73,34 +73,46 @@ impl Afterwards<'_> {
 
     /// Carries out the remedies of right causes as a user does, and says whether the stack is well then; nothing
     /// where there is none. One that did not help is taken back, so that the case is healed from where it was.
-    pub(crate) fn mend(&self, right: &[Named], said: &str) -> Result<Option<bool>> {
-        let mended = self.carry_out(right, said)?;
-        if mended == Some(false) {
-            // There may be nothing to take back.
-            let _ = self.stack.bowline(&["undo".to_owned()])?;
-        }
-        Ok(mended)
-    }
-
-    fn carry_out(&self, right: &[Named], said: &str) -> Result<Option<bool>> {
+    pub(crate) fn mend(&self, right: &[Named], said: &str) -> Result<Option<Mended>> {
         let fixed: Vec<&Named> = right.iter().filter(|named| has_remedy(named)).collect();
         if fixed.is_empty() {
             return Ok(None);
         }
-        for named in &fixed {
+        let why_not = self.carry_out(&fixed, right, said)?;
+        if why_not.is_some() {
+            // There may be nothing to take back.
+            let _ = self.stack.bowline(&["undo".to_owned()])?;
+        }
+        let is_safe = |named: &&Named| named.fix.as_ref().is_some_and(|fix| fix.safety == "safe");
+        Ok(Some(Mended {
+            is_safe: fixed.iter().all(is_safe),
+            why_not,
+        }))
+    }
+
+    /// Why it is not well after it; nothing where it is.
+    fn carry_out(&self, fixed: &[&Named], right: &[Named], said: &str) -> Result<Option<String>> {
+        for named in fixed {
             let what = format!("{}={}", named.code, named.culprit.name);
             let words = ["doctor", "--fix", &what, "--yes"].map(str::to_owned);
-            if self.stack.bowline(&words)?.status.code() != Some(WELL) {
-                return Ok(Some(false));
+            let done = self.stack.bowline(&words)?;
+            if done.status.code() != Some(WELL) {
+                let said = String::from_utf8_lossy(&done.stderr);
+                let lines: Vec<&str> = said.lines().collect();
+                let end = lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ");
+                return Ok(Some(format!(
+                    "`--fix {what}` ended with {}: {end}",
+                    done.status
+                )));
             }
         }
         let begun = Instant::now();
-        while !self.is_well(self.can_mend_all(right), said)? {
-            if begun.elapsed() > self.patience() {
-                return Ok(Some(false));
+        loop {
+            let why_not = self.why_not_well(self.can_mend_all(right), said)?;
+            if why_not.is_none() || begun.elapsed() > self.patience() {
+                return Ok(why_not);
             }
         }
-        Ok(Some(true))
     }
 
     /// Whether the remedies of what was found are to mend every fault that there is.
@@ -108,19 +120,39 @@ impl Afterwards<'_> {
         right.len() == self.faults && right.iter().all(has_remedy)
     }
 
-    /// Whether the symptom is gone and, where everything was mended, the doctor has nothing more to say.
-    fn is_well(&self, everything: bool, said: &str) -> Result<bool> {
+    /// What shows that the symptom is not gone or, where everything was mended, that the doctor has something to say.
+    fn why_not_well(&self, everything: bool, said: &str) -> Result<Option<String>> {
         let passing = self.injection.symptom.iter().filter(|it| it.can_pass());
         // Lines of a log stay after what they complained of.
         let is_gone = passing.clone().next().is_none()
             || symptom::missing(self.look, passing, said)?.is_some();
-        if !is_gone || !everything {
-            return Ok(is_gone);
+        if !is_gone {
+            return Ok(Some("the symptom is still there".to_owned()));
         }
-        let healed = &self.injection.healed;
-        Ok(symptom::missing(self.look, healed, said)?.is_none()
-            && self.stack.bowline(&["doctor".to_owned()])?.status.code() == Some(WELL))
+        if !everything {
+            return Ok(None);
+        }
+        if let Some(missing) = symptom::missing(self.look, &self.injection.healed, said)? {
+            return Ok(Some(missing));
+        }
+        let asked = self.stack.bowline(&["doctor".to_owned()])?;
+        let said = String::from_utf8_lossy(&asked.stdout);
+        let lines: Vec<&str> = said.lines().take(LAST_LINES).collect();
+        Ok((asked.status.code() != Some(WELL))
+            .then(|| format!("`doctor` still says: {}", lines.join(" | "))))
     }
+}
+
+/// How many lines of what was said are told.
+const LAST_LINES: usize = 4;
+
+/// What came of remedies.
+#[derive(Clone, Debug)]
+pub(crate) struct Mended {
+    /// Whether all of them were offered as safe.
+    pub(crate) is_safe: bool,
+    /// Why the stack is not well after them; nothing where it is.
+    pub(crate) why_not: Option<String>,
 }
 
 #[cfg(test)]

@@ -69,11 +69,11 @@ pub(crate) fn line(outcome: &Outcome) -> String {
     } else {
         String::new()
     };
-    let unmended = if outcome.mended == Some(false) {
-        "; its remedy did not make it well"
-    } else {
-        ""
-    };
+    let why_not = outcome.mended.as_ref();
+    let why_not = why_not.and_then(|mended| mended.why_not.as_ref());
+    let unmended = why_not.map_or(String::new(), |why| {
+        format!("; its remedy did not make it well: {why}")
+    });
     let word = verdict.word();
     let begins = format!("{:<8} {word:<12}  {said}{untrue}{unmended}", outcome.id);
     if outcome.is_all_right() {
@@ -100,6 +100,7 @@ pub(crate) fn doctor(scores: &Scores) -> Vec<String> {
         ("verify commands that are right", of(scores.verified)),
         ("… at the first asking", of(scores.verified_at_once)),
         ("remedies that mend their case", of(scores.mended)),
+        ("… of those offered as safe", of(scores.mended_safely)),
         ("chain: links found", percent(scores.chain.share())),
         ("affected services (F1)", percent(scores.affects.share())),
         (

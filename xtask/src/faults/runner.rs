@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::actions::{self, Rendered, Stack};
-use super::afterwards::{Afterwards, command};
+use super::afterwards::{Afterwards, Mended, command};
 use super::answer::{self, Answer, CAUSES, Named, WELL};
 use super::baselines::{Baseline, Guess, Seen};
 use super::beside::Aftermath;
@@ -41,7 +41,7 @@ struct Examined {
     answer: Answer,
     guesses: Vec<Option<Guess>>,
     verified: Vec<Verified>,
-    mended: Option<bool>,
+    mended: Option<Mended>,
     /// What the doctor wrote down of what it saw.
     recording: String,
 }
@@ -142,7 +142,9 @@ impl Runner<'_> {
             });
         }
         examined.mended = after.mend(&right, &aftermath.said)?;
-        let mut is_well = examined.mended == Some(true) && after.can_mend_all(&right);
+        let mended = examined.mended.as_ref();
+        let mut is_well =
+            mended.is_some_and(|mended| mended.why_not.is_none()) && after.can_mend_all(&right);
         let can_be_asked = right.iter().any(|named| command(named).is_some());
         if !is_well && !injection.heal.is_empty() && (self.heal || can_be_asked) {
             heal(injection, stack, look, aftermath).context("it was not well again")?;

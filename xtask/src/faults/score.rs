@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::afterwards::Mended;
 use super::answer::{Answer, Fix, Named};
 use super::baselines::{Baseline, Guess};
 use super::case::{Cause, Expectation};
@@ -31,7 +32,7 @@ pub(crate) struct Outcome {
     /// Of each right cause that was named.
     pub(crate) verified: Vec<Verified>,
     /// Whether the remedies of the right causes made it well; nothing where none was carried out.
-    pub(crate) mended: Option<bool>,
+    pub(crate) mended: Option<Mended>,
 }
 
 /// Whether the printed verify command told the truth; one that was not printed told none.
@@ -170,6 +171,8 @@ pub(crate) struct Scores {
     pub(crate) verified_at_once: Of,
     /// Cases that were well after their remedies, of those with any.
     pub(crate) mended: Of,
+    /// The same of those whose remedies were all offered as safe.
+    pub(crate) mended_safely: Of,
     pub(crate) median: Duration,
     pub(crate) worst: Duration,
     /// In the order of [`Baseline::ALL`]; none where nobody guessed.
@@ -315,8 +318,12 @@ pub(crate) fn sum(outcomes: &[Outcome]) -> Scores {
                 scores.verified.add(verified.is_right());
                 scores.verified_at_once.add(verified.is_right_at_once());
             }
-            if let Some(mended) = outcome.mended {
-                scores.mended.add(mended);
+            if let Some(mended) = &outcome.mended {
+                let is_well = mended.why_not.is_none();
+                scores.mended.add(is_well);
+                if mended.is_safe {
+                    scores.mended_safely.add(is_well);
+                }
             }
         }
     }

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use bowline_engine::{Connection, ContainerProcess, Look, inside};
+use bowline_engine::{Connection, ContainerProcess, Look, inside, locked_files};
 use bowline_model::{ContainerId, Protocol};
 
 use crate::facts::{InsideFact, ListenerFact, PeerFact, SessionFact, WhyUnseen};
+
+/// No more of the command of one that holds a file is told, in characters.
+const MOST_OF_COMMAND: usize = 80;
 
 /// Looks into a running container by its main process. Blocks for some milliseconds.
 pub(super) fn look(container: &ContainerId, pid: u32) -> Result<InsideFact, WhyUnseen> {
@@ -112,8 +115,23 @@ fn session(title: &str) -> Option<SessionFact> {
     })
 }
 
+/// The files that processes hold locked, each with the command that does.
+fn locked(processes: &[ContainerProcess]) -> BTreeMap<String, String> {
+    let held = locked_files(processes).map_or_else(|_| Vec::new(), |held| held.items);
+    let command = |pid| {
+        let holder = processes.iter().find(|process| process.pid == pid)?;
+        let words = holder.command.join(" ");
+        Some(words.chars().take(MOST_OF_COMMAND).collect())
+    };
+    let held = held
+        .into_iter()
+        .filter_map(|lock| Some((lock.path, command(lock.pid)?)));
+    held.collect()
+}
+
 fn tell_processes(fact: &mut InsideFact, pid: u32, processes: &[ContainerProcess]) {
     fact.sessions = sessions(processes);
+    fact.locked = locked(processes);
     fact.processes = processes.len();
     fact.uids = processes.iter().map(|process| process.uid).collect();
     fact.zombies = processes

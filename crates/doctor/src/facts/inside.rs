@@ -1,6 +1,6 @@
 //! What the kernel shows of a running container, and what answers from within it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bowline_engine::TcpState;
@@ -30,6 +30,9 @@ pub struct InsideFact {
     pub uids: BTreeSet<u32>,
     /// The kernel's function in which the main process waits.
     pub main_waits_in: Option<String>,
+    /// Files that its processes hold locked for writing, by their paths inside, each with the command that does.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub locked: BTreeMap<String, String>,
     /// How many processes it has.
     pub processes: usize,
     /// How many of them have ended and were not reaped.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::Path;
 
 use bowline_recipes::Says;
 
@@ -10,7 +11,7 @@ use crate::facts::{
 };
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, shown, spoken};
+use crate::world::{World, culprit, shown, spoken};
 
 use super::crowds::{Busy, against, busy, diallers};
 
@@ -380,7 +381,45 @@ fn blocked<'f>(world: &World<'f>, busy: &Busy<'f>) -> Option<(&'f ContainerFact,
     holders.next().is_none().then_some((victim, first))
 }
 
+/// The case against a service whose process holds a file locked that another one wants to write, as with `SQLite`: the
+/// kernel says who it is.
+fn holds_a_file<'f>(world: &World<'f>, waiting: &'f ContainerFact) -> Option<Case> {
+    let said = world.says(waiting, Says::LockWait)?;
+    let volumes = world.mounts(waiting)?;
+    let is_shared = |holder: &'f ContainerFact, path: &str| {
+        let on = world.mounts(holder).into_iter().flatten();
+        let on = on.filter(|mount| Path::new(path).starts_with(&mount.target));
+        let on = on.max_by_key(|mount| mount.target.len());
+        on.is_some_and(|on| volumes.iter().any(|mount| mount.source == on.source))
+    };
+    let mut held = world.containers().flat_map(|holder| {
+        let locked = world.inside(holder).into_iter();
+        locked.flat_map(move |inside| inside.locked.iter().map(move |file| (holder, file)))
+    });
+    let (holder, (path, command)) = held.find(|(holder, (path, _))| is_shared(holder, path))?;
+    let service = holder.service.as_deref()?;
+    let claim = format!("a process of it holds `{path}` locked, and others wait to write it");
+    let text = format!("{}: `{command}` holds `{path}` locked", holder.name);
+    let inside = FactRef::Inside(holder.name.clone());
+    let proves = "the kernel has it in its table of locks";
+    let who_waits = waiting.service.as_deref()?;
+    Some(
+        Case::new(culprit(holder, None), claim)
+            .between(Some(service), Some(who_waits))
+            .mended_by(
+                format!("let that process end, or end it: `bowline restart {service}`; and keep what it does with that file short"),
+                Safety::NeedsYou,
+            )
+            .decides("who waits", Some(spoken(waiting, said, "it wants to write the file, and may not")))
+            .decides("who holds a transaction", Some(shown(inside, text, proves)))
+            .decides("who is hurt", hurt(world, who_waits)),
+    )
+}
+
 fn blocks_others(world: &World<'_>, cases: &mut Vec<Case>) {
+    for waiting in world.containers() {
+        cases.extend(holds_a_file(world, waiting));
+    }
     for busy in busy(world) {
         if let Some((asked, answer)) = seeing(world, busy.server) {
             cases.extend(held_up(world, &busy, asked, answer));

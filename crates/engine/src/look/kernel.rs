@@ -93,6 +93,24 @@ impl ProcessFolder {
         Ok(count as u64)
     }
 
+    /// The path, as it sees it, under which it has a file open, by the file's number; `None` where it has none open, or
+    /// the file is deleted.
+    pub(super) fn open_path(&self, inode: u64) -> Result<Option<String>, Unseen> {
+        let folder = self.open_in("fd", OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let entries = Dir::read_from(&folder).map_err(|error| self.failed("fd", error))?;
+        for entry in entries.flatten().take(MOST_ENTRIES) {
+            let is_it = rustix::fs::statat(&folder, entry.file_name(), AtFlags::empty())
+                .is_ok_and(|stat| stat.st_ino == inode);
+            if !is_it {
+                continue;
+            }
+            let path = rustix::fs::readlinkat(&folder, entry.file_name(), Vec::new());
+            let path = path.ok().and_then(|path| path.into_string().ok());
+            return Ok(path.filter(|path| path.starts_with('/') && !path.ends_with(" (deleted)")));
+        }
+        Ok(None)
+    }
+
     /// The number of its network namespace, which those who share it have in common.
     pub(super) fn network_namespace(&self) -> Result<u64, Unseen> {
         let found = rustix::fs::statat(&self.folder, "ns/net", AtFlags::empty());

@@ -16,6 +16,7 @@ mod kernel;
 #[path = "no_kernel.rs"]
 mod kernel;
 mod kills;
+mod locks;
 mod network;
 mod processes;
 mod resolve;
@@ -31,6 +32,7 @@ pub use counters::{Counters, CpuCounters, MemoryCounters, ProcessCounters, TcpCo
 pub use files::{FileKind, FileStart, FileStat, FileSystem};
 pub(crate) use group::Group;
 pub use kills::{MemoryKill, memory_kills};
+pub use locks::{FileLock, locked_files};
 pub use network::{Dialled, Greeting};
 pub use processes::ContainerProcess;
 pub use resolve::{Answer, Asked, Outcome, RecordKind, Resolution};

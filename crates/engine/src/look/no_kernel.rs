@@ -27,6 +27,10 @@ impl ProcessFolder {
         match self.0 {}
     }
 
+    pub(super) fn open_path(&self, _: u64) -> Result<Option<String>, Unseen> {
+        match self.0 {}
+    }
+
     pub(super) fn network_namespace(&self) -> Result<u64, Unseen> {
         match self.0 {}
     }

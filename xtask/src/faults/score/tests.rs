@@ -265,14 +265,25 @@ fn a_verify_command_has_to_see_the_fault_and_that_it_is_gone() {
 }
 
 #[test]
-fn only_cases_with_a_safe_fix_count_among_those_that_it_mends() {
+fn only_cases_with_a_remedy_count_among_those_that_it_mends_and_safe_ones_once_more() {
     let mended = |mended| {
         let mut outcome = outcome(fault(), &[named("D001", "data")]);
         outcome.mended = mended;
         outcome
     };
-    let scores = sum(&[mended(None), mended(Some(true)), mended(Some(false))]);
+    let done = |is_safe, why_not: Option<&str>| {
+        mended(Some(Mended {
+            is_safe,
+            why_not: why_not.map(str::to_owned),
+        }))
+    };
+    let scores = sum(&[
+        mended(None),
+        done(true, None),
+        done(false, Some("the symptom is still there")),
+    ]);
     assert_eq!(scores.mended, Of { count: 1, all: 2 });
+    assert_eq!(scores.mended_safely, Of { count: 1, all: 1 });
 }
 
 #[test]
