@@ -135,6 +135,7 @@ impl Spot {
                 path: path.clone(),
                 line: Some(*line),
             },
+            Carrier::Program => return None,
         };
         Some(Self { service, setting })
     }

@@ -1,7 +1,7 @@
 //! Addresses that a program complains of and is told under a key that says nothing, or in a format that nobody knows.
 //!
 //! `BUS_SERVIDOR`, a properties file, a flag of its own: whatever carries the very address that a program says it cannot
-//! reach is what told it to go there.
+//! reach is what told it to go there. Where nothing does, it has the address by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -57,11 +57,20 @@ pub(super) fn add(
             .collect();
         for address in addresses {
             let carrier = carrier(seen, files, &address);
+            let carrier = carrier.or_else(|| is_default(&address.0).then_some(Carrier::Program));
             found.extend(carrier.map(|carrier| (fact.name.clone(), dials(&address, carrier))));
         }
     }
     for (container, told) in found {
         facts.told.entry(container).or_default().push(told);
+    }
+}
+
+/// Whether a program may have an address by itself: a loopback, or a plain name. A number is what a name has led to.
+fn is_default(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => !host.contains(['.', ':', '/']),
     }
 }
 

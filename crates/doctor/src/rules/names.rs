@@ -92,6 +92,7 @@ pub(super) fn carrier(carrier: &bowline_model::carried::Carrier) -> String {
         Carrier::Variable(name) => format!("variable `{name}`"),
         Carrier::Argument(_) => "the command".to_owned(),
         Carrier::File { path, line } => format!("`{path}`, line {line},"),
+        Carrier::Program => "the program, where it is told none,".to_owned(),
     }
 }
 
@@ -112,6 +113,7 @@ pub(super) fn teller(
         Carrier::Variable(name) => culprit(client, Some(&format!("environment.{name}"))),
         Carrier::Argument(_) => culprit(client, Some("command")),
         Carrier::File { path, .. } => world.file_of(client, path),
+        Carrier::Program => culprit(client, None),
     }
 }
 

@@ -167,7 +167,7 @@ fn source(carrier: &Carrier) -> &str {
     match carrier {
         Carrier::Variable(name) => name,
         Carrier::File { path, .. } => path,
-        Carrier::Argument(_) => "",
+        Carrier::Argument(_) | Carrier::Program => "",
     }
 }
 

@@ -220,7 +220,7 @@ fn stripped(container: &ContainerFact, told: &Carrier) -> Option<Edit> {
             line: 0,
         },
         Carrier::Variable(_) => told.clone(),
-        Carrier::Argument(_) => return None,
+        Carrier::Argument(_) | Carrier::Program => return None,
     };
     Some(Spot::carried(container, &whole)?.change(Change::Strip))
 }

@@ -175,8 +175,27 @@ impl<'f> World<'f> {
     }
 }
 
+/// Words by which a line says that it is of everyday.
+const EVERYDAY: &[&str] = &["trace", "debug", "info", "notice"];
+/// Keys and brackets before which a line says how much it matters: `"level":"info"`, `severity=INFO`, `[notice]`.
+const LEVELS: &[&str] = &["level", "lvl", "severity", "nivel", "stufe"];
+
+/// Whether a line says of itself that it is of everyday.
+fn is_everyday(line: &str) -> bool {
+    let mut words = line
+        .split(|it: char| !it.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase);
+    let level = words.find(|word| LEVELS.contains(&word.as_str()));
+    let level = level.and_then(|_| words.next());
+    level.is_some_and(|level| EVERYDAY.contains(&level.as_str()))
+}
+
 /// Whether a line calls something an error.
 pub(crate) fn grumbles(line: &str) -> bool {
+    if is_everyday(line) {
+        return false;
+    }
     let mut before = String::new();
     for word in line.split(|it: char| !it.is_ascii_alphanumeric()) {
         if word.is_empty() {

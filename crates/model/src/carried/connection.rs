@@ -23,6 +23,9 @@ pub enum Carrier {
         /// The line, from 1.
         line: u32,
     },
+    /// Nothing that the service is given: its program has it by itself, as clients have an address that they take where
+    /// they are told none.
+    Program,
 }
 
 /// A piece of a connection, with where it stands.

@@ -227,6 +227,7 @@ impl Value<'_> {
             }
             Carrier::Argument(_) => find([], words, []),
             Carrier::File { path, .. } => find([], [], words.map(|text| (path.as_str(), text))),
+            Carrier::Program => Vec::new(),
         }
     }
 
