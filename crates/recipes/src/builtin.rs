@@ -17,6 +17,7 @@ pub(crate) const ANY: &str = "any";
 
 /// All recipes; a test compares the list with the folders.
 pub(crate) const SOURCES: &[Source<'static>] = builtin![
+    "apache",
     "grafana",
     "jaeger",
     "kafka",
