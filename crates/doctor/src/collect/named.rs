@@ -21,7 +21,10 @@ const DIALLED: &[Says] = &[
     Says::NameUnanswered,
     Says::NameUnknown,
     Says::NoRoute,
+    Says::UpstreamClosed,
+    Says::UpstreamFailed,
     Says::UpstreamNameUnknown,
+    Says::UpstreamNotAnswering,
 ];
 
 /// An address, as a log has it.

@@ -94,14 +94,24 @@ fn ports(world: &World<'_>, container: &ContainerFact) -> Option<Vec<u16>> {
     Some(open.map(|listener| listener.port).collect())
 }
 
-/// Whether two containers run one program of one image in the same way, as servers on the same ports.
+/// Whether two containers run one program of one image in the same way, as servers: on the same ports, or on others where
+/// only an option tells their commands apart.
 fn are_twins<'f>(world: &World<'f>, one: &'f ContainerFact, other: &'f ContainerFact) -> bool {
-    let ports_of_one = ports(world, one).filter(|ports| !ports.is_empty());
-    one.service != other.service
-        && one.image_id == other.image_id
-        && one.command == other.command
-        && ports_of_one.is_some()
-        && ports_of_one == ports(world, other)
+    let ports_of = |it| ports(world, it).filter(|ports| !ports.is_empty());
+    let (ports_of_one, ports_of_other) = (ports_of(one), ports_of(other));
+    let are_servers = ports_of_one.is_some() && ports_of_other.is_some();
+    let is_alike = if one.command == other.command {
+        ports_of_one == ports_of_other
+    } else {
+        tasks(&one.command).eq(tasks(&other.command)) && tasks(&one.command).count() > 1
+    };
+    let are_others = one.service != other.service && one.image_id == other.image_id;
+    are_others && are_servers && is_alike
+}
+
+/// The words of a command that are no options with their values in them.
+fn tasks(command: &[String]) -> impl Iterator<Item = &String> {
+    command.iter().filter(|word| !word.starts_with('-'))
 }
 
 fn same_program(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -403,7 +403,11 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         // A name that nobody asks for hurts nobody, and programs hold many: as the beginning of an address that is only read.
         let is_made_up =
             matches!(&edge.host.carrier, Carrier::File { path, .. } if is_program(path));
-        if is_made_up && complaint.is_none() {
+        // Files of settings name much that is no host: a pool, a section.
+        let is_filed = matches!(edge.host.carrier, Carrier::File { .. })
+            && nearest.is_none()
+            && edge.port.is_none();
+        if (is_made_up || is_filed) && complaint.is_none() {
             continue;
         }
         // What stands in a command is what the program does.

@@ -338,6 +338,10 @@ fn pair<'a>(content: &Piece<'a>) -> Option<(String, Piece<'a>)> {
             let start = content.text.len() - behind.len();
             return Some(("upstream".to_owned(), bare(content.from(start))));
         }
+        // So does `ProxyPass "/office" "http://office:5000/"` of Apache: there is an address somewhere behind it.
+        if behind.contains("://") {
+            return None;
+        }
         let field = key::read(name)?.field;
         matches!(field, Field::Password | Field::Host).then_some(behind)?
     };
