@@ -55,6 +55,47 @@ fn settings_that_were_changed_and_only_restarted_are_told_from_files_that_nobody
 }
 
 #[test]
+fn a_file_that_was_corrected_and_not_read_again_is_told_by_what_its_reader_complains_of() {
+    let carrier = json!({"file": {"path": "/etc/front.conf", "line": 4}});
+    let told = |port: u16| {
+        json!([{
+            "form": "url", "scheme": "http", "user": null, "password": null, "database": null, "usage": "dials",
+            "hosts": [{"name": "office", "port": {"written": port}, "carrier": carrier, "port_carrier": carrier}],
+        }])
+    };
+    let stack = |port: u16, changed: &str| {
+        let mount = json!({
+            "target": "/etc/front.conf", "kind": "bind", "source": "/srv/front.conf", "writable": false,
+            "changed_on_host": changed,
+        });
+        let said = "connect to office port 8000 failed: Connection refused";
+        Recording::new()
+            .with(container(
+                "front",
+                &json!({"mounts": [mount], "endpoints": on_net()}),
+            ))
+            .with(container("office", &json!({"endpoints": on_net()})))
+            .set("insides", "shop-office-1", listens(5000))
+            .set("told", "shop-front-1", told(port))
+            .said("shop-front-1", &[("10:04:55", said)])
+            .facts()
+    };
+    let facts = stack(5000, "2026-11-21T10:03:00Z");
+    let finding = certain(&facts);
+    is(&finding, "D006", "front", None);
+    let fix = finding.fix.clone().unwrap();
+    assert_eq!(fix.command, ["bowline", "restart", "front"]);
+    rests_on_its_evidence(&facts);
+    for facts in [
+        stack(8000, "2026-11-21T10:03:00Z"),
+        stack(5000, "2026-11-21T09:00:00Z"),
+    ] {
+        let found = diagnose(&facts).causes;
+        assert!(found.iter().all(|it| it.code.0 != "D006"), "{found:#?}");
+    }
+}
+
+#[test]
 fn what_a_plan_would_change_is_drift_and_what_an_operation_did_not_get_to_is_not() {
     let field = |field: &str, by_files: bool| json!([{"field": field, "by_files": by_files}]);
     let plain = Recording::new()

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use bowline_model::carried::Carrier;
 use bowline_model::{ContainerStatus, EventAction};
 
 use crate::facts::{Changed, ContainerFact, FileFact, Mount};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Target, World, culprit, reported, shown, spoken, whole};
+use crate::world::{Edge, Target, World, culprit, reported, shown, spoken, whole};
 
 use super::names::address;
 
@@ -237,7 +238,61 @@ fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         }
         cases.extend(newer_secret(world, container));
+        cases.extend(former_file(world, container));
     }
+}
+
+/// A file of settings that was changed since the program read it: the program complains of a port that stands nowhere in
+/// it any more.
+fn former_file(world: &World<'_>, container: &ContainerFact) -> Option<Case> {
+    let started = world.state(container)?.started?;
+    let mounts = world.mounts(container)?;
+    let changed = |path: &str| {
+        let at = mounts.iter().find(|mount| mount.target == path)?;
+        at.changed_on_host.filter(|changed| *changed > started)
+    };
+    let own = world.edges().iter();
+    let own: Vec<&Edge<'_>> = own
+        .filter(|edge| edge.client.name == container.name)
+        .collect();
+    let mut said = world.said(container).iter().filter(|said| said.is_fresh);
+    let (said, edge, path, at) = said.find_map(|said| {
+        let (host, port) = (said.capture("host")?, said.capture("port")?);
+        let port: u16 = port.parse().ok()?;
+        let same_host = || own.iter().filter(|edge| edge.host.name == host);
+        if same_host().any(|edge| edge.port == Some(port)) {
+            return None;
+        }
+        same_host().find_map(|edge| match &edge.host.carrier {
+            Carrier::File { path, .. } => Some((said, *edge, path, changed(path)?)),
+            _ => None,
+        })
+    })?;
+    let service = container.service.as_deref()?;
+    let claim = format!(
+        "it still goes by what stood in `{path}` before: by now that names another port of `{}`",
+        edge.host.name
+    );
+    let proves = "the file does not name that port";
+    let text = format!(
+        "{}: `{path}` was changed at {}, it was started at {}",
+        container.name,
+        at.strftime("%H:%M:%S"),
+        started.strftime("%H:%M:%S")
+    );
+    let fact = FactRef::Mounts(container.name.clone());
+    let since = shown(fact, text, "it read the file before that");
+    Some(
+        Case::new(culprit(container, None), claim)
+            .mended_by(
+                format!("let it read the file again: `bowline restart {service}`"),
+                Safety::Restart,
+            )
+            .by_command(["bowline", "restart", service])
+            .decides("what differs", Some(spoken(container, said, proves)))
+            .decides("that it was only restarted", Some(since.clone()))
+            .rules_out(Code("D126"), Some(since)),
+    )
 }
 
 /// A secret or config whose file is younger than the process that reads it, where that is in trouble.

@@ -339,7 +339,7 @@ fn pair<'a>(content: &Piece<'a>) -> Option<(String, Piece<'a>)> {
             return Some(("upstream".to_owned(), bare(content.from(start))));
         }
         // So does `ProxyPass "/office" "http://office:5000/"` of Apache: there is an address somewhere behind it.
-        if behind.contains("://") {
+        if behind.contains("://") || name.eq_ignore_ascii_case("proxypass") {
             return None;
         }
         let field = key::read(name)?.field;

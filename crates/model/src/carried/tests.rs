@@ -336,7 +336,7 @@ const FILES: &[(&str, &[&str])] = &[
     ("servers:\n  - host: a\n    password: pa\n  - host: b\n    password: pb\n", &["- :pa a:?", "- :pb b:?"]),
     ("brokers:\n- k1:9092\n- k2:9092\n", &["- k1:9092!", "- k2:9092!"]),
     ("upstream api {\n  server api1:8080;\n}\nproxy_pass http://api2:8080/;\n", &["- api1:8080!", "http api2:8080!"]),
-    ("ProxyPass \"/office\" \"http://office:5000/\" retry=1\n<Proxy \"balancer://wings\">\n", &["http office:5000!"]),
+    ("ProxyPass \"/status\" \"!\"\nProxyPass \"/office\" \"http://office:5000/\" retry=1\n<Proxy \"balancer://wings\">\n", &["http office:5000!"]),
     ("requirepass pw\n", &["redis :pw"]),
     ("app = host=db port=5432 dbname=shop password=pw\n", &["postgresql :pw db:5432! /shop"]),
     ("dsn: postgres://app:pw@db/shop\r\n", &["postgres app:pw db:5432~ /shop"]),
