@@ -72,9 +72,12 @@ fn a_file_that_was_corrected_and_not_read_again_is_told_by_what_its_reader_compl
         Recording::new()
             .with(container(
                 "front",
-                &json!({"mounts": [mount], "endpoints": on_net()}),
+                &json!({"mounts": [mount], "endpoints": on_net("172.18.0.2")}),
             ))
-            .with(container("office", &json!({"endpoints": on_net()})))
+            .with(container(
+                "office",
+                &json!({"endpoints": on_net("172.18.0.3")}),
+            ))
             .set("insides", "shop-office-1", listens(5000))
             .set("told", "shop-front-1", told(port))
             .said("shop-front-1", &[("10:04:55", said)])

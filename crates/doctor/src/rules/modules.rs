@@ -345,7 +345,9 @@ fn own_module(world: &World<'_>, cases: &mut Vec<Case>) {
 fn package(world: &World<'_>, cases: &mut Vec<Case>) {
     for it in missing(world).iter().filter(|it| it.kind == Kind::Foreign) {
         let container = it.container;
-        if covering(world, container).is_some() {
+        let over = covering(world, container);
+        let beside = over.and_then(|mount| lies_beside(world, container, mount, it.said));
+        if over.is_some() && beside.is_none() {
             continue;
         }
         let claim = format!(
@@ -363,7 +365,7 @@ fn package(world: &World<'_>, cases: &mut Vec<Case>) {
             )
             .decides("the complaint", complaint)
             .rules_out(Code("D013"), other)
-            .rules_out(Code("D060"), not_covered(world, container))
+            .rules_out(Code("D060"), beside.or_else(|| not_covered(world, container)))
             .rules_out(Code("D078"), not_own);
         cases.push(it.decide_gone(case));
     }
@@ -411,6 +413,31 @@ fn hidden(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// What languages say that have their packages in a folder of the system, and not in that of the program.
+const IN_THE_SYSTEM: &[&str] = &[
+    "(LoadError)",
+    "ModuleNotFoundError",
+    "No module named",
+    " in @INC",
+];
+
+/// That a mount over the program's folder is not why a package is missing: such packages lie elsewhere, and the mounted
+/// folder has a program in it.
+fn lies_beside(
+    world: &World<'_>,
+    container: &ContainerFact,
+    mount: &Mount,
+    said: &Said<'_>,
+) -> Option<Evidence> {
+    let module = module_of(said)?;
+    let is_in_system = IN_THE_SYSTEM.iter().any(|words| said.text.contains(words));
+    let is_own = module != top(&module) || is_path(&module) || names(container, &module);
+    let folder = world.file(container, &mount.target)?;
+    let is_filled = folder.there.as_ref()?.is_empty == Some(false);
+    let proves = "what is mounted has a program in it, and packages lie elsewhere";
+    (is_in_system && !is_own && is_filled).then(|| filed(folder, proves))
+}
+
 /// What a container lacks below a mount, by what it or the engine says.
 fn lacks<'f>(
     world: &World<'f>,
@@ -432,7 +459,8 @@ fn lacks<'f>(
             continue;
         };
         let is_module = said.says == Says::ModuleMissing;
-        if !is_module && !is_below(&absolute(container, what), &mount.target)
+        if is_module && lies_beside(world, container, mount, said).is_some()
+            || !is_module && !is_below(&absolute(container, what), &mount.target)
             || said.says == Says::CommandMissing && !what.contains('/')
         {
             continue;
