@@ -349,12 +349,15 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
                 edge.host.name
             ),
         };
-        let own = match world.inside(edge.client) {
-            Some(_) => listening(edge.client, world, "nobody listens there in the container"),
-            // One that ends again and again has nobody who listens either, but nobody saw it.
-            None => None,
-        };
-        let own = own.or_else(|| there.and(said.clone()));
+        let own = listening(edge.client, world, "nobody listens there in the container");
+        // One that has ended has nobody who listens either.
+        let own = own.or_else(|| {
+            there
+                .filter(|_| !world.runs(edge.client))
+                .and(said.clone())
+        });
+        // One whose log nobody read may have said anything.
+        let silent = || world.log(edge.client).and(own.clone());
         cases.push(
             Case::new(teller(world, edge.client, &edge.host.carrier), claim)
                 .seen_in(edge.client.service.as_deref())
@@ -371,7 +374,7 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
                     Some(address(edge, "it is told to go to itself")),
                 )
                 .decides("its own listeners", own.clone())
-                .decides("the attempt", said.clone().or_else(|| own.clone()))
+                .decides("the attempt", said.clone().or_else(silent))
                 .rules_out(
                     Code("D054"),
                     Some(address(edge, "no other service is dialled")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use bowline_model::carried::Usage;
+use bowline_model::carried::{Carrier, Usage};
 use bowline_model::{ContainerStatus, Protocol, nearest};
 
 use crate::collect::number;
@@ -123,6 +123,8 @@ pub(super) fn all<'f>(world: &World<'f>) -> Vec<Edge<'f>> {
 /// it asks.
 fn is_dialled(world: &World<'_>, client: &ContainerFact, told: &Told, host: &ToldHost) -> bool {
     match told.usage {
+        // What a program has by itself only its log tells.
+        Usage::Dials if host.carrier == Carrier::Program => world.log(client).is_some(),
         Usage::Dials => true,
         Usage::Listens => false,
         Usage::Announces if is_of_the_stack(world, client, told, host) => true,
