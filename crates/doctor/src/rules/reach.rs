@@ -351,11 +351,7 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let own = listening(edge.client, world, "nobody listens there in the container");
         // One that has ended has nobody who listens either.
-        let own = own.or_else(|| {
-            there
-                .filter(|_| !world.runs(edge.client))
-                .and(said.clone())
-        });
+        let own = own.or_else(|| there.filter(|_| !world.runs(edge.client)).and(said.clone()));
         // One whose log nobody read may have said anything.
         let silent = || world.log(edge.client).and(own.clone());
         cases.push(
