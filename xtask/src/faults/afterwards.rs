@@ -78,10 +78,12 @@ impl Afterwards<'_> {
         if fixed.is_empty() {
             return Ok(None);
         }
-        let why_not = self.carry_out(&fixed, right, said)?;
+        let mut operations = Vec::new();
+        let why_not = self.carry_out(&fixed, right, said, &mut operations)?;
         if why_not.is_some() {
-            // There may be nothing to take back.
-            let _ = self.stack.bowline(&["undo".to_owned()])?;
+            for operation in operations {
+                let _ = self.stack.bowline(&["undo".to_owned(), operation])?;
+            }
         }
         let is_safe = |named: &&Named| named.fix.as_ref().is_some_and(|fix| fix.safety == "safe");
         Ok(Some(Mended {
@@ -90,12 +92,21 @@ impl Afterwards<'_> {
         }))
     }
 
-    /// Why it is not well after it; nothing where it is.
-    fn carry_out(&self, fixed: &[&Named], right: &[Named], said: &str) -> Result<Option<String>> {
+    /// Why it is not well after it; nothing where it is. Puts before `operations` what was done, the last first as it is
+    /// to be taken back: there may be nothing.
+    fn carry_out(
+        &self,
+        fixed: &[&Named],
+        right: &[Named],
+        said: &str,
+        operations: &mut Vec<String>,
+    ) -> Result<Option<String>> {
         for named in fixed {
             let what = format!("{}={}", named.code, named.culprit.name);
             let words = ["doctor", "--fix", &what, "--yes"].map(str::to_owned);
             let done = self.stack.bowline(&words)?;
+            let said = String::from_utf8_lossy(&done.stdout);
+            operations.splice(..0, to_undo(&said));
             if done.status.code() != Some(WELL) {
                 let said = String::from_utf8_lossy(&done.stderr);
                 let lines: Vec<&str> = said.lines().collect();
@@ -143,6 +154,12 @@ impl Afterwards<'_> {
     }
 }
 
+/// The operations that a remedy says it can take back, in that order: `bowline undo ID`.
+fn to_undo(said: &str) -> impl Iterator<Item = String> {
+    let named = said.split("`bowline undo ").skip(1);
+    named.filter_map(|rest| Some(rest.split_once('`')?.0.to_owned()))
+}
+
 /// How many lines of what was said are told.
 const LAST_LINES: usize = 4;
 
@@ -160,6 +177,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn only_what_a_remedy_did_is_taken_back() {
+        let said = "D012 is gone; take it back with `bowline undo 7` and `bowline undo 8`\n";
+        assert_eq!(to_undo(said).collect::<Vec<_>>(), ["7", "8"]);
+        assert_eq!(to_undo("D012 is not there: nothing to mend\n").count(), 0);
+    }
 
     fn named(fix: &Value, verify: &Value) -> Named {
         serde_json::from_value(json!({
