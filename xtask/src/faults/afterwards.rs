@@ -108,8 +108,8 @@ impl Afterwards<'_> {
             let said = String::from_utf8_lossy(&done.stdout);
             operations.splice(..0, to_undo(&said));
             if done.status.code() != Some(WELL) {
-                let said = String::from_utf8_lossy(&done.stderr);
-                let lines: Vec<&str> = said.lines().collect();
+                let errors = String::from_utf8_lossy(&done.stderr);
+                let lines: Vec<&str> = said.lines().chain(errors.lines()).collect();
                 let end = lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ");
                 return Ok(Some(format!(
                     "`--fix {what}` ended with {}: {end}",
