@@ -460,8 +460,10 @@ fn told_nowhere(
 
 /// How near to a probe a line is taken for the probe's.
 const OF_A_PROBE: SignedDuration = SignedDuration::from_secs(2);
-/// How often somebody has to be refused lately before that is more than a slip.
+/// How often somebody has to be refused before that is more than a slip, and over what time: a person who tries again does
+/// so at once.
 const OFTEN: usize = 3;
+const FOR_LONG: SignedDuration = SignedDuration::from_secs(10);
 /// How long ago the last time may be.
 const LATELY: SignedDuration = SignedDuration::from_secs(10);
 
@@ -484,7 +486,8 @@ fn outside<'f>(world: &World<'f>, server: &'f ContainerFact, cases: &mut Vec<Cas
         };
         let is_now = world.now().duration_since(said.last) <= LATELY
             && said.recipe == recipe.name
-            && said.count >= OFTEN;
+            && said.count >= OFTEN
+            && said.last.duration_since(said.first) >= FOR_LONG;
         if !is_now || by_probe(said) || is_told(world, name) || has_a_speaker(world, server, said) {
             continue;
         }
