@@ -14,6 +14,7 @@ use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole, wri
 use super::jobs::waiting;
 use super::logins::mended::spelt;
 use super::names::{carrier, teller};
+use super::pools::is_shared;
 use super::stray::stray_in;
 
 pub(crate) const NO_NAMESPACE: Rule = Rule {
@@ -376,6 +377,9 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             continue;
         };
         let server = server_of(world, client, said);
+        if server.is_some_and(|server| has_namesake(world, client, server)) {
+            continue;
+        }
         let name = said.capture(capture);
         let relation = name.filter(|_| what == Says::RelationMissing);
         let looked_for = relation.and_then(|name| relation_of(world, server?, name));
@@ -418,6 +422,15 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             case.at_most(Confidence::Likely)
         });
     }
+}
+
+/// Whether somebody else has the name of a server near a client: then it may have been that one that does not have it.
+fn has_namesake(world: &World<'_>, client: &ContainerFact, server: &str) -> bool {
+    world.edges().iter().any(|edge| {
+        let is_its = edge.client.name == client.name;
+        let is_of_it = edge.service().is_some_and(|(name, _)| name == server);
+        is_its && is_of_it && is_shared(world, edge)
+    })
 }
 
 /// Whether a table is anywhere in the database of a login that was let in, as the server said when it was asked.
