@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bowline_engine::{Dialled as Answered, Outcome};
-use bowline_model::carried::{Carrier, Form, Port, Usage};
+use bowline_model::carried::{Carrier, Port};
 
-use crate::facts::{ContainerFact, DialAnswer, Facts, ListenerFact, NameAnswer, Told, ToldHost};
+use crate::facts::{ContainerFact, DialAnswer, Facts, ListenerFact, NameAnswer, Told};
 use crate::world::edges::{Target, Trouble, is_hidden, networks, target};
 use crate::world::{Edge, World};
 
@@ -131,7 +131,7 @@ impl<'f> Reach<'f> {
         host: &'f str,
         port: u16,
     ) -> Option<Obstacle> {
-        let told = told(host, port);
+        let told = Told::dials(host, Port::Written(port), Carrier::Argument(0));
         let edge = Edge {
             client,
             host: told.hosts.first()?,
@@ -187,31 +187,6 @@ impl<'f> Reach<'f> {
 
 /// Where Docker's resolver listens in every container on a network of its own.
 const ENGINE_RESOLVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 11));
-
-/// An address as if somebody had been told it.
-fn told(host: &str, port: u16) -> Told {
-    Told {
-        form: Form::HostPorts,
-        scheme: None,
-        user: None,
-        password: None,
-        odd: BTreeSet::new(),
-        without_strays: None,
-        hosts: vec![ToldHost {
-            name: host.to_owned(),
-            port: Port::Written(port),
-            carrier: Carrier::Argument(0),
-            port_carrier: None,
-        }],
-        database: None,
-        usage: Usage::Dials,
-        options: BTreeMap::new(),
-        unencoded: BTreeSet::new(),
-        read_as_host: BTreeSet::new(),
-        has_bad_percent: false,
-        has_bad_port: false,
-    }
-}
 
 impl From<Trouble<'_>> for Obstacle {
     fn from(trouble: Trouble<'_>) -> Self {

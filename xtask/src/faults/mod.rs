@@ -499,7 +499,11 @@ fn record(
         page::note(&mut first, outcomes);
         page::write_first(&file, &first)?;
     }
-    if settings.flags.contains(&Flag::RecordPage) {
+    if settings.flags.contains(&Flag::RecordPage) && invalid > 0 {
+        println!(
+            "docs/faults.md stays as it is: it is of every case, and {invalid} could not be injected"
+        );
+    } else if settings.flags.contains(&Flag::RecordPage) {
         let run = page::Run {
             seed: settings.seed,
             jobs: settings.jobs,

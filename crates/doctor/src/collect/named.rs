@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use bowline_model::carried::{Carrier, Form, Port, Usage};
+use bowline_model::carried::{Carrier, Port};
 use bowline_model::{ObservedContainer, is_secret_key};
 use bowline_recipes::Says;
 
-use crate::facts::{Facts, Told, ToldHost};
+use crate::facts::{Facts, Told};
 use crate::world::World;
 
 /// What is said of an address by somebody who dials it.
@@ -61,7 +61,10 @@ pub(super) fn add(
         for address in addresses {
             let carrier = carrier(seen, files, &address);
             let carrier = carrier.or_else(|| is_default(&address.0).then_some(Carrier::Program));
-            found.extend(carrier.map(|carrier| (fact.name.clone(), dials(&address, carrier))));
+            let (host, port) = &address;
+            let port = port.map_or(Port::Unknown, Port::Written);
+            let told = carrier.map(|carrier| Told::dials(host, port, carrier));
+            found.extend(told.map(|told| (fact.name.clone(), told)));
         }
     }
     for (container, told) in found {
@@ -74,31 +77,6 @@ fn is_default(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
         Err(_) => !host.contains(['.', ':', '/']),
-    }
-}
-
-fn dials((host, port): &Address, carrier: Carrier) -> Told {
-    let host = ToldHost {
-        name: host.clone(),
-        port: port.map_or(Port::Unknown, Port::Written),
-        carrier,
-        port_carrier: None,
-    };
-    Told {
-        form: Form::Split,
-        scheme: None,
-        user: None,
-        password: None,
-        odd: BTreeSet::new(),
-        without_strays: None,
-        hosts: vec![host],
-        database: None,
-        usage: Usage::Dials,
-        options: BTreeMap::new(),
-        unencoded: BTreeSet::new(),
-        read_as_host: BTreeSet::new(),
-        has_bad_percent: false,
-        has_bad_port: false,
     }
 }
 

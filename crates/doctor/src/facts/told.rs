@@ -45,6 +45,33 @@ pub struct Told {
     pub has_bad_port: bool,
 }
 
+impl Told {
+    /// An address that is dialled, and nothing else.
+    pub(crate) fn dials(name: &str, port: Port, carrier: Carrier) -> Self {
+        Self {
+            form: Form::HostPorts,
+            scheme: None,
+            user: None,
+            password: None,
+            odd: BTreeSet::new(),
+            without_strays: None,
+            hosts: vec![ToldHost {
+                name: name.to_owned(),
+                port,
+                carrier,
+                port_carrier: None,
+            }],
+            database: None,
+            usage: Usage::Dials,
+            options: BTreeMap::new(),
+            unencoded: BTreeSet::new(),
+            read_as_host: BTreeSet::new(),
+            has_bad_percent: false,
+            has_bad_port: false,
+        }
+    }
+}
+
 /// A text, with what carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldText {

@@ -87,12 +87,9 @@ fn lost_case(
     );
     let inside = FactRef::Inside(server.name.clone());
     let in_vain = shown(inside, text, "it gets no confirmation");
-    let edge = world.edges().iter().find(|edge| {
-        let targets = edge.service().map(|(_, targets)| targets);
-        let is_it = |one: &&ContainerFact| one.name == server.name;
-        edge.client.name == client.name
-            && edge.port == Some(port)
-            && targets.is_some_and(|targets| targets.iter().any(is_it))
+    let mut edges = world.edges().iter();
+    let edge = edges.find(|edge| {
+        edge.client.name == client.name && edge.port == Some(port) && edge.leads_to(server)
     });
     let taken = edge.and_then(|edge| taken(world, edge, port))?;
     let is_awake = world.state(client).filter(|_| world.runs(client)).map(|_| {

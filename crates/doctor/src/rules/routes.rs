@@ -228,11 +228,7 @@ fn left_case(world: &World<'_>, host: &ContainerFact, left: &[&ContainerFact]) -
 
 /// Somebody who dials a container and is not well.
 fn caller<'f>(world: &World<'f>, host: &ContainerFact) -> Option<&'f ContainerFact> {
-    let edges = world.edges().iter();
-    let mut dialled = edges.filter(|edge| {
-        let targets = edge.service().map(|(_, targets)| targets);
-        targets.is_some_and(|targets| targets.iter().any(|one| one.name == host.name))
-    });
-    let edge = dialled.find(|edge| world.fails(edge.client))?;
+    let mut edges = world.edges().iter();
+    let edge = edges.find(|edge| edge.leads_to(host) && world.fails(edge.client))?;
     Some(edge.client)
 }

@@ -32,6 +32,12 @@ impl<'f> Edge<'f> {
         matches!(self.target, Target::Service { is_near: true, .. })
     }
 
+    /// Whether a container is among those that are dialled.
+    pub(crate) fn leads_to(&self, container: &ContainerFact) -> bool {
+        let targets = self.service().map(|(_, targets)| targets);
+        targets.is_some_and(|targets| targets.iter().any(|one| one.name == container.name))
+    }
+
     /// The service that is dialled, with its containers; `None` where it has none, or is no service of the stack.
     pub(crate) fn service(&self) -> Option<(&'f str, &[&'f ContainerFact])> {
         match &self.target {
@@ -251,11 +257,9 @@ pub(crate) fn networks<'f>(
     world: &World<'f>,
     container: &'f ContainerFact,
 ) -> Option<BTreeSet<&'f str>> {
-    let is_guest = shared(container).is_some();
-    let container = if is_guest {
-        world.host_of(container)?
-    } else {
-        container
+    let container = match shared(container) {
+        Some(_) => world.host_of(container)?,
+        None => container,
     };
     let networks = world.networks(container)?;
     Some(networks.keys().map(String::as_str).collect())

@@ -177,7 +177,7 @@ impl<'f> World<'f> {
 
 /// Words by which a line says that it is of everyday.
 const EVERYDAY: &[&str] = &["trace", "debug", "info", "notice"];
-/// Keys and brackets before which a line says how much it matters: `"level":"info"`, `severity=INFO`, `[notice]`.
+/// Keys under which a line says how much it matters: `"level":"info"`, `severity=INFO`.
 const LEVELS: &[&str] = &["level", "lvl", "severity", "nivel", "stufe"];
 
 /// Whether a line says of itself that it is of everyday.

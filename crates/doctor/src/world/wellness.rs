@@ -138,11 +138,7 @@ impl<'f> World<'f> {
 
     /// Whether it does not seem well, or one that dials it does not, and so may suffer from it.
     pub(crate) fn may_harm(&self, container: &'f ContainerFact) -> bool {
-        let dials_it = |edge: &&super::Edge<'f>| {
-            let targets = edge.service().map(|(_, targets)| targets);
-            targets.is_some_and(|targets| targets.iter().any(|one| one.name == container.name))
-        };
-        let mut callers = self.edges().iter().filter(dials_it);
+        let mut callers = self.edges().iter().filter(|edge| edge.leads_to(container));
         !self.seems_well(container)
             || callers.any(|edge| edge.client.name != container.name && self.fails(edge.client))
     }
@@ -161,11 +157,7 @@ impl<'f> World<'f> {
         let mut edges = self.edges().iter();
         is_silent
             && self.runs(container)
-            && edges.any(|edge| {
-                let targets = edge.service().map(|(_, targets)| targets);
-                let is_it = |one: &&ContainerFact| one.name == container.name;
-                edge.port.is_some() && targets.is_some_and(|targets| targets.iter().any(is_it))
-            })
+            && edges.any(|edge| edge.port.is_some() && edge.leads_to(container))
     }
 
     /// A container that complains and may suffer from another: it dials it, or somebody who does, and so on.
