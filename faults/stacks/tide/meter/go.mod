@@ -1,0 +1,3 @@
+module tide/meter
+
+go 1.19
