@@ -59,12 +59,6 @@ impl Stack {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Looks until a cause is there: an engine takes its time to call a service unhealthy.
-    fn until_found(&self, code: &str) {
-        let found = (0..60).any(|_| self.0.said(&["doctor", "--only", code]).0 == Some(11));
-        assert!(found, "{}", self.0.said(&["doctor"]).1);
-    }
-
     fn state(&self, service: &str) -> String {
         let listed = self.ends(0, &["ps", "-a", "--format", "json", service]);
         let container: Value = serde_json::from_str(listed.trim()).unwrap();
@@ -86,7 +80,7 @@ fn a_paused_service_goes_on_and_the_cause_is_gone() {
     assert_eq!(said, "D101 is not there: nothing to mend\n");
 
     stack.ends(0, &["pause", "cache"]);
-    stack.until_found("D101");
+    stack.0.until_found("D101");
     let shown = stack.ends(0, &["doctor", "--fix", "D101", "--dry-run"]);
     assert!(shown.contains("-cache-1 (mends D101)\n"), "{shown}");
     assert!(shown.ends_with("nothing was changed\n"), "{shown}");
@@ -119,7 +113,7 @@ fn a_service_that_ends_again_is_still_down() {
     let stack = Stack::new("fix-not", &ends);
     let (code, said) = stack.0.said(&["up"]);
     assert_ne!(code, Some(0), "{said}");
-    stack.until_found("D012");
+    stack.0.until_found("D012");
     let said = stack.ends(11, &["doctor", "--fix", "D012", "--yes"]);
     assert!(
         said.contains("still there:\n\nerror[D012]: `cache`: "),

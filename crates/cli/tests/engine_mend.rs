@@ -63,8 +63,7 @@ impl Stack {
     fn fails_with(&self, code: &str) {
         let (end, said) = self.0.said(&["up"]);
         assert_ne!(end, Some(0), "{said}");
-        let found = (0..60).any(|_| self.0.said(&["doctor", "--only", code]).0 == Some(11));
-        assert!(found, "{}", self.0.said(&["doctor"]).1);
+        self.0.until_found(code);
     }
 
     /// The container of a service, by its id.

@@ -9,6 +9,7 @@ mod named;
 pub(crate) mod networks;
 mod on_host;
 mod ports;
+mod settings;
 mod text;
 mod told;
 mod translate;
@@ -72,7 +73,7 @@ pub struct Bounds {
     pub look: Duration,
     /// How many lines of a log are read, from its end; 0 reads none.
     pub log_lines: u64,
-    /// How many bytes of a line are kept.
+    /// How many bytes of a line are kept, half of them from its end: what matters in a trace stands there.
     pub line_bytes: usize,
     /// Up to how many containers each of them is looked into; of more only those in doubt are, and what they need.
     pub everybody: usize,
@@ -364,7 +365,7 @@ impl Looking<'_> {
         let mut files = BTreeMap::new();
         for (name, mut closer) in closer {
             files.insert(name.clone(), std::mem::take(&mut closer.files));
-            self.add_closer(&mut facts, name, closer, &mask);
+            Self::add_closer(&mut facts, name, closer, &mask);
         }
         named::add(&mut facts, &seen.containers, &files);
         // What the first answers show may ask for more: a script names its interpreter.
@@ -374,6 +375,12 @@ impl Looking<'_> {
             self.answers(&mut facts, &seen.containers, known, &mut asked)
                 .await;
         }
+        settings::add(&mut facts, &seen.containers, &files, &mask);
+        self.finished(facts)
+    }
+
+    /// The facts with what could not be looked at, in order.
+    fn finished(self, mut facts: Facts) -> Facts {
         facts.unseen = self.unseen;
         sort(&mut facts);
         facts
@@ -391,9 +398,9 @@ impl Looking<'_> {
     }
 
     /// Adds what was seen of one container closely.
-    fn add_closer(&self, facts: &mut Facts, name: String, closer: Closer, mask: &Mask) {
+    fn add_closer(facts: &mut Facts, name: String, closer: Closer, mask: &Mask) {
         if let Some(log) = closer.log {
-            facts.logs.insert(name.clone(), self.log_fact(log, mask));
+            facts.logs.insert(name.clone(), Self::log_fact(log, mask));
         }
         if let Some(mut inside) = closer.inside {
             let words = inside.main.iter_mut().chain(inside.locked.values_mut());
@@ -563,10 +570,10 @@ impl Looking<'_> {
         masked.collect()
     }
 
-    fn log_fact(&self, log: RawLog, mask: &Mask) -> LogFact {
+    fn log_fact(log: RawLog, mask: &Mask) -> LogFact {
         let mut secrets = BTreeSet::new();
         let lines = log.lines.into_iter().map(|(at, bytes)| {
-            let text = text::plain(&bytes, self.bounds.line_bytes);
+            let text = text::plain(&bytes, bytes.len());
             secrets.extend(mask.found(&text));
             LogLine {
                 at,
@@ -755,15 +762,18 @@ async fn read_log(
         ..LogOptions::default()
     };
     let mut entries = engine.logs(&container.id, &options).await?;
-    let mut lines = Vec::new();
+    let mut lines: Vec<(Timestamp, Vec<u8>)> = Vec::new();
     let mut continues = false;
     while let Some(entry) = entries.next().await {
         let mut entry = entry?;
         // The rest of a line that was too long for the engine's own pieces.
         let is_rest = std::mem::replace(&mut continues, entry.continues);
-        if !is_rest {
-            entry.bytes.truncate(bounds.line_bytes + 1);
-            lines.push((entry.at, entry.bytes));
+        match lines.last_mut().filter(|_| is_rest) {
+            Some((_, line)) => line.append(&mut entry.bytes),
+            None => lines.push((entry.at, entry.bytes)),
+        }
+        if let Some((_, line)) = lines.last_mut() {
+            text::keep_ends(line, bounds.line_bytes);
         }
     }
     lines.sort_by_key(|(at, _)| *at);

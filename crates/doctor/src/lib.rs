@@ -34,9 +34,9 @@ pub use facts::{
     FileSort, FileThere, HealthFact, HolderFact, HostFact, HttpAnswer, ImageFact, InsideFact,
     Limits, ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NameFact,
     NetworkFact, NoEngine, NotDone, Outcome, Overriding, PeerFact, PortFact, Probe, Published,
-    RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
-    StatementFact, Stranger, TakenSubnet, TlsAnswer, Told, ToldHost, ToldText, TriedFact, Unseen,
-    VolumeFact, WaitFact, WhyNoEngine, WhyUnseen,
+    QueueFact, RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
+    SettingFact, StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost,
+    ToldText, TrafficFact, TriedFact, Unseen, VolumeFact, WaitFact, WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

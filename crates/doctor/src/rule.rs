@@ -89,7 +89,7 @@ pub const RULES: &[Rule] = &[
     rules::files::MISSING,
     rules::files::FOLDER_INSTEAD,
     rules::brokers::ASKED_TOO_EARLY,
-    rules::brokers::OTHER_TOPIC,
+    rules::topics::OTHER_TOPIC,
     rules::brokers::ADVERTISES_WRONG,
     rules::logins::MONGO_COPIES_DIFFER,
     rules::logins::MONGO_KEEPS_ANOTHER,
@@ -197,6 +197,23 @@ pub const RULES: &[Rule] = &[
 /// The rule of a code.
 pub(crate) fn of(code: Code) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.code == code)
+}
+
+/// Codes that are one cause by different signs: which of them a service that is down gets depends on what its clients
+/// said last, and somebody who asks for one of them means the outage.
+const ONE_CAUSE: &[Code] = &[
+    rules::names::NEEDED_AND_DOWN.code,
+    rules::names::DOWN.code,
+    rules::outside::BROKER_DOWN.code,
+];
+
+impl Code {
+    /// Whether a cause of this code is what somebody asks for by a code: the same, or one that is the same cause by
+    /// another sign.
+    pub fn answers(self, asked: &str) -> bool {
+        let is_one = |code: &str| ONE_CAUSE.iter().any(|one| one.0 == code);
+        self.0 == asked || is_one(self.0) && is_one(asked)
+    }
 }
 
 /// A claim in the making: what was seen for it and against its look-alikes.

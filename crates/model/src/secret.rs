@@ -213,14 +213,26 @@ pub fn mask_line(line: &str) -> String {
 /// Masks connection strings and what stands behind options that are named like a secret.
 fn mask_words(text: &str) -> String {
     let masked = OPTION.replace_all(text, |found: &Captures<'_>| {
-        let value = if is_secret_key(&found["key"]) {
-            MASK
-        } else {
-            &found["value"]
-        };
-        format!("{}{value}", &found["head"])
+        let (head, value) = (&found["head"], &found["value"]);
+        // In a list no shell fills anything in.
+        let is_secret =
+            is_secret_key(&found["key"]) && (head.contains(',') || !is_reference(value));
+        format!("{head}{}", if is_secret { MASK } else { value })
     });
     mask_passwords(&masked)
+}
+
+/// Whether a word of a shell's line is a variable that the shell fills in, named as variables of programs are: `$DB_PASS`.
+fn is_reference(word: &str) -> bool {
+    let Some(name) = word.strip_prefix('$') else {
+        return false;
+    };
+    let bare = name
+        .strip_prefix('{')
+        .and_then(|name| name.strip_suffix('}'));
+    let name = bare.unwrap_or(name);
+    let is_part = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
+    name.len() > 2 && name.bytes().all(is_part) && !name.as_bytes()[0].is_ascii_digit()
 }
 
 /// Masks the words of a command for showing: one behind an option that is named like a secret, and in each what
@@ -341,6 +353,20 @@ mod tests {
         assert_eq!(
             mask_line(r#"    command: ["redis-server", "--requirepass", "hunter2"]"#),
             r#"    command: ["redis-server", "--requirepass", "••••"]"#
+        );
+        for shell in [
+            "exec redis-server --requirepass \"$CACHE_PASS\" --port 6379",
+            "exec redis-server --requirepass ${CACHE_PASS}",
+        ] {
+            assert_eq!(mask_line(shell), shell);
+        }
+        assert_eq!(
+            mask_line(r#"["redis-server", "--requirepass", "$CACHE_PASS"]"#),
+            r#"["redis-server", "--requirepass", "••••"]"#
+        );
+        assert_eq!(
+            mask_line("server --password $ecret --token $A --secret $1ABC"),
+            "server --password •••• --token •••• --secret ••••"
         );
         assert_eq!(
             mask_line("app --password --verbose on"),

@@ -1,6 +1,7 @@
 //! `doctor`: why a stack is not well.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bowline_core::{Clock as _, FileContent, Journal, SystemClock};
 use bowline_doctor::{
@@ -61,15 +62,40 @@ pub async fn doctor(
     surroundings: &Surroundings,
     request: &DoctorRequest,
 ) -> Result<Answer<DoctorAnswer>, Failure> {
-    request.only.as_deref().map_or(Ok(()), is_known)?;
-    let (facts, named) = if let Some(text) = &request.recording {
+    let only = request.only.as_deref();
+    only.map_or(Ok(()), is_known)?;
+    let mut answer = looked_for(surroundings, request, only).await?;
+    if let Some(only) = only {
+        let causes = &mut answer.value.diagnosis.causes;
+        causes.retain(|cause| cause.code.answers(only));
+    }
+    Ok(answer)
+}
+
+/// Looks at a stack as [`doctor`] does. Where a cause is looked for, is not found, and a look took too long, it is looked
+/// for once more with more time: what nobody got round to see is not gone.
+///
+/// # Errors
+///
+/// Those of [`doctor`], but for a code that is not known.
+pub(crate) async fn looked_for(
+    surroundings: &Surroundings,
+    request: &DoctorRequest,
+    wanted: Option<&str>,
+) -> Result<Answer<DoctorAnswer>, Failure> {
+    let (mut facts, mut named) = if let Some(text) = &request.recording {
         (replay(text).map_err(|error| unreadable(&error))?, None)
     } else {
-        seen(surroundings, request).await?
+        seen(surroundings, request, Bounds::default()).await?
     };
     let mut diagnosis = diagnose(&facts);
-    if let Some(only) = &request.only {
-        diagnosis.causes.retain(|cause| cause.code.0 == only);
+    if request.recording.is_none() && may_be_missed(&diagnosis, wanted) {
+        let patient = Bounds {
+            look: PATIENT_LOOK,
+            ..Bounds::default()
+        };
+        (facts, named) = seen(surroundings, request, patient).await?;
+        diagnosis = diagnose(&facts);
     }
     let project = named.as_ref().and_then(|named| named.project.as_ref());
     for cause in &mut diagnosis.causes {
@@ -93,11 +119,23 @@ pub async fn doctor(
     Ok(Answer { value, warnings })
 }
 
+/// How long a look may take where something was not seen within the usual time.
+const PATIENT_LOOK: Duration = Duration::from_secs(8);
+
+/// Whether a cause that is looked for was not found while a look was cut short.
+fn may_be_missed(diagnosis: &Diagnosis, wanted: Option<&str>) -> bool {
+    let mut causes = diagnosis.causes.iter();
+    let is_missing = wanted.is_some_and(|code| !causes.any(|cause| cause.code.answers(code)));
+    let mut unseen = diagnosis.unseen.iter();
+    is_missing && unseen.any(|unseen| unseen.cause == WhyUnseen::TooSlow)
+}
+
 /// What can be seen of a stack, with its files. Files with a circle of dependencies and an engine that is not there are
 /// facts too.
 async fn seen(
     surroundings: &Surroundings,
     request: &DoctorRequest,
+    bounds: Bounds,
 ) -> Result<(Facts, Option<Named>), Failure> {
     let named = match request.stack.named(surroundings) {
         Err(Failure::Load(error)) if !noted::circles(&error).is_empty() => {
@@ -108,7 +146,7 @@ async fn seen(
         }
         named => named?,
     };
-    let looked = look(surroundings, request, &named).await;
+    let looked = look(surroundings, request, &named, bounds).await;
     let facts = looked.or_else(|failure| {
         let no_engine = noted::no_engine(surroundings, &failure).ok_or(failure)?;
         let cause = WhyUnseen::Engine(no_engine.text.clone());
@@ -148,6 +186,7 @@ async fn look(
     surroundings: &Surroundings,
     request: &DoctorRequest,
     named: &Named,
+    mut bounds: Bounds,
 ) -> Result<Facts, Failure> {
     let engine = connect(surroundings).await?;
     let session = open(surroundings, engine.clone(), named.name.clone())?;
@@ -174,7 +213,6 @@ async fn look(
         recorded,
         not_done,
     };
-    let mut bounds = Bounds::default();
     if request.no_logs {
         bounds.log_lines = 0;
     }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 pub use view::FixView;
 
-use crate::doctor::{self, DoctorRequest, doctor};
+use crate::doctor::{self, DoctorRequest};
 use crate::edit::{Prepared, prepare};
 use crate::operate::{Done, reach};
 use crate::progress::Progress;
@@ -81,13 +81,14 @@ pub struct Mended {
 /// # Errors
 ///
 /// [`Failure::Usage`] where there is no such code, or it is there and not at the culprit that was named; those of
-/// [`doctor`], and of the verbs before they begin.
+/// [`doctor`](crate::doctor::doctor), and of the verbs before they begin.
 pub async fn remedies(
     surroundings: &Surroundings,
     request: &FixRequest,
 ) -> Result<Answer<Remedies>, Failure> {
     doctor::is_known(&request.code)?;
-    let Answer { value, warnings } = doctor(surroundings, &request.look()).await?;
+    let looked = doctor::looked_for(surroundings, &request.look(), Some(&request.code)).await?;
+    let Answer { value, warnings } = looked;
     let mut remedies = Vec::new();
     for finding in request.of(&value.diagnosis) {
         remedies.push(Remedy {
@@ -121,7 +122,7 @@ impl FixRequest {
         let causes = diagnosis.causes.iter();
         causes.filter(|cause| {
             let culprit = self.culprit.as_ref();
-            cause.code.0 == self.code && culprit.is_none_or(|name| *name == cause.culprit.name)
+            cause.code.answers(&self.code) && culprit.is_none_or(|name| *name == cause.culprit.name)
         })
     }
 
@@ -129,7 +130,7 @@ impl FixRequest {
     fn is_nowhere(&self, diagnosis: &Diagnosis) -> Result<(), Failure> {
         let elsewhere = diagnosis.causes.iter();
         let elsewhere: Vec<String> = elsewhere
-            .filter(|cause| cause.code.0 == self.code)
+            .filter(|cause| cause.code.answers(&self.code))
             .map(|cause| format!("`--fix {}={}`", self.code, cause.culprit.name))
             .collect();
         match &self.culprit {
@@ -298,7 +299,8 @@ impl Remedies {
                 return Ok(mended);
             }
         }
-        let looked = doctor(surroundings, &self.request.look()).await?;
+        let look = self.request.look();
+        let looked = doctor::looked_for(surroundings, &look, Some(&self.request.code)).await?;
         let after = mended.after.insert(looked.value.diagnosis);
         mended.left = self.request.of(after).cloned().collect();
         Ok(mended)

@@ -140,6 +140,8 @@ vocabulary! {
     TooManyClients = "too_many_clients" needs [] may [limit, user];
     /// The program waited too long for a connection of its own pool.
     PoolExhausted = "pool_exhausted" needs [] may [limit];
+    /// The program has as many workers as it may have, and requests wait for one.
+    WorkersBusy = "workers_busy" needs [] may [limit];
     /// The cache is at its limit of memory, and refuses writes.
     CacheFull = "cache_full" needs [] may [];
     /// The cache holds more than it may, and throws away what it holds, where its policy allows it.

@@ -133,6 +133,9 @@ impl Afterwards<'_> {
 
     /// What shows that the symptom is not gone or, where everything was mended, that the doctor has something to say.
     fn why_not_well(&self, everything: bool, said: &str) -> Result<Option<String>> {
+        if everything && !self.injection.healed.is_empty() {
+            return self.why_not_healed(said);
+        }
         let passing = self.injection.symptom.iter().filter(|it| it.can_pass());
         // Lines of a log stay after what they complained of.
         let is_gone = passing.clone().next().is_none()
@@ -140,9 +143,14 @@ impl Afterwards<'_> {
         if !is_gone {
             return Ok(Some("the symptom is still there".to_owned()));
         }
-        if !everything {
-            return Ok(None);
+        if everything {
+            return self.why_not_healed(said);
         }
+        Ok(None)
+    }
+
+    /// What is missing of what holds when the stack is well, or that the doctor has something to say.
+    fn why_not_healed(&self, said: &str) -> Result<Option<String>> {
         if let Some(missing) = symptom::missing(self.look, &self.injection.healed, said)? {
             return Ok(Some(missing));
         }

@@ -279,7 +279,7 @@ fn seen(look: &Look<'_>) -> Result<Vec<Seen>> {
         .collect()
 }
 
-/// Reads the files of a stack with the names of this run; what is executable stays so.
+/// Reads the files of a stack with the names of this run. Its shell scripts can be executed.
 fn rendered(stack: &Path, names: &mut Names) -> Result<Vec<Rendered>> {
     let render = |file: PathBuf| {
         let context = || format!("cannot render `{}`", file.display());

@@ -98,6 +98,12 @@ impl Program {
         said
     }
 
+    /// Looks with `doctor` until a cause is there: an engine takes its time to call a service unhealthy.
+    pub(crate) fn until_found(&self, code: &str) {
+        let found = (0..60).any(|_| self.said(&["doctor", "--only", code]).0 == Some(11));
+        assert!(found, "{}", self.said(&["doctor"]).1);
+    }
+
     /// Starts it.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().unwrap()

@@ -180,7 +180,16 @@ fn masked(mut asked: AskedFact, mask: &Mask) -> AskedFact {
                 }
             }
         }
-        ServerAnswer::Postgres(_) | ServerAnswer::Mysql(_) | ServerAnswer::Redis(_) => {}
+        ServerAnswer::Redis(answer) => {
+            if let Some(traffic) = &mut answer.traffic {
+                let channels = std::mem::take(&mut traffic.channels);
+                traffic.channels = channels.iter().map(|name| mask.apply(name)).collect();
+                for queue in &mut traffic.queues {
+                    queue.name = mask.apply(&queue.name);
+                }
+            }
+        }
+        ServerAnswer::Postgres(_) | ServerAnswer::Mysql(_) => {}
     }
     asked
 }

@@ -163,6 +163,7 @@ fn tell_counters(fact: &mut InsideFact, look: &Look) {
     }
     if let Ok(tcp) = counters.tcp {
         fact.segments = Some((tcp.sent_segments, tcp.resent_segments));
+        fact.failed_attempts = Some(tcp.failed_attempts);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Addresses that a program complains of and is told under a key that says nothing, or in a format that nobody knows.
+//! Addresses that a program complains of, or from which it is refused, and that it is told under a key that says nothing, or in a format that nobody knows.
 //!
 //! `BUS_SERVIDOR`, a properties file, a flag of its own: whatever carries the very address that a program says it cannot
 //! reach is what told it to go there. Where nothing does, it has the address by itself.
@@ -11,7 +11,7 @@ use bowline_model::{ObservedContainer, is_secret_key};
 use bowline_recipes::Says;
 
 use crate::facts::{Facts, Told};
-use crate::world::World;
+use crate::world::{Said, World};
 
 /// What is said of an address by somebody who dials it.
 const DIALLED: &[Says] = &[
@@ -51,14 +51,19 @@ pub(super) fn add(
             .collect();
         let said = world.said(fact).iter();
         let said = said.filter(|said| DIALLED.contains(&said.says));
-        let addresses: BTreeSet<Address> = said
+        let mut addresses: BTreeSet<Address> = said
             .filter_map(|said| {
                 let port = said.capture("port").and_then(|port| port.parse().ok());
                 Some((said.capture("host")?.to_owned(), port))
             })
             .filter(|(host, _)| !host.is_empty() && !known.contains(host.as_str()))
             .collect();
+        addresses.extend(refusing(&world, &fact.name));
         for address in addresses {
+            let address = named(&world, address);
+            if known.contains(address.0.as_str()) {
+                continue;
+            }
             let carrier = carrier(seen, files, &address);
             let carrier = carrier.or_else(|| is_default(&address.0).then_some(Carrier::Program));
             let (host, port) = &address;
@@ -70,6 +75,30 @@ pub(super) fn add(
     for (container, told) in found {
         facts.told.entry(container).or_default().push(told);
     }
+}
+
+/// The servers whose logs say that they refused a login from a container: whatever that is told, it dials them.
+fn refusing(world: &World<'_>, client: &str) -> Vec<Address> {
+    let is_of_it = |said: &Said<'_>| {
+        let from = said.capture("host").and_then(|host| host.parse().ok());
+        let from = from.and_then(|address| world.at_address(address));
+        said.says == Says::PasswordRefused && from.is_some_and(|from| from.name == client)
+    };
+    let servers = world.containers().filter(|server| server.name != client);
+    let servers = servers.filter(|server| world.said(server).iter().any(is_of_it));
+    servers
+        .filter_map(|server| {
+            let port = world.recipe(server)?.ports.first()?.number;
+            Some((server.service.clone()?, Some(port)))
+        })
+        .collect()
+}
+
+/// An address by the name of the service that has it: who is told a name says the number to which that led.
+fn named(world: &World<'_>, (host, port): Address) -> Address {
+    let target = host.parse().ok().and_then(|ip| world.at_address(ip));
+    let service = target.and_then(|target| target.service.clone());
+    (service.unwrap_or(host), port)
 }
 
 /// Whether a program may have an address by itself: a loopback, or a plain name. A number is what a name has led to.

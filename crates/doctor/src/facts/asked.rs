@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::TrafficFact;
 use crate::speak::Silence;
 
 /// A server that was asked in its own protocol, once, from within a container.
@@ -196,6 +197,9 @@ pub struct RedisAnswer {
     /// Whether it could write to its log of changes the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appends: Option<bool>,
+    /// What goes through its queues and channels; `None` where it was not looked at, or the login may not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<TrafficFact>,
 }
 
 /// What a database says.

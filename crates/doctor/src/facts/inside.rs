@@ -49,6 +49,9 @@ pub struct InsideFact {
     pub pids: Option<(u64, Option<u64>, Option<u64>)>,
     /// TCP segments sent, and sent again.
     pub segments: Option<(u64, u64)>,
+    /// Attempts to connect that came to nothing since its network was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_attempts: Option<u64>,
     /// Sessions of a database that says of each of its processes whom it serves and what it does, those alike counted
     /// together, sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]

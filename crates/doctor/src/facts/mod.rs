@@ -10,6 +10,7 @@ mod networks;
 mod operation;
 mod service;
 mod told;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,8 @@ pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet
 pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
 pub use service::{EmptyVariable, ServiceFact};
 pub use told::{Told, ToldHost, ToldText};
+pub(crate) use traffic::names_part;
+pub use traffic::{QueueFact, SettingFact, TalkerFact, TrafficFact};
 
 /// What was observed of a stack. Lists are sorted by name or time, so equal observations are equal facts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +73,9 @@ pub struct Facts {
     /// What containers are told about servers and logins, by the container's name.
     #[serde(default)]
     pub told: BTreeMap<String, Vec<Told>>,
+    /// Settings that name queues and channels, by the container's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, Vec<SettingFact>>,
     /// Memory of the engine's host in bytes; 0 where it is not known.
     #[serde(default)]
     pub host_memory_bytes: u64,
@@ -149,6 +155,7 @@ impl Facts {
             services: BTreeMap::new(),
             empty_variables: Vec::new(),
             told: BTreeMap::new(),
+            settings: BTreeMap::new(),
             images: BTreeMap::new(),
             insides: BTreeMap::new(),
             tried: Vec::new(),

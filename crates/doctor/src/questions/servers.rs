@@ -2,7 +2,8 @@
 //!
 //! A server is asked where somebody who dials it is not well or waited for by somebody who is not, or where it is not well
 //! itself. It is asked as those clients are told to log in, and as it is told itself; never as somebody who has no part in
-//! the trouble, and never with a guess. Each login is tried once for all who bring it, so that nobody is locked out by
+//! the trouble, and never with a guess. A Redis is asked in any case, as itself: that nobody takes what goes through it
+//! shows nowhere else. Each login is tried once for all who bring it, so that nobody is locked out by
 //! being asked.
 
 use std::collections::BTreeSet;
@@ -135,15 +136,22 @@ fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
         .iter()
         .filter(|login| world.is_doubted(login.client()))
         .collect();
-    if failing.is_empty() && !is_suspect(world, server) {
+    let is_quiet = failing.is_empty() && !is_suspect(world, server);
+    if is_quiet && protocol != Protocol::Redis {
         return Vec::new();
     }
+    // Where nobody fails, anybody shows how the server is spoken to.
+    let speakers: Vec<&Login<'_, '_>> = if is_quiet {
+        logins.iter().collect()
+    } else {
+        failing.clone()
+    };
     let mut asks = Asks {
         world,
         server,
         protocol,
         names: names(world, server, protocol, &logins),
-        is_tls: failing
+        is_tls: speakers
             .iter()
             .any(|login| wants_tls(login.edge.told).is_some_and(|(is_wanted, _)| is_wanted)),
         found: Vec::new(),
@@ -154,7 +162,7 @@ fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
         let from = if runs { login.client() } else { server };
         asks.add(from, login.edge.port, brought(login));
     }
-    let port = failing.first().and_then(|login| login.edge.port);
+    let port = speakers.first().and_then(|login| login.edge.port);
     for account in world.accounts(server) {
         let password = account
             .password()
@@ -169,10 +177,13 @@ fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
             },
         );
     }
-    // One that is told of no login at all lets everybody in, or says so.
     let was_asked = world.asked(server).next().is_some();
     if protocol == Protocol::Redis && asks.found.is_empty() && !was_asked {
-        asks.add(server, port, AskedLogin::default());
+        // One that is told of no login at all lets everybody in, or says so; those who are well lend theirs to nobody.
+        let wants_one = logins.iter().any(|login| login.password().is_some());
+        if !is_quiet || !wants_one {
+            asks.add(server, port, AskedLogin::default());
+        }
     }
     asks.found
 }

@@ -348,7 +348,7 @@ fn unmade(client: &ContainerFact, job: Option<&Job>, what: &str) -> (Culprit, St
                 job.service, job.why
             ),
             format!(
-                "run it: `bowline rerun {}`; and let it end with an error when it fails",
+                "see what it says (`bowline logs {0}`) and run it again: `bowline rerun {0}`; and let it end with an error when it fails",
                 job.service
             ),
         ),
@@ -363,6 +363,7 @@ fn unmade(client: &ContainerFact, job: Option<&Job>, what: &str) -> (Culprit, St
 
 /// Something that a client asks a server for and that nobody made.
 fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, capture: &str) {
+    let mut found: Vec<(Option<&str>, bool, Case)> = Vec::new();
     for client in world
         .containers()
         .filter(|client| !world.seems_well(client))
@@ -401,27 +402,39 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         // One that had nothing to do will have nothing to do again.
         let again = job.as_ref().filter(|job| job.why != IN_SILENCE);
         let rerun = again.map(|job| ["bowline", "rerun", job.service.as_str()]);
+        let safety = again.map_or(Safety::NeedsYou, |_| Safety::Restart);
         let case = Case::new(blamed, claim)
             .seen_in(maker.or(Some(service)))
             .between(maker, Some(service))
-            .mended_by(
-                fix,
-                match again {
-                    Some(_) => Safety::Restart,
-                    None => Safety::NeedsYou,
-                },
-            )
+            .mended_by(fix, safety)
             .by_command(rerun.into_iter().flatten())
             .decides("what is missing", Some(missing.clone()))
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));
         let has_failed = job.as_ref().is_none_or(|job| job.has_failed);
-        cases.push(if is_proven && has_failed {
+        let case = if is_proven && has_failed {
             case
         } else {
             case.at_most(Confidence::Likely)
-        });
+        };
+        found.push((name, job.is_some(), case));
     }
+    cases.extend(with_whose_job_it_is(found));
+}
+
+/// The cases of things by their names, each with whether it is known whose job it is to make them: where one who misses
+/// something shows that, the others miss the same, and say no more.
+fn with_whose_job_it_is(found: Vec<(Option<&str>, bool, Case)>) -> Vec<Case> {
+    let known: Vec<&str> = found
+        .iter()
+        .filter(|(_, has_job, _)| *has_job)
+        .filter_map(|(name, ..)| *name)
+        .collect();
+    let is_left = |(name, has_job, _): &(Option<&str>, bool, Case)| {
+        *has_job || name.is_none_or(|name| !known.contains(&name))
+    };
+    let left = found.into_iter().filter(is_left);
+    left.map(|(_, _, case)| case).collect()
 }
 
 /// Whether somebody else has the name of a server near a client: then it may have been that one that does not have it.

@@ -1,4 +1,4 @@
-//! Brokers: addresses that they give to their clients, and topics under other names.
+//! Brokers: addresses that they give to their clients, and clients that came too early.
 
 use bowline_model::carried::Usage;
 use bowline_recipes::Says;
@@ -6,7 +6,7 @@ use bowline_recipes::Says;
 use crate::collect::number;
 use crate::edit::{Piece, Spot};
 use crate::facts::{ContainerFact, ToldHost};
-use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Culprit, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, Target, World, culprit, shown, spoken};
 
@@ -25,21 +25,6 @@ pub(crate) const ASKED_TOO_EARLY: Rule = Rule {
     yields: false,
     endangers_data: false,
     find: asked_too_early,
-};
-
-pub(crate) const OTHER_TOPIC: Rule = Rule {
-    code: Code("D036"),
-    title: "a topic has another prefix here than elsewhere in the stack",
-    layer: Layer::Config,
-    decisive: &[
-        "the complaint",
-        "its own name for it",
-        "the others' name for it",
-    ],
-    look_alikes: &[],
-    yields: false,
-    endangers_data: false,
-    find: other_topic,
 };
 
 pub(crate) const ADVERTISES_WRONG: Rule = Rule {
@@ -191,122 +176,6 @@ fn announced_case(
     } else {
         case.at_most(Confidence::Likely)
     }
-}
-
-/// What a client calls a topic that is not there, and who calls it by another prefix.
-struct Misnamed<'f> {
-    key: &'f str,
-    value: &'f str,
-    other: &'f ContainerFact,
-    other_key: &'f str,
-    other_value: &'f str,
-}
-
-fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
-    for client in world
-        .containers()
-        .filter(|client| !world.seems_well(client))
-    {
-        let Some(said) = world.says(client, Says::TopicMissing) else {
-            continue;
-        };
-        let Some(topic) = said.capture("topic") else {
-            continue;
-        };
-        let Some(it) = misnamed(world, client, topic) else {
-            continue;
-        };
-        let other = it.other.service.as_deref().unwrap_or(&it.other.name);
-        let claim = format!(
-            "the topic `{topic}` does not exist: `{}` is `{}` here, and `{}` in `{other}`",
-            it.key, it.value, it.other_value
-        );
-        let named = |container: &ContainerFact, key: &str, value: &str, proves: &str| -> Evidence {
-            let text = format!("{}: variable `{key}` is `{value}`", container.name);
-            shown(FactRef::Made(container.name.clone()), text, proves)
-        };
-        let field = format!("environment.{}", it.key);
-        let spot = Spot::field(client, &field);
-        let case = Case::new(culprit(client, Some(&field)), claim)
-            .mended_by(
-                format!("let both read one variable: write what `{other}` has, then `bowline up`"),
-                Safety::NeedsYou,
-            )
-            .by_edits(spot.map(|spot| spot.replace(Piece::Word, it.value, it.other_value)))
-            .decides(
-                "the complaint",
-                Some(spoken(
-                    client,
-                    said,
-                    "the broker was reached and does not have it",
-                )),
-            )
-            .decides(
-                "its own name for it",
-                Some(named(client, it.key, it.value, "that is what it asks for")),
-            )
-            .decides(
-                "the others' name for it",
-                Some(named(
-                    it.other,
-                    it.other_key,
-                    it.other_value,
-                    "the topic goes by that elsewhere",
-                )),
-            );
-        cases.push(if said.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
-    }
-}
-
-/// Finds the variable that a missing topic is named in, and the one of another service that differs by its beginning.
-fn misnamed<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> Option<Misnamed<'f>> {
-    let values = |container: &'f ContainerFact| {
-        let pairs = world
-            .made(container)
-            .into_iter()
-            .flat_map(|it| &it.environment);
-        pairs.filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
-    };
-    let is_separator = |it: char| matches!(it, '.' | '_' | '-');
-    let rest = |text: &'f str| {
-        text.split_once(is_separator)
-            .map(|(_, rest)| rest)
-            .filter(|rest| !rest.is_empty())
-    };
-    for (key, value) in values(client) {
-        let is_prefix = value.len() > 1 && topic.starts_with(value) && topic.len() > value.len();
-        if value != topic && !is_prefix {
-            continue;
-        }
-        for other in world
-            .containers()
-            .filter(|other| other.service != client.service)
-        {
-            let found = values(other).find(|(other_key, other_value)| {
-                if *other_value == value || other_value.is_empty() {
-                    return false;
-                }
-                if is_prefix {
-                    return *other_key == key;
-                }
-                rest(value).is_some() && rest(other_value) == rest(value)
-            });
-            if let Some((other_key, other_value)) = found {
-                return Some(Misnamed {
-                    key,
-                    value,
-                    other,
-                    other_key,
-                    other_value,
-                });
-            }
-        }
-    }
-    None
 }
 
 fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -322,6 +322,7 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
+    workers_too_few(world, cases);
     for busy in busy(world) {
         let Some((client, said)) = complaint(world, &busy, Says::PoolExhausted) else {
             continue;
@@ -363,6 +364,61 @@ fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
         } else {
             case.at_most(Confidence::Likely)
         });
+    }
+}
+
+/// What those say who wait for a program that has no worker left.
+const WAITED: &[Says] = &[
+    Says::AnswerTimeout,
+    Says::UpstreamClosed,
+    Says::UpstreamFailed,
+    Says::UpstreamNotAnswering,
+];
+
+/// Programs that have as many workers as they may have, while somebody who stands before them gets no answer: by an
+/// address, or by a socket in a folder that both have.
+fn workers_too_few(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers().filter(|one| world.runs(one)) {
+        let Some(busy) = world.says(container, Says::WorkersBusy) else {
+            continue;
+        };
+        let volumes = |of: &'_ ContainerFact| -> BTreeSet<String> {
+            let volumes = of.mounts.iter().filter(|mount| mount.kind == "volume");
+            volumes.map(|mount| mount.source.clone()).collect()
+        };
+        let own = volumes(container);
+        let stands_before = |front: &&ContainerFact| {
+            let mut edges = world.edges().iter();
+            front.name != container.name
+                && (!own.is_disjoint(&volumes(front))
+                    || edges.any(|edge| edge.client.name == front.name && edge.leads_to(container)))
+        };
+        let mut fronts = world.containers().filter(stands_before);
+        let waited = fronts.find_map(|front| {
+            let mut said = world.said(front).iter();
+            let said = said.find(|said| said.is_fresh && WAITED.contains(&said.says))?;
+            Some((front, said))
+        });
+        let Some((front, said)) = waited else {
+            continue;
+        };
+        let limit = busy.capture("limit").map(|limit| format!(" ({limit})"));
+        let claim = format!(
+            "it has as many workers as it may have{}, and requests wait for one",
+            limit.unwrap_or_default()
+        );
+        let service = container.service.as_deref();
+        cases.push(
+            Case::new(culprit(container, None), claim)
+                .at_most(Confidence::Likely)
+                .between(service, front.service.as_deref())
+                .mended_by(
+                    "let it have more workers (php-fpm: `pm.max_children`; Apache: `MaxRequestWorkers`) where there is memory for them, or find what keeps them busy; then restart it",
+                    Safety::NeedsYou,
+                )
+                .decides("the complaint", Some(spoken(container, busy, "it would need more")))
+                .decides("its connections", Some(spoken(front, said, "it waited in vain"))),
+        );
     }
 }
 

@@ -426,6 +426,39 @@ fn shared<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
             });
         }
     }
+    shared.extend(refused(world));
+    shared
+}
+
+/// The same of programs that no recipe knows: one says that its data is locked, and another one that runs has that volume.
+fn refused<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
+    let mut shared = Vec::new();
+    for container in world.containers() {
+        let said = world.says(container, Says::DataLocked);
+        let Some(path) = said.and_then(|said| said.capture("path")) else {
+            continue;
+        };
+        let mount = world.mount_of(container, path).filter(|it| it.writable);
+        let Some(mount) = mount.filter(|_| world.stores(container).is_empty()) else {
+            continue;
+        };
+        let others = world.containers().filter(|other| {
+            other.name != container.name && world.runs(other) && world.stores(other).is_empty()
+        });
+        for other in others {
+            let mut mounts = world.mounts(other).into_iter().flatten();
+            if let Some(theirs) = mounts.find(|one| one.source == mount.source && one.writable) {
+                shared.push(Shared {
+                    one: Holder { container, mount },
+                    other: Holder {
+                        container: other,
+                        mount: theirs,
+                    },
+                    keeper: world.keeper(container, path),
+                });
+            }
+        }
+    }
     shared
 }
 

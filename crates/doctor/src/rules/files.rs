@@ -12,6 +12,7 @@ use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whol
 
 use super::jobs::{fills_what_it_lacks, is_waited_for};
 use super::modules::is_hidden;
+use super::sockets;
 
 pub(crate) const MISSING: Rule = Rule {
     code: Code("D033"),
@@ -50,7 +51,7 @@ pub(crate) const READ_ONLY: Rule = Rule {
 const TOGETHER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Complaints of one that runs from which on it means them.
-const AGAIN: usize = 3;
+pub(super) const AGAIN: usize = 3;
 
 /// A path of a container as a person finds it: on the host, where it is mounted from there.
 pub(super) fn on_host(world: &World<'_>, container: &ContainerFact, path: &str) -> String {
@@ -116,9 +117,12 @@ fn missing(world: &World<'_>, cases: &mut Vec<Case>) {
             let is_there = file.is_some_and(|file| file.there.is_some());
             // One that goes on may do without it, unless it asks again and again.
             let does_without = world.ailment(container).is_none() && said.count < AGAIN;
+            if is_socket(&path) {
+                cases.extend(sockets::not_shared(world, container, said, &path));
+                continue;
+            }
             if is_there
                 || does_without
-                || is_socket(&path)
                 || path.contains('#')
                 || made_by_engine(world, container, &path).is_some()
                 || is_hidden(world, container, &path)

@@ -503,17 +503,18 @@ fn unpublished(
     } else {
         ""
     };
+    let ports = format!("[\"{on}{port}:{inner}\"]");
+    // What else is published would be lost; and whether everybody may come in is not for bowline to say.
+    let may_be_set = target.published.is_empty() && !on.is_empty();
+    let spot = Spot::field(target, "ports").filter(|_| may_be_set);
     Case::new(culprit(target, Some("ports")), claim)
         .seen_in(client)
         .between(Some(service), client)
         .mended_by(
-            format!("publish it: `ports: [\"{on}{port}:{inner}\"]` under `{service}`, then `bowline up`; or dial `{service}` from a network of the stack"),
+            format!("publish it: `ports: {ports}` under `{service}`, then `bowline up`; or dial `{service}` from a network of the stack"),
             Safety::Restart,
         )
-        .by_edits(Spot::field(target, "ports").map(|spot| {
-            let value = format!("[\"127.0.0.1:{port}:{port}\"]");
-            spot.change(Change::Set { value })
-        }))
+        .by_edits(spot.map(|spot| spot.change(Change::Set { value: ports })))
         .decides("the address", Some(address(edge, "it is told to go there")))
         .decides("that nothing is published", closed)
         .decides("that it listens", listens.clone())

@@ -70,10 +70,14 @@ fn no_such_program(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// Programs that a shell was to start, or the kernel behind it, by their paths.
+/// Programs that a shell or a supervisor was to start, or the kernel behind it, by their paths.
 fn not_found_by_shell(world: &World<'_>, cases: &mut Vec<Case>) {
-    for container in world.containers().filter(|one| !world.runs(one)) {
+    for container in world.containers() {
         for said in world.complaints(container, &[Says::CommandMissing, Says::ExecMissing]) {
+            // One that runs may do without it, unless it tries again and again, as supervisors do.
+            if world.runs(container) && said.count < super::files::AGAIN {
+                continue;
+            }
             let name = said.capture("name").or_else(|| said.capture("path"));
             let Some(path) = name.filter(|name| name.starts_with('/')) else {
                 continue;

@@ -7,7 +7,7 @@ use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::is_below;
-use crate::world::{Target, World, culprit, made, shown, stood, whole, written};
+use crate::world::{Target, World, culprit, is_everyday, made, shown, stood, whole, written};
 
 use super::files::{absolute, asked, refused_program};
 
@@ -397,11 +397,12 @@ fn names_in_its_trouble<'f>(
     let is_written = ["/tmp/", "/run/", "/var/"]
         .iter()
         .any(|top| path.starts_with(top));
-    if world.recipe(container).is_some() || is_written || !is_settings(path) {
+    let is_its_own = path.contains("/.");
+    if world.recipe(container).is_some() || is_written || is_its_own || !is_settings(path) {
         return None;
     }
     let mut lines = world.log(container)?.lines.iter().rev().take(LAST_LINES);
-    let line = lines.find(|line| names_it(&line.text))?;
+    let line = lines.find(|line| names_it(&line.text) && !is_everyday(&line.text))?;
     Some(written(container, line, "it stumbles over it"))
 }
 

@@ -88,6 +88,51 @@ pub(super) fn is_hurt<'f>(world: &World<'f>, client: &'f ContainerFact) -> bool 
     !world.seems_well(client) || world.is_doubted(client)
 }
 
+/// Failed attempts to connect that are no accident of a start.
+const MANY_ATTEMPTS: u64 = 5;
+
+/// That a client which says nothing goes on to dial an address in vain: the kernel counts its attempts that came to nothing,
+/// and everything else that it dials was there before it and is well.
+fn dials_in_vain(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
+    let client = edge.client;
+    let attempts = world.inside(client)?.failed_attempts?;
+    let was_there = |other: &Edge<'_>| {
+        let targets = other.service().map(|(_, targets)| targets);
+        targets.is_some_and(|targets| {
+            let mut targets = targets.iter();
+            world.trouble(other).is_none() && targets.all(|one| one.started < client.started)
+        })
+    };
+    let mut others = world.edges().iter().filter(|other| {
+        let is_same = other.host.name == edge.host.name && other.port == edge.port;
+        other.client.name == client.name && !is_same
+    });
+    let mode = client.network_mode.as_deref().unwrap_or_default();
+    let shares_network = mode == "host" || mode.starts_with("container:");
+    if shares_network || !world.runs(client) || attempts < MANY_ATTEMPTS || !others.all(was_there) {
+        return None;
+    }
+    let text = format!(
+        "{}: {attempts} attempts to connect came to nothing",
+        client.name
+    );
+    let fact = FactRef::Inside(client.name.clone());
+    Some(shown(
+        fact,
+        text,
+        "it dials, and everything else that it dials answers",
+    ))
+}
+
+/// How sure a wrong address can be: who is well and says nothing may mean something else with its attempts.
+fn sure_where(is_hurt: bool) -> Confidence {
+    if is_hurt {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    }
+}
+
 fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
     other_port_before(world, cases);
     for edge in world.edges() {
@@ -97,8 +142,10 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(Trouble::OtherPort(open)) = world.trouble(edge) else {
             continue;
         };
-        let (false, Some(target), Some(port)) =
-            (!is_hurt(world, edge.client), containers.first(), edge.port)
+        let in_vain = dials_in_vain(world, edge);
+        let is_hurt = is_hurt(world, edge.client);
+        let (true, Some(target), Some(port)) =
+            (is_hurt || in_vain.is_some(), containers.first(), edge.port)
         else {
             continue;
         };
@@ -126,6 +173,7 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
         let listens = listening(target, world, "it can be reached, elsewhere");
         cases.push(
             Case::new(teller(world, edge.client, carrier), claim)
+                .at_most(sure_where(is_hurt))
                 .seen_in(edge.client.service.as_deref())
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
@@ -139,7 +187,7 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
                 ))
                 .decides("the address", Some(address(edge, "it is told to go there")))
                 .decides("what it listens on", listens.clone())
-                .decides("the attempt", attempt(world, edge))
+                .decides("the attempt", attempt(world, edge).or(in_vain))
                 .rules_out(Code("D067"), listens.clone())
                 .rules_out(Code("D100"), listens),
         );

@@ -9,6 +9,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood};
 
 use super::files::{absolute, on_host, owner_of_path, refused_program, service};
+use super::sockets;
 
 pub(crate) const DENIED: Rule = Rule {
     code: Code("D112"),
@@ -230,13 +231,21 @@ fn denied_case<'f>(
     // Where nobody knows who it is, labels may be the reason as well.
     let by_mode = who.map(|_| whose.clone());
     let number = who.map_or_else(String::new, |who| who.user.to_string());
-    let fix = format!(
-        "give {} to the user it runs as (`bowline exec --user 0 {} chown -R {number} {path}`), or let it run as the owner (`user`); then `bowline restart {}`",
-        on_host(world, container, path),
-        service(container),
-        service(container)
-    );
-    Case::new(owner_of_path(world, container, path), claim)
+    let maker = sockets::maker(world, container, file);
+    let fix = match &maker {
+        Some(maker) => format!(
+            "let `{0}` make that socket for all who share its folder (php-fpm: `listen.mode` and `listen.group`; gunicorn: `--umask`), then `bowline restart {0}`",
+            maker.name
+        ),
+        None => format!(
+            "give {} to the user it runs as (`bowline exec --user 0 {} chown -R {number} {path}`), or let it run as the owner (`user`); then `bowline restart {}`",
+            on_host(world, container, path),
+            service(container),
+            service(container)
+        ),
+    };
+    let culprit = maker.unwrap_or_else(|| owner_of_path(world, container, path));
+    Case::new(culprit, claim)
         .seen_in(container.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
         .by_edits(readable(world, container, file))

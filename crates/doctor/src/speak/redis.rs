@@ -1,7 +1,10 @@
-//! Redis and Valkey: whether they let a login in, and then how full they are and whether they can save.
+//! Redis and Valkey: whether they let a login in, and then how full they are, whether they can save, and what goes
+//! through their queues and channels.
 //!
 //! A question is a list of texts, an answer a line or a text behind its length (RESP2, "Redis serialization protocol
 //! specification").
+
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +15,8 @@ use crate::facts::{Outcome, RedisAnswer};
 
 /// No line of an answer is longer, in bytes.
 const LONGEST_LINE: usize = 1024;
+/// No list of an answer has more entries.
+const LONGEST_LIST: usize = 4096;
 /// How long after the first look a server that throws keys away is looked at again.
 const AGAIN: Duration = Duration::from_millis(300);
 
@@ -67,6 +72,7 @@ fn judged(reply: Reply, by_password: bool) -> Outcome {
     let error = match reply {
         Reply::Text(_) => return Outcome::LetIn { by_password },
         Reply::Error(error) => error,
+        Reply::Number(_) | Reply::List(_) => return Outcome::Strange,
     };
     let code = match error.split(' ').next().unwrap_or_default() {
         "NOAUTH" => return Outcome::PasswordWanted,
@@ -102,6 +108,7 @@ fn look_around(wire: &mut Wire, answer: &mut RedisAnswer) -> Result<(), Silence>
             answer.evicted_meanwhile = both.map(|(later, before)| later.saturating_sub(before));
         }
     }
+    answer.traffic = traffic::look(wire, &info)?;
     Ok(())
 }
 
@@ -128,37 +135,82 @@ fn read_info(info: &str) -> RedisAnswer {
         clients_limit: number("maxclients"),
         saves: is_good("rdb_last_bgsave_status"),
         appends: is_good("aof_last_write_status"),
+        traffic: None,
     }
 }
 
-/// One answer: a text, or an error with its first word.
+/// One answer.
 enum Reply {
     Text(String),
+    /// An error with its first word.
     Error(String),
+    Number(u64),
+    List(Vec<String>),
 }
 
 fn reply(wire: &mut Wire, words: &[&str]) -> Result<Reply, Silence> {
+    ask_for(wire, words)?;
+    answer(wire)
+}
+
+fn ask_for(wire: &mut Wire, words: &[&str]) -> Result<(), Silence> {
     let mut question = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
         question.extend(format!("${}\r\n", word.len()).into_bytes());
         question.extend_from_slice(word.as_bytes());
         question.extend_from_slice(b"\r\n");
     }
-    wire.send(&question)?;
+    wire.send(&question)
+}
+
+fn answer(wire: &mut Wire) -> Result<Reply, Silence> {
+    let (kind, rest) = head(wire)?;
+    match kind {
+        b'+' | b'$' => text(wire, kind, rest).map(Reply::Text),
+        b'-' => Ok(Reply::Error(rest)),
+        b':' => Ok(Reply::Number(count(&rest)?)),
+        b'*' => list(wire, &rest).map(Reply::List),
+        _ => Err(Silence::Strange),
+    }
+}
+
+/// The first line of an answer: its kind, and what stands behind that.
+fn head(wire: &mut Wire) -> Result<(u8, String), Silence> {
     let line = wire.line(LONGEST_LINE)?;
     let (kind, rest) = line.split_first().ok_or(Silence::Strange)?;
     let rest = std::str::from_utf8(rest).map_err(|_| Silence::Strange)?;
+    Ok((*kind, rest.to_owned()))
+}
+
+fn count(digits: &str) -> Result<u64, Silence> {
+    digits.parse().map_err(|_| Silence::Strange)
+}
+
+/// A text whose first line was read.
+fn text(wire: &mut Wire, kind: u8, rest: String) -> Result<String, Silence> {
     match kind {
-        b'+' => Ok(Reply::Text(rest.to_owned())),
-        b'-' => Ok(Reply::Error(rest.to_owned())),
+        b'+' => Ok(rest),
         b'$' => {
             let length: usize = rest.parse().map_err(|_| Silence::Strange)?;
             let text = wire.take(length)?;
             wire.take(2)?;
-            Ok(Reply::Text(String::from_utf8_lossy(&text).into_owned()))
+            Ok(String::from_utf8_lossy(&text).into_owned())
         }
         _ => Err(Silence::Strange),
     }
+}
+
+/// A list of texts whose first line was read; never one of lists, so that nobody is led ever deeper.
+fn list(wire: &mut Wire, rest: &str) -> Result<Vec<String>, Silence> {
+    let count: usize = rest.parse().map_err(|_| Silence::Strange)?;
+    if count > LONGEST_LIST {
+        return Err(Silence::Strange);
+    }
+    let texts = (0..count).map(|_| {
+        let (kind, rest) = head(wire)?;
+        text(wire, kind, rest)
+    });
+    texts.collect()
 }
 
 #[cfg(test)]
@@ -169,12 +221,22 @@ mod tests {
 
     use super::super::script::{read, server, until_gone, write};
     use super::*;
+    use crate::facts::{QueueFact, TalkerFact, TrafficFact};
 
     const LONG: Duration = Duration::from_secs(10);
     const SHORT: Duration = Duration::from_millis(50);
     const AUTH: &[u8] = b"*2\r\n$4\r\nAUTH\r\n$10\r\nopensesame\r\n";
     const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
     const INFO: &[u8] = b"*1\r\n$4\r\nINFO\r\n";
+    const CHANNELS: &[u8] = b"*2\r\n$6\r\nPUBSUB\r\n$8\r\nCHANNELS\r\n";
+
+    /// A server that shows nothing of what goes through it.
+    fn hidden() -> (&'static [u8], Vec<u8>) {
+        (
+            CHANNELS,
+            b"-NOPERM this user has no permissions\r\n".to_vec(),
+        )
+    }
 
     fn login() -> Login {
         Login {
@@ -219,6 +281,7 @@ mod tests {
                     b"*2\r\n$4\r\nINFO\r\n$5\r\nstats\r\n",
                     text("evicted_keys:9\r\n"),
                 ),
+                hidden(),
             ],
         );
         assert_eq!(outcome, Outcome::LetIn { by_password: true });
@@ -234,6 +297,68 @@ mod tests {
             (answer.saves, answer.role.as_deref()),
             (Some(false), Some("master"))
         );
+        assert_eq!(answer.traffic, None);
+    }
+
+    #[test]
+    fn what_goes_through_is_told_by_names_and_numbers() {
+        let clients = "id=7 addr=10.0.0.3:51234 laddr=10.0.0.2:6379 fd=8 name= age=9 idle=0 flags=b db=1 sub=0 psub=0 \
+             ssub=0 multi=-1 cmd=brpop user=default\n\
+             id=8 addr=10.0.0.3:51235 name= age=9 idle=0 flags=b db=1 sub=0 psub=0 cmd=brpop\n\
+             id=9 addr=10.0.0.4:40000 name= age=9 idle=3 flags=P db=0 sub=1 psub=0 cmd=subscribe\n\
+             id=10 addr=127.0.0.1:40001 name= age=0 idle=0 flags=N db=0 sub=0 psub=0 cmd=client|list\n";
+        let turns: Vec<(&'static [u8], Vec<u8>)> = vec![
+            (PING, b"+PONG\r\n".to_vec()),
+            (INFO, text("maxmemory:0\r\n# Keyspace\r\ndb1:keys=3,expires=0,avg_ttl=0\r\n")),
+            (CHANNELS, b"*2\r\n$9\r\nhall.bids\r\n$5\r\na\x1b[2J\r\n".to_vec()),
+            (b"*2\r\n$6\r\nPUBSUB\r\n$6\r\nNUMPAT\r\n", b":0\r\n".to_vec()),
+            (b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n", b"+OK\r\n".to_vec()),
+            (
+                b"*6\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n$4\r\n1000\r\n$4\r\nTYPE\r\n$4\r\nlist\r\n",
+                b"*2\r\n$1\r\n0\r\n*1\r\n$12\r\nqueue:orders\r\n".to_vec(),
+            ),
+            (b"*2\r\n$4\r\nLLEN\r\n$12\r\nqueue:orders\r\n", b":14\r\n".to_vec()),
+            (b"*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n", text(clients)),
+        ];
+        let (_, answer) = asked(None, LONG, turns);
+        let talker = |remote: &str, last: &str, listens, count| TalkerFact {
+            remote: remote.parse().unwrap(),
+            last: last.to_owned(),
+            listens,
+            count,
+        };
+        let traffic = TrafficFact {
+            queues: vec![QueueFact {
+                database: 1,
+                name: "queue:orders".to_owned(),
+                length: 14,
+            }],
+            channels: ["hall.bids".to_owned()].into(),
+            patterns: 0,
+            clients: vec![
+                talker("10.0.0.3", "brpop", false, 2),
+                talker("10.0.0.4", "subscribe", true, 1),
+            ],
+        };
+        assert_eq!(answer.traffic, Some(traffic));
+    }
+
+    #[test]
+    fn lists_in_lists_lead_nobody_ever_deeper() {
+        for said in [
+            b"*1\r\n*1\r\n*1\r\n".as_slice(),
+            b"*99999999\r\n",
+            b"*1\r\n:3\r\n",
+        ] {
+            let turns = vec![
+                (PING, b"+PONG\r\n".to_vec()),
+                (INFO, text("maxmemory:0\r\n")),
+                (CHANNELS, said.to_vec()),
+            ];
+            let (outcome, answer) = asked(None, LONG, turns);
+            assert_eq!(outcome, Outcome::LetIn { by_password: false });
+            assert_eq!((answer.limit_bytes, answer.traffic), (Some(0), None));
+        }
     }
 
     #[test]
@@ -265,7 +390,11 @@ mod tests {
     fn a_password_that_nobody_asked_for_still_shows_how_it_is() {
         let said =
             "-ERR AUTH <password> called without any password configured for the default user.\r\n";
-        let turns = vec![(AUTH, said.into()), (INFO, text("maxmemory:0\r\n"))];
+        let turns = vec![
+            (AUTH, said.into()),
+            (INFO, text("maxmemory:0\r\n")),
+            hidden(),
+        ];
         let (outcome, answer) = asked(Some(&login()), LONG, turns);
         assert_eq!(
             outcome,

@@ -5,7 +5,7 @@ use bowline_recipes::Protocol;
 
 use crate::facts::{
     AskedFact, AskedLogin, ContainerFact, DatabaseAnswer, HttpAnswer, Outcome, RedisAnswer,
-    ServerAnswer, TlsAnswer,
+    ServerAnswer, TlsAnswer, TrafficFact,
 };
 use crate::finding::{Evidence, FactRef};
 
@@ -223,6 +223,17 @@ impl<'f> World<'f> {
     pub(crate) fn redis(&self, server: &ContainerFact) -> Option<(&'f AskedFact, &'f RedisAnswer)> {
         self.asked(server).find_map(|asked| match &asked.answer {
             ServerAnswer::Redis(answer) if answer.limit_bytes.is_some() => Some((asked, answer)),
+            _ => None,
+        })
+    }
+
+    /// What goes through the queues and channels of a server, where it showed that.
+    pub(crate) fn traffic(
+        &self,
+        server: &ContainerFact,
+    ) -> Option<(&'f AskedFact, &'f TrafficFact)> {
+        self.asked(server).find_map(|asked| match &asked.answer {
+            ServerAnswer::Redis(answer) => Some((asked, answer.traffic.as_ref()?)),
             _ => None,
         })
     }

@@ -13,7 +13,7 @@ pub(crate) use edges::{Edge, Target};
 pub(crate) use evidence::{
     culprit, filed, listening, made, noted, reported, shown, spoken, stood, whole, written,
 };
-pub(crate) use said::Said;
+pub(crate) use said::{Said, is_everyday};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ use crate::facts::{
     Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
     HealthFact, HostFact, ImageFact, InsideFact, Limits, LogFact, Look, MissingNetwork, Mount,
     NameFact, NetworkFact, NoEngine, NotDone, Overriding, PortFact, RouteFact, ServiceFact,
-    TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
+    SettingFact, TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
 };
 use crate::finding::{Evidence, FactRef};
 
@@ -146,6 +146,15 @@ impl<'f> World<'f> {
         let told = self.facts.told.get(&container.name);
         match told {
             Some(told) if self.is_known(&FactRef::Told(container.name.clone())) => told,
+            _ => &[],
+        }
+    }
+
+    /// Its settings that name queues and channels, or have the key of one that does.
+    pub(crate) fn settings(&self, container: &ContainerFact) -> &'f [SettingFact] {
+        let settings = self.facts.settings.get(&container.name);
+        match settings {
+            Some(settings) if self.is_known(&FactRef::Told(container.name.clone())) => settings,
             _ => &[],
         }
     }

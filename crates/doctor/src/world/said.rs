@@ -178,10 +178,18 @@ impl<'f> World<'f> {
 /// Words by which a line says that it is of everyday.
 const EVERYDAY: &[&str] = &["trace", "debug", "info", "notice"];
 /// Keys under which a line says how much it matters: `"level":"info"`, `severity=INFO`.
-const LEVELS: &[&str] = &["level", "lvl", "severity", "nivel", "stufe"];
+const LEVELS: &[&str] = &[
+    "level",
+    "levelname",
+    "loglevel",
+    "lvl",
+    "severity",
+    "nivel",
+    "stufe",
+];
 
 /// Whether a line says of itself that it is of everyday.
-fn is_everyday(line: &str) -> bool {
+pub(crate) fn is_everyday(line: &str) -> bool {
     let mut words = line
         .split(|it: char| !it.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())

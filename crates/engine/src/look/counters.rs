@@ -68,6 +68,8 @@ pub struct TcpCounters {
     pub sent_segments: u64,
     /// Segments sent again.
     pub resent_segments: u64,
+    /// Attempts to connect that came to nothing: refused, mostly.
+    pub failed_attempts: u64,
 }
 
 impl Look {
@@ -193,6 +195,7 @@ fn tcp(text: &str) -> Result<TcpCounters, Unseen> {
         Some(TcpCounters {
             sent_segments: value("OutSegs")?,
             resent_segments: value("RetransSegs")?,
+            failed_attempts: value("AttemptFails")?,
         })
     };
     counters().ok_or_else(|| strange("the TCP counters", text))
@@ -379,16 +382,17 @@ mod tests {
     #[test]
     fn segments_are_found_by_their_names() {
         let text = "Ip: Forwarding DefaultTTL\nIp: 1 64\n\
-                    Tcp: RtoAlgorithm RtoMin OutSegs RetransSegs InErrs\nTcp: 1 200 900 31 0\n\
+                    Tcp: RtoAlgorithm RtoMin AttemptFails OutSegs RetransSegs InErrs\nTcp: 1 200 7 900 31 0\n\
                     Udp: InDatagrams\nUdp: 7\n";
         assert_eq!(
             tcp(text),
             Ok(TcpCounters {
                 sent_segments: 900,
-                resent_segments: 31
+                resent_segments: 31,
+                failed_attempts: 7,
             })
         );
-        assert!(tcp("Tcp: OutSegs RetransSegs\nTcp: 1\n").is_err());
+        assert!(tcp("Tcp: OutSegs RetransSegs AttemptFails\nTcp: 1 2\n").is_err());
         assert!(tcp("").is_err());
     }
 

@@ -40,7 +40,7 @@ const KINDS: &[(&[&str], u16)] = &[
 /// Schemes whose URLs name no host.
 const WITHOUT_HOST: &[&str] = &[
     "file", "sqlite", "sqlite3", "unix", "npipe", "fd", "data", "null", "memory", "mem", "s3",
-    "gs", "az", "arn", "h2", "duckdb", "local", "env", "secret", "vault", "balancer",
+    "gs", "az", "arn", "h2", "duckdb", "local", "env", "secret", "vault", "balancer", "ext", "cfg",
 ];
 
 /// Returns the port that clients of a scheme take when none is written.
