@@ -170,10 +170,12 @@ fn without_mended(world: &World<'_>, causes: Vec<Finding>) -> Vec<Finding> {
         .collect()
 }
 
-/// A setting is not surely to blame where nobody could see whether the files have changed it by now.
+/// A setting is not surely to blame where the files have changed it by now, or nobody could see whether they have.
 fn no_surer_than_files(world: &World<'_>, mut cause: Finding) -> Finding {
     let is_setting = cause.culprit.kind == CulpritKind::Service && cause.culprit.field.is_some();
-    if is_setting && !world.knows_changes(&cause.culprit.name) {
+    let may_be_mended =
+        !world.knows_changes(&cause.culprit.name) || is_mended_in_files(world, &cause.culprit);
+    if is_setting && may_be_mended {
         cause.confidence = cause.confidence.min(Confidence::Likely);
     }
     cause

@@ -249,6 +249,13 @@ impl Nesting {
             content = content.from(skipped);
             indent += skipped;
         }
+        let table = content.text.trim_end_matches([',', ' ']);
+        if table.starts_with('{') && table.ends_with('}') {
+            self.entries += 1;
+            let entry = format!("#{}", self.entries);
+            self.push(source, &entry, content.up_to(table.len()));
+            return;
+        }
         match pair(&content) {
             Some((key, value))
                 if matches!(value.text, "" | "{" | "[" | "|" | ">" | "|-" | ">-") =>

@@ -559,6 +559,12 @@ fn an_inline_table_is_read_as_the_table_that_it_is() {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains("app:pw mq:"), "{found:?}");
     }
+    // NATS, `users` of `authorization`; its separators may be missing.
+    for end in ["", ","] {
+        let entry = format!("{{ user: \"app\", password: \"pw\" }}{end}");
+        let users = format!("authorization {{\n  users: [\n    {entry}\n  ]\n}}\n");
+        assert_eq!(file(&users), ["- app:pw"], "{users}");
+    }
     let ini = "[amqp]\nhost = mq\nport = 5672\nvirtual_host = streets\nuser = app\n";
     assert_eq!(file(ini), ["amqp app mq:5672! /streets"]);
     let signing = "AUTH_SECRET=0123456789\nNEXT_AUTH_SECRET=0123456789\n";
