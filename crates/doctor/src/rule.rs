@@ -200,11 +200,12 @@ pub(crate) fn of(code: Code) -> Option<&'static Rule> {
 }
 
 /// Codes that are one cause by different signs: which of them a service that is down gets depends on what its clients
-/// said last, and somebody who asks for one of them means the outage.
+/// said last, and on whether the engine still remembers what ended it. Somebody who asks for one of them means the outage.
 const ONE_CAUSE: &[Code] = &[
     rules::names::NEEDED_AND_DOWN.code,
     rules::names::DOWN.code,
     rules::outside::BROKER_DOWN.code,
+    rules::ends::KILLED.code,
 ];
 
 impl Code {
@@ -399,6 +400,15 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outage_is_asked_for_by_whatever_sign_it_shows() {
+        assert!(Code("D012").answers("D052"));
+        assert!(Code("D052").answers("D115"));
+        assert!(Code("D053").answers("D053"));
+        assert!(!Code("D053").answers("D052"));
+        assert!(!Code("D012").answers("D053"));
+    }
 
     #[test]
     fn codes_are_unique_and_every_rule_says_what_decides_it() {
