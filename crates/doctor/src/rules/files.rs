@@ -316,6 +316,7 @@ pub(super) fn service(container: &ContainerFact) -> &str {
 fn folder_instead(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         refused_mount(world, container, cases);
+        cases.extend(folder_for_a_program(world, container));
         let words = [Says::IsDirectory, Says::FileMissing, Says::ModuleMissing];
         for said in world.complaints(container, &words) {
             let path = said.capture("path").map(|path| absolute(container, path));
@@ -381,6 +382,17 @@ fn refused_mount<'f>(world: &World<'f>, container: &'f ContainerFact, cases: &mu
     if let (Some(mount), Some(refusal)) = (mount, refusal) {
         cases.push(folder_case(world, container, mount, None, refusal));
     }
+}
+
+/// A container that could not be started because what it is to run is a folder that the engine made.
+fn folder_for_a_program<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Case> {
+    let error = world.state(container)?.error.as_deref()?;
+    let program = refused_program(error).filter(|_| error.contains("permission denied"))?;
+    let path = absolute(container, program);
+    let (mount, folder) = made_by_engine(world, container, &path)?;
+    let refusal = stood(world, container, "a folder cannot be run")?;
+    let folder = Some(folder);
+    Some(folder_case(world, container, mount, folder, refusal))
 }
 
 fn folder_case<'f>(

@@ -7,7 +7,9 @@ use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::is_below;
-use crate::world::{Target, World, culprit, is_everyday, made, shown, stood, whole, written};
+use crate::world::{
+    Target, World, culprit, is_everyday, made, noted, shown, stood, whole, written,
+};
 
 use super::files::{absolute, asked, refused_program};
 
@@ -257,20 +259,25 @@ fn has_no_container(world: &World<'_>, service: &str) -> Option<Evidence> {
 fn no_image(world: &World<'_>, cases: &mut Vec<Case>) {
     for (service, declared) in world.declared_services() {
         let wants = declared.is_enabled && declared.replicas > 0 && !declared.image.is_empty();
-        let (Some(image), Some(absent), true) = (
-            world.image(&declared.image),
-            has_no_container(world, service),
-            wants,
-        ) else {
+        let absent = has_no_container(world, service);
+        let is_absent = absent.is_some();
+        let not_got = || not_got(world, service, &declared.image);
+        let (Some(image), Some(absent), true) =
+            (world.image(&declared.image), absent.or_else(not_got), wants)
+        else {
             continue;
         };
         if image.id.is_some() {
             continue;
         }
         let reference = &declared.image;
-        let claim = format!(
-            "the engine has no image `{reference}`, so there is no container of `{service}`"
-        );
+        let claim = if is_absent {
+            format!(
+                "the engine has no image `{reference}`, so there is no container of `{service}`"
+            )
+        } else {
+            format!("the engine has no image `{reference}`, so `{service}` stays as it was before")
+        };
         let build = declared
             .is_built
             .then_some(["bowline", "up", "--build", service]);
@@ -294,6 +301,16 @@ fn no_image(world: &World<'_>, cases: &mut Vec<Case>) {
                 .rules_out(Code("D079"), Some(gone)),
         );
     }
+}
+
+/// That the last operation could not get an image for a service, which may have a container of a former one.
+fn not_got(world: &World<'_>, service: &str, reference: &str) -> Option<Evidence> {
+    let mut steps = world.not_done();
+    let step = steps.find(|step| {
+        let is_of_it = step.service.as_deref() == Some(service);
+        is_of_it && step.step.split_whitespace().any(|word| word == reference)
+    })?;
+    Some(noted(step, "the last operation could not get it"))
 }
 
 /// A field of a service that has no container to take it from.
