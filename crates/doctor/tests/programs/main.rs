@@ -317,6 +317,18 @@ fn a_folder_that_cannot_be_mounted_onto_a_file_is_named_by_the_engine() {
     finds(&facts, "D034", CulpritKind::Service, "api", Some("volumes"));
 }
 
+#[test]
+fn a_program_that_is_a_folder_which_the_engine_made_is_no_question_of_rights() {
+    let error = "runc create failed: unable to start container process: exec: \"/srv/serve.sh\": permission denied: unknown";
+    let bind = json!({"mounts": [mount("bind", "/home/me/serve.sh", "/srv/serve.sh", false)]});
+    let made = folder(0o755, 0, true, "2026-11-21T10:00:00Z");
+    let facts = Recording::new()
+        .with(refused(error, &bind))
+        .add("files", at("/srv/serve.sh", &made))
+        .facts();
+    finds(&facts, "D034", CulpritKind::Service, "api", Some("volumes"));
+}
+
 /// A job that ended with a code, and who waits for it.
 fn job(code: i64, api: &str) -> Recording {
     let mut job = container(
@@ -568,6 +580,22 @@ fn an_image_that_is_not_there_and_a_name_that_is_taken_leave_no_container() {
         "api",
         Some("image"),
     );
+    // The former container runs on, and the last operation could not get the image of the next one.
+    let former =
+        |step: &str| {
+            Recording::new()
+            .with(container("api", &json!({})))
+            .declared("api", &json!({"image": "shop/api"}))
+            .set("images", "shop/api", image(Value::Null))
+            .add("not_done", json!({
+                "at": "2026-11-21T10:04:00Z", "service": "api", "step": step, "is_wait": false,
+                "error": "image `shop/api` cannot be pulled: manifest unknown",
+            }))
+            .facts()
+        };
+    let facts = former("pull image shop/api");
+    finds(&facts, "D018", CulpritKind::Service, "api", Some("image"));
+    silent(&former("pull image shop/web"));
     let taken = absent(json!("sha256:1"), true);
     finds(
         &taken,
