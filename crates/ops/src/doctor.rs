@@ -289,3 +289,34 @@ fn place(project: &Project, culprit: &Culprit) -> Option<Place> {
     };
     project.origins.nearest(&path).cloned()
 }
+
+#[cfg(test)]
+mod tests {
+    use bowline_doctor::{Look, Unseen};
+
+    use super::*;
+    use crate::stage;
+
+    #[test]
+    fn a_cause_is_looked_for_again_only_where_a_look_was_cut_short_and_it_was_not_found() {
+        let diagnosis = |cause: Option<WhyUnseen>, is_found: bool| {
+            let mut diagnosis = diagnose(&Facts::none("shop", SystemClock.now()));
+            let look = Look::Images;
+            diagnosis
+                .unseen
+                .extend(cause.map(|cause| Unseen { look, cause }));
+            diagnosis
+                .causes
+                .extend(is_found.then(|| stage::finding("web")));
+            diagnosis
+        };
+        let code = stage::finding("web").code.0;
+        let slow = || Some(WhyUnseen::TooSlow);
+        assert!(may_be_missed(&diagnosis(slow(), false), Some(code)));
+        assert!(!may_be_missed(&diagnosis(slow(), true), Some(code)));
+        assert!(!may_be_missed(&diagnosis(slow(), false), None));
+        assert!(!may_be_missed(&diagnosis(None, false), Some(code)));
+        let unwanted = Some(WhyUnseen::NotWanted);
+        assert!(!may_be_missed(&diagnosis(unwanted, false), Some(code)));
+    }
+}
