@@ -1,4 +1,5 @@
-//! Addresses that a program complains of, or from which it is refused, and that it is told under a key that says nothing, or in a format that nobody knows.
+//! Addresses that a program complains of, or at which it is refused, and that it is told under a key that says nothing,
+//! or in a format that nobody knows.
 //!
 //! `BUS_SERVIDOR`, a properties file, a flag of its own: whatever carries the very address that a program says it cannot
 //! reach is what told it to go there. Where nothing does, it has the address by itself.
@@ -54,16 +55,12 @@ pub(super) fn add(
         let mut addresses: BTreeSet<Address> = said
             .filter_map(|said| {
                 let port = said.capture("port").and_then(|port| port.parse().ok());
-                Some((said.capture("host")?.to_owned(), port))
+                Some(named(&world, (said.capture("host")?.to_owned(), port)))
             })
-            .filter(|(host, _)| !host.is_empty() && !known.contains(host.as_str()))
             .collect();
         addresses.extend(refusing(&world, &fact.name));
+        addresses.retain(|(host, _)| !host.is_empty() && !known.contains(host.as_str()));
         for address in addresses {
-            let address = named(&world, address);
-            if known.contains(address.0.as_str()) {
-                continue;
-            }
             let carrier = carrier(seen, files, &address);
             let carrier = carrier.or_else(|| is_default(&address.0).then_some(Carrier::Program));
             let (host, port) = &address;

@@ -1,9 +1,8 @@
 //! Sockets in folders that containers share: one makes them, and another one looks for them.
 
 use crate::facts::{ContainerFact, FileFact, FileSort};
-use crate::finding::{Culprit, Safety};
+use crate::finding::{Code, Culprit, Safety};
 use crate::rule::Case;
-use crate::world::stores::is_below;
 use crate::world::{Said, World, culprit, filed, spoken, stood};
 
 use super::files::{mounted, service};
@@ -19,11 +18,12 @@ pub(super) fn not_shared<'f>(
     if world.mount_of(container, path).is_some() {
         return None;
     }
-    let maker = world.containers().find(|other| {
-        let mount = world.mount_of(other, path).filter(|mount| mount.writable);
-        other.name != container.name && world.runs(other) && mount.is_some()
-    })?;
-    let mount = world.mount_of(maker, path)?;
+    let others = world.containers().filter(|other| world.runs(other));
+    let mut makers = others.filter_map(|other| {
+        let mount = world.mount_of(other, path).filter(|mount| mount.writable)?;
+        Some((other, mount))
+    });
+    let (maker, mount) = makers.next()?;
     let (own, other) = (service(container), service(maker));
     let claim = format!(
         "it looks for the socket `{path}`, and the folder in which `{other}` makes it is not mounted here"
@@ -32,7 +32,6 @@ pub(super) fn not_shared<'f>(
     let gone = gone.map(|file| filed(file, "nothing is at that path"));
     Some(
         Case::new(culprit(container, Some("volumes")), claim)
-            .between(Some(own), Some(own))
             .mended_by(
                 format!(
                     "mount `{}` at `{}` in `{own}` as well, then `bowline up`",
@@ -54,7 +53,7 @@ pub(super) fn not_shared<'f>(
                 stood(world, container, "it cannot go on without it"),
             )
             .rules_out(
-                crate::finding::Code("D034"),
+                Code("D034"),
                 mounted(world, container, "that folder is not among them"),
             ),
     )
@@ -69,7 +68,7 @@ pub(super) fn maker<'f>(
 ) -> Option<Culprit> {
     let there = file.there.as_ref()?;
     let mount = world.mount_of(container, &file.path)?;
-    if there.sort != FileSort::Other || !is_below(&file.path, &mount.target) {
+    if there.sort != FileSort::Other {
         return None;
     }
     let maker = world.containers().find(|other| {
