@@ -25,8 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_engine::{
-    Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, MemoryKill, Selector, host_routes,
-    memory_kills,
+    Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, MemoryKill, OutputSource, Selector,
+    host_routes, memory_kills,
 };
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
@@ -763,17 +763,19 @@ async fn read_log(
     };
     let mut entries = engine.logs(&container.id, &options).await?;
     let mut lines: Vec<(Timestamp, Vec<u8>)> = Vec::new();
-    let mut continues = false;
+    // Lines too long for the engine's own pieces, which go on in the next entry of their source.
+    let mut unfinished: BTreeMap<OutputSource, usize> = BTreeMap::new();
     while let Some(entry) = entries.next().await {
         let mut entry = entry?;
-        // The rest of a line that was too long for the engine's own pieces.
-        let is_rest = std::mem::replace(&mut continues, entry.continues);
-        match lines.last_mut().filter(|_| is_rest) {
-            Some((_, line)) => line.append(&mut entry.bytes),
-            None => lines.push((entry.at, entry.bytes)),
+        let index = unfinished.remove(&entry.source).unwrap_or(lines.len());
+        if index == lines.len() {
+            lines.push((entry.at, Vec::new()));
         }
-        if let Some((_, line)) = lines.last_mut() {
-            text::keep_ends(line, bounds.line_bytes);
+        let line = &mut lines[index].1;
+        line.append(&mut entry.bytes);
+        text::keep_ends(line, bounds.line_bytes);
+        if entry.continues {
+            unfinished.insert(entry.source, index);
         }
     }
     lines.sort_by_key(|(at, _)| *at);

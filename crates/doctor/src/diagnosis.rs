@@ -315,7 +315,7 @@ impl Graph {
             next += 1;
             for (dependent, dials) in self.dependents.get(&service).into_iter().flatten() {
                 let breaks = failing.contains_key(dependent)
-                    || *dials && has_nothing_to_say(world, dependent);
+                    || *dials && (has_nothing_to_say(world, dependent) || fails(world, dependent));
                 if !breaks {
                     continue;
                 }
@@ -335,12 +335,20 @@ impl Graph {
         let mut affects: Vec<String> = reached
             .into_iter()
             .filter(|name| !is_culprit(name))
-            .filter(|name| failing.contains_key(name) || own.as_ref() != Some(name))
+            .filter(|name| {
+                own.as_ref() != Some(name) || failing.contains_key(name) || fails(world, name)
+            })
             .collect();
         affects.sort();
         cause.affects = affects;
         cause.chain = chain;
     }
+}
+
+/// Whether a container of a service fails, or says of itself that something does.
+fn fails(world: &World<'_>, service: &str) -> bool {
+    let mut containers = world.of_service(service).into_iter();
+    containers.any(|container| world.fails(container))
 }
 
 /// Whether a service runs and nobody checks whether it works.

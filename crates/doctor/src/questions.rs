@@ -273,9 +273,9 @@ fn spoken_of<'f>(world: &World<'f>, said: &Said<'f>, asked: &mut Paths<'_>) {
     );
     let mounts = container.mounts.iter().filter(|_| is_about_mounts);
     // How full and how writable what is mounted is.
-    for mount in mounts.clone() {
-        asked.ask(&mount.target);
-    }
+    let targets = mounts.clone().map(|mount| &mount.target);
+    let folders = container.tmpfs.iter().filter(|_| is_about_mounts);
+    targets.chain(folders).for_each(|path| asked.ask(path));
     if said.says == Says::NoSpace {
         asked.questions.insert(Question::File {
             container: container.name.clone(),

@@ -60,13 +60,16 @@ impl Tokens {
         let mut forms: Vec<(String, String)> = Vec::new();
         for (value, number) in &self.numbers {
             if self.pieces.contains(value) && !self.names.contains(value) {
-                let quoted = |quote| {
-                    (
-                        format!("{quote}{value}{quote}"),
-                        format!("{quote}#{number}{quote}"),
-                    )
-                };
-                forms.extend(['"', '\'', '`'].map(quoted));
+                // Who takes one for a host writes it in small letters.
+                for said in BTreeSet::from([value.clone(), value.to_lowercase()]) {
+                    let quoted = |quote| {
+                        (
+                            format!("{quote}{said}{quote}"),
+                            format!("{quote}#{number}{quote}"),
+                        )
+                    };
+                    forms.extend(['"', '\'', '`'].map(quoted));
+                }
             }
             if value.chars().count() < LEAST || self.names.contains(value) {
                 continue;
@@ -162,6 +165,16 @@ mod tests {
         ] {
             assert_eq!(mask.apply(text), shown);
         }
+    }
+
+    #[test]
+    fn a_piece_that_was_taken_for_a_host_is_found_in_small_letters() {
+        let mut tokens = Tokens::new(BTreeSet::new());
+        assert_eq!(tokens.piece(&Secret::new("XcV6")), "#1");
+        let shown = tokens
+            .mask()
+            .apply("server on 'xcv6' (Name or service not known)");
+        assert_eq!(shown, "server on '#1' (Name or service not known)");
     }
 
     proptest::proptest! {

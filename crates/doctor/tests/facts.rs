@@ -338,3 +338,21 @@ async fn long_logs_are_cut_at_their_beginning_and_long_lines_in_their_middle() {
     assert_eq!(lines, ["4 …xxxxx", "5 …xxxxx", "6 …xxxxx"]);
     assert!(log.is_cut);
 }
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_long_lines_find_each_other_where_the_outputs_were_written_at_once() {
+    let stack = Stack::new();
+    let id = stack
+        .started("api", ContainerSpec::default(), Run::new())
+        .await;
+    let (out, err) = (OutputSource::Stdout, OutputSource::Stderr);
+    stack.engine.write_log_part(&id, out, "served ");
+    stack.engine.write_log_part(&id, err, "no such ");
+    stack.engine.write_log(&id, out, "a page");
+    stack.engine.write_log(&id, err, "table");
+    stack.engine.write_log(&id, out, "done");
+    let facts = stack.facts(&subject(), Bounds::default()).await;
+    let log = &facts.logs["shop-api-1"];
+    let lines: Vec<&str> = log.lines.iter().map(|line| &*line.text).collect();
+    assert_eq!(lines, ["served a page", "no such table", "done"]);
+}

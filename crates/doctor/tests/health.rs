@@ -105,6 +105,36 @@ fn one_that_says_itself_that_it_is_still_starting_was_given_up_too_soon() {
 }
 
 #[test]
+fn a_healthcheck_that_asks_at_a_former_port_is_told_from_a_service_that_is_slow() {
+    let dials = |port: u16| {
+        json!([{
+            "form": "url", "scheme": "http", "user": null, "password": null, "database": null, "usage": "dials",
+            "hosts": [{
+                "name": "api", "port": {"written": port}, "carrier": {"variable": "API_URL"}, "port_carrier": null,
+            }],
+        }])
+    };
+    let facts = |port| {
+        api(
+            &health("unhealthy", CURL, &[REFUSED; 3]),
+            &[("0.0.0.0", 9090)],
+        )
+        .with(container("front", &json!({})))
+        .set("told", "shop-front-1", dials(port))
+        .facts()
+    };
+    let finding = code(&facts(9090), "D011");
+    assert_eq!(finding.culprit.field.as_deref(), Some("healthcheck"));
+    rests_on_its_evidence(&facts(9090));
+    // Everybody asks at that port: it is the service that listens at a wrong one.
+    let causes = diagnose(&facts(8080)).causes;
+    assert!(
+        causes.iter().all(|cause| cause.code.0 != "D011"),
+        "{causes:#?}"
+    );
+}
+
+#[test]
 fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
     let loopback = api(
         &health("unhealthy", CURL, &[REFUSED; 3]),

@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, diagnose};
-use recording::{Recording, certain, container, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
 use serde_json::{Value, json};
 
 fn on(networks: &[(&str, &str)]) -> Value {
@@ -442,6 +442,23 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
         finding.claim
     );
     rests_on_its_evidence(&stale);
+}
+
+#[test]
+fn a_replica_that_crashed_is_down_because_of_that() {
+    let crashed = json!({
+        "status": "exited", "exit_code": 139, "finished": "2026-11-21T10:04:00Z", "endpoints": on(&[("net", "")]),
+    });
+    let second = "shop-api-2";
+    let facts = gateway(&crashed, "172.18.0.4")
+        .heard([
+            event_of(second, &json!("start"), 1, &json!({})),
+            event_of(second, &json!("die"), 240, &json!({"code": 139})),
+        ])
+        .facts();
+    let finding = certain(&facts);
+    is(&finding, "D136", CulpritKind::Service, "api");
+    assert_eq!(finding.affects, ["gate"]);
 }
 
 #[test]

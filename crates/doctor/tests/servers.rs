@@ -175,6 +175,25 @@ fn a_database_that_an_account_may_not_see_is_likely_not_there() {
 }
 
 #[test]
+fn migrations_that_are_pending_lead_to_the_job_that_should_have_run_them() {
+    let line =
+        "ActiveRecord::PendingMigrationError: Migrations are pending. To resolve this issue, run:";
+    let failed = json!({"status": "exited", "exit_code": 1, "finished": "2026-11-21T10:00:09Z"});
+    let told = json!([db_address("books")]);
+    let facts = with_db("books", line)
+        .with(at(5, "migrate", &failed))
+        .set("told", "shop-migrate-1", told)
+        .facts();
+    let finding = only(&facts);
+    assert_eq!(
+        (named(&finding), finding.confidence),
+        (("D142", "migrate", None), Confidence::Likely)
+    );
+    let claim = &finding.claim;
+    assert!(claim.contains("the newest schema is not there"), "{claim}");
+}
+
+#[test]
 fn a_table_that_is_missing_leads_to_the_job_that_should_have_made_it() {
     let line = r#"ERROR:  relation "orders" does not exist at character 15"#;
     let job = |changes: &Value| {

@@ -21,13 +21,20 @@ pub const MASK: &str = "••••";
 const SECRET_PARTS: &[&str] = &[
     "apikey",
     "auth",
+    "clave",
+    "contrasena",
+    "contraseña",
     "cookie",
     "credential",
     "credentials",
     "creds",
     "dsn",
+    "geheimnis",
+    "kennwort",
     "key",
     "keys",
+    "mdp",
+    "motdepasse",
     "passphrase",
     "passwd",
     "password",
@@ -41,8 +48,10 @@ const SECRET_PARTS: &[&str] = &[
     "salt",
     "secret",
     "secrets",
+    "senha",
     "token",
     "tokens",
+    "wachtwoord",
     "webhook",
 ];
 
@@ -50,6 +59,8 @@ const SECRET_PARTS: &[&str] = &[
 const SECRET_ENDINGS: &[&str] = &[
     "password",
     "passwd",
+    "passwort",
+    "kennwort",
     "secret",
     "token",
     "apikey",
@@ -68,7 +79,9 @@ const NO_PASSWORDS: &[&str] = &[
 ];
 
 /// Endings that say the value is the *name of a place*, not the secret itself.
-const PLACE_ENDINGS: &[&str] = &["_file", "_path", "_dir", "_name", "_id_file"];
+const PLACE_ENDINGS: &[&str] = &[
+    "_file", "_path", "_dir", "_name", "_archivo", "_datei", "_fichier",
+];
 
 /// Tells whether the value of an environment variable, build argument or label named `key` is secret.
 ///
@@ -309,6 +322,10 @@ mod tests {
             "MYSQL_ROOT_PASSWORD",
             "dbpassword",
             "requirepass",
+            "BUS_CLAVE",
+            "DB_MDP",
+            "Datenbankpasswort",
+            "senha",
         ] {
             assert!(is_secret_key(key), "{key}");
         }
@@ -320,6 +337,8 @@ mod tests {
             "PATH",
             "COMPASS",
             "TAG",
+            "KENNWORT_DATEI",
+            "ENCLAVE",
         ] {
             assert!(!is_secret_key(key), "{key}");
         }

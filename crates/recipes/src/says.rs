@@ -92,7 +92,7 @@ vocabulary! {
     NamespaceMissing = "namespace_missing" needs [name] may [];
     /// The search attribute was never registered.
     SearchAttributeMissing = "search_attribute_missing" needs [name] may [];
-    /// The server's own schema in its database is older than its program wants, or not there.
+    /// The schema in a database is older than its program wants, or not there.
     SchemaOutdated = "schema_outdated" needs [] may [from, to, database];
 
     // The life of a server.

@@ -1,6 +1,7 @@
 //! What a stack's containers look like to its engine: for symptoms, injections and baselines.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +27,8 @@ pub(crate) struct Look<'a> {
     project: String,
     /// Unix time in seconds: when the case began.
     since: u64,
+    /// What was seen to happen, by service and action: the engine remembers 256 events, of all its containers.
+    happened: RefCell<BTreeSet<(String, String)>>,
 }
 
 /// How a command in a container ended.
@@ -44,6 +47,7 @@ impl<'a> Look<'a> {
             engine,
             project: project.to_owned(),
             since: now.as_secs(),
+            happened: RefCell::default(),
         })
     }
 
@@ -95,17 +99,26 @@ impl<'a> Look<'a> {
         Ok(unframed(&reply.body))
     }
 
-    /// Says whether the engine told of `action` on a container of `service` since the case began.
+    /// Says whether the engine told of `action` on a container of `service` since the case began, now or when it was asked
+    /// before.
     pub(crate) fn happened(&self, service: &str, action: &str) -> Result<bool> {
+        let what = (service.to_owned(), action.to_owned());
+        if self.happened.borrow().contains(&what) {
+            return Ok(true);
+        }
         let now = Self::new(self.engine, &self.project)?.since + 1;
         let filters = encoded(&json!({ "event": [action] }).to_string());
         let path = format!("/events?since={}&until={now}&filters={filters}", self.since);
         let reply = self.engine.send("GET", &path, None, PATIENCE)?;
-        Ok(reply.text().lines().any(|line| {
+        let has_happened = reply.text().lines().any(|line| {
             let event: Value = serde_json::from_str(line).unwrap_or_default();
             let attributes = &event["Actor"]["Attributes"];
             attributes[PROJECT] == self.project.as_str() && attributes[SERVICE] == service
-        }))
+        });
+        if has_happened {
+            self.happened.borrow_mut().insert(what);
+        }
+        Ok(has_happened)
     }
 
     /// Asks for a change; an answer that is no success is an error.

@@ -360,6 +360,7 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
     let begun = Instant::now();
     let cases = Case::find(&faults, &settings.ids)?;
     let (outcomes, invalid) = run_all(cases, settings.jobs, |case| run_one(&runner, case));
+    let (outcomes, invalid) = once_more(outcomes, invalid, &faults, |case| run_one(&runner, case))?;
     let scores = score::sum(&outcomes);
     let seed = format!("seed {}", settings.seed);
     let sums = (outcomes.len(), &scores);
@@ -468,21 +469,33 @@ fn run_all(
     (outcomes, invalid)
 }
 
+/// Runs the cases once more in which the fault did not come, one after the other: an engine that is busy with others may be
+/// too late for a symptom. One that fails twice has another reason.
+fn once_more(
+    mut outcomes: Vec<Outcome>,
+    invalid: Vec<Invalid>,
+    faults: &Path,
+    run: impl Fn(&Case) -> Result<Outcome, Invalid> + Sync,
+) -> Result<(Vec<Outcome>, Vec<Invalid>)> {
+    if invalid.is_empty() {
+        return Ok((outcomes, invalid));
+    }
+    let ids: Vec<String> = invalid.into_iter().map(|invalid| invalid.id).collect();
+    println!("once more, one at a time: {}", ids.join(", "));
+    let (right, invalid) = run_all(Case::find(faults, &ids)?, 1, run);
+    outcomes.extend(right);
+    outcomes.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((outcomes, invalid))
+}
+
 fn run_one(runner: &Runner<'_>, case: &Case) -> Result<Outcome, Invalid> {
     let begun = Instant::now();
     // What goes wrong with one case is no reason to lose the others.
-    let run = || {
-        runner.run(case).unwrap_or_else(|error| {
-            Err(Invalid {
-                id: case.id.clone(),
-                why: format!("it could not be run: {error:#}"),
-            })
+    let ended = runner.run(case).unwrap_or_else(|error| {
+        Err(Invalid {
+            id: case.id.clone(),
+            why: format!("it could not be run: {error:#}"),
         })
-    };
-    // An engine that is busy may be too late once; who fails twice has a reason.
-    let ended = run().or_else(|invalid| {
-        println!("{:<8} once more: {}", case.id, invalid.why);
-        run()
     });
     let took = begun.elapsed().as_secs_f64();
     match &ended {

@@ -94,7 +94,20 @@ pub(crate) const NO_RELATION: Rule = Rule {
     look_alikes: &[Code("D019")],
     yields: false,
     endangers_data: false,
-    find: |world, cases| not_made(world, cases, Says::RelationMissing, "the table", "relation"),
+    find: |world, cases| {
+        let before = cases.len();
+        not_made(world, cases, Says::RelationMissing, "the table", "relation");
+        // Who misses a table often says besides that its schema is old.
+        if cases.len() == before {
+            not_made(
+                world,
+                cases,
+                Says::SchemaOutdated,
+                "the newest schema",
+                "to",
+            );
+        }
+    },
 };
 
 fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {

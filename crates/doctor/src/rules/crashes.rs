@@ -2,7 +2,7 @@
 
 use bowline_model::ContainerStatus;
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, Event};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::said::grumbles;
@@ -59,37 +59,63 @@ const CRASHES: &[(i64, &str, &str)] = &[
 /// Restarts from which on it is a loop.
 const LOOP: u64 = 2;
 
+/// A program that ended by a signal which nobody sent.
+struct Crash<'f> {
+    /// The signal.
+    name: &'static str,
+    /// What the kernel means by it.
+    meaning: &'static str,
+    /// The end, as the engine reported it.
+    end: Option<&'f Event>,
+    /// Whether the engine reported everything of that life, and so any signal that was sent.
+    is_complete: bool,
+}
+
+/// How a container's program crashed the last time; nothing where it did not, or works by now.
+fn crash<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Crash<'f>> {
+    let state = world.state(container)?;
+    world.ailment(container)?;
+    let life = world.last_life(container);
+    // The engine says of one that runs again how it ended before only in what it reported.
+    let exit_code = if world.runs(container) {
+        life.end?.exit_code?
+    } else {
+        state.exit_code
+    };
+    let number = exit_code - 128;
+    let mut signals = CRASHES.iter();
+    let (_, name, meaning) = signals.find(|(signal, ..)| *signal == number)?;
+    let was_sent = life.signals.iter().any(|event| {
+        let sent = event.signal.as_deref().unwrap_or_default();
+        sent == *name || Some(sent) == name.strip_prefix("SIG") || sent == number.to_string()
+    });
+    (!was_sent).then_some(Crash {
+        name,
+        meaning,
+        end: life.end,
+        is_complete: life.is_complete,
+    })
+}
+
+/// Whether a container is down because its program crashed.
+pub(super) fn has_crashed<'f>(world: &World<'f>, container: &'f ContainerFact) -> bool {
+    crash(world, container).is_some()
+}
+
 fn crashed(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
-        let Some(state) = world.state(container) else {
+        let Some(crash) = crash(world, container) else {
             continue;
         };
-        let signal = CRASHES
-            .iter()
-            .find(|(number, ..)| state.exit_code == 128 + number);
-        let (Some((_, name, meaning)), Some(_)) = (signal, world.ailment(container)) else {
-            continue;
+        let proves = "128 and the number of the signal that ended it";
+        let code = if world.runs(container) {
+            crash.end.map(|end| reported(end, proves))
+        } else {
+            stood(world, container, proves)
         };
-        let life = world.last_life(container);
-        let was_sent = |event: &&&crate::facts::Event| {
-            let sent = event.signal.as_deref().unwrap_or_default();
-            sent == *name || Some(sent) == name.strip_prefix("SIG") || {
-                let number = state.exit_code - 128;
-                sent == number.to_string()
-            }
-        };
-        if state.status == ContainerStatus::Running || life.signals.iter().any(|one| was_sent(&one))
-        {
-            continue;
-        }
-        let code = stood(
-            world,
-            container,
-            "128 and the number of the signal that ended it",
-        );
-        let unsent = life.end.filter(|_| life.is_complete);
+        let unsent = crash.end.filter(|_| crash.is_complete);
         let unsent = unsent.map(|end| reported(end, "the engine had not sent that signal"));
-        let claim = format!("its program crashed with {name}: {meaning}");
+        let claim = format!("its program crashed with {}: {}", crash.name, crash.meaning);
         cases.push(
             Case::new(culprit(container, None), claim)
                 .mended_by(
@@ -146,7 +172,8 @@ fn silent(world: &World<'_>, cases: &mut Vec<Case>) {
         let is_young =
             world.runs(container) && container.restarts > 0 && world.ailment(container).is_some();
         // An end that says something by itself, and a job that others wait for, have rules of their own.
-        let says_enough = container.exit_code > 128 || is_waited_for(world, container);
+        let ended_by_signal = container.exit_code > 128 || has_crashed(world, container);
+        let says_enough = ended_by_signal || is_waited_for(world, container);
         if world.ailment(container).is_none() || !(has_ended || is_young) || says_enough {
             continue;
         }

@@ -63,10 +63,9 @@ pub(crate) const LOSSES: Rule = Rule {
     find: losses,
 };
 
-/// Zombies from which on it is no chance: one or two wait to be reaped at any time.
-const MANY_ZOMBIES: usize = 3;
-/// The same where there is an init.
-const MOST_WITH_INIT: usize = 20;
+/// Zombies from which on they are a leak: some wait to be reaped at any time, and each check that is cut off on a busy host
+/// leaves another.
+const MANY_ZOMBIES: usize = 20;
 /// Periods from which on throttling tells anything.
 const PERIODS: u64 = 20;
 /// Segments from which on losses tell anything.
@@ -200,13 +199,7 @@ fn zombies(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let has_init = world.made(container).is_some() && container.has_init;
-        // An init reaps those whose parent is gone, and in its own time.
-        let many = if has_init {
-            MOST_WITH_INIT
-        } else {
-            MANY_ZOMBIES
-        };
-        if inside.zombies < many {
+        if inside.zombies < MANY_ZOMBIES {
             continue;
         }
         if has_init {

@@ -189,7 +189,9 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
             .state(edge.client)
             .is_none_or(|state| state.error.is_some());
         let may_harm = world.may_harm(edge.client) && !is_refused;
-        if !may_harm || world.trouble(edge) != Some(Trouble::OtherNetwork) {
+        // Who is told an address and suffers from something of its own may never dial it.
+        let is_its = may_harm && !has_own_trouble(world, edge.client);
+        if !is_its || world.trouble(edge) != Some(Trouble::OtherNetwork) {
             continue;
         }
         let Some(target) = containers.iter().find(|container| world.runs(container)) else {
@@ -233,6 +235,37 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
                 .rules_out(Code("D053"), runs),
         );
     }
+}
+
+/// What a program says of trouble in its own container: of its files, its limits, its settings.
+const OWN_TROUBLE: &[Says] = &[
+    Says::AddressInUse,
+    Says::CannotFork,
+    Says::CommandMissing,
+    Says::ExecFormat,
+    Says::ExecMissing,
+    Says::FileMissing,
+    Says::IsDirectory,
+    Says::ModuleMissing,
+    Says::NoSpace,
+    Says::NotWritable,
+    Says::OutOfMemory,
+    Says::PermissionDenied,
+    Says::PortNotPermitted,
+    Says::ReadOnly,
+    Says::SettingUnknown,
+    Says::SettingWrong,
+    Says::TooManyFiles,
+    Says::VariableMissing,
+];
+
+/// Whether a container complains of what is in itself, and of nothing else.
+fn has_own_trouble(world: &World<'_>, container: &ContainerFact) -> bool {
+    let said = world.said(container).iter();
+    let mut complaints = said
+        .filter(|said| said.is_fresh && !said.says.is_benign())
+        .peekable();
+    complaints.peek().is_some() && complaints.all(|said| OWN_TROUBLE.contains(&said.says))
 }
 
 fn needed_and_down(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -14,6 +14,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::contains;
 use crate::world::{Edge, Target, World, culprit, listening, shown, spoken, whole};
 
+use super::crashes::has_crashed;
 use super::drift::is_orphan;
 use super::names::{address, complaint, tried};
 use super::reach::NOT_TAKEN;
@@ -204,6 +205,8 @@ fn one_replica(world: &World<'_>, cases: &mut Vec<Case>) {
         let good = pool.iter().find_map(|one| works(world, one));
         let bad: Vec<_> = pool
             .iter()
+            // Of one that crashed that is the cause, and not that others go on to call it.
+            .filter(|one| !has_crashed(world, one))
             .filter_map(|one| Some((*one, defect(world, one)?)))
             .collect();
         let (Some(good), Some((replica, evidence))) = (good, bad.first()) else {

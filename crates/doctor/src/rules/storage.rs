@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use crate::facts::{ContainerFact, FileFact, Mount, Room, VolumeFact};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::stores::is_below;
 use crate::world::{Said, World, culprit, made, shown, spoken, whole};
 
 use super::files::{absolute, service};
@@ -228,7 +229,54 @@ impl Full<'_> {
     }
 }
 
+/// Folders of a service in memory (`tmpfs`) in which there is no room.
+fn memory_full(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        let complaints = world.complaints(container, &[Says::NoSpace]);
+        let Some(said) = complaints.first() else {
+            continue;
+        };
+        let named = said.capture("path").map(|path| absolute(container, path));
+        let mut folders = container.tmpfs.iter().filter(|folder| {
+            let is_named = |path: &String| is_below(path, folder);
+            named.as_ref().is_none_or(is_named)
+        });
+        let full = folders.find_map(|folder| {
+            let mut files = world.files(container);
+            let (file, room) = files.find_map(|file| {
+                let is_there = file.path == *folder || is_below(&file.path, folder);
+                let room = file.room.filter(|room| is_there && is_full(room))?;
+                Some((file, room))
+            })?;
+            Some((folder, file, room))
+        });
+        let Some((folder, file, room)) = full else {
+            continue;
+        };
+        let claim = format!(
+            "its folder `{folder}` in memory is full: {} of {} bytes are free",
+            room.available_bytes, room.total_bytes
+        );
+        let complaint = spoken(container, said, "the kernel had no room for it");
+        let level = filled(file, &room, "no more than a failed write gives back");
+        let text = format!("`{folder}` is a `tmpfs`");
+        let own = made(world, container, &text, "it has a size of its own");
+        cases.push(
+            Case::new(culprit(container, Some("tmpfs")), claim)
+                .mended_by(
+                    format!("give `{folder}` a larger `size` under `tmpfs`, or a volume where it is to hold much, then `bowline up`"),
+                    Safety::Restart,
+                )
+                .decides("the complaint", Some(complaint))
+                .decides("how full it is", Some(level.clone()))
+                .decides("that it has a size of its own", own)
+                .rules_out(Code("D110"), Some(level)),
+        );
+    }
+}
+
 fn volume_full(world: &World<'_>, cases: &mut Vec<Case>) {
+    memory_full(world, cases);
     for it in full(world) {
         let Some(mount) = it.mount.filter(|_| it.is_on_disk() != Some(true)) else {
             continue;

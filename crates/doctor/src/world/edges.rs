@@ -128,6 +128,11 @@ pub(super) fn all<'f>(world: &World<'f>) -> Vec<Edge<'f>> {
 /// Whether a client dials an address: its key says so, or its log does. `SITE_URL` may be what it tells others, or whom
 /// it asks.
 fn is_dialled(world: &World<'_>, client: &ContainerFact, told: &Told, host: &ToldHost) -> bool {
+    // Every address of one's own is where one listens, however it is written.
+    let address = host.name.parse::<IpAddr>();
+    if address.is_ok_and(|address| address.is_unspecified()) {
+        return false;
+    }
     match told.usage {
         // What a program has by itself only its log tells.
         Usage::Dials if host.carrier == Carrier::Program => world.log(client).is_some(),

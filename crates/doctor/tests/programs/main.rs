@@ -524,6 +524,25 @@ fn a_crash_is_told_from_a_signal_that_somebody_sent() {
 }
 
 #[test]
+fn one_that_runs_again_after_a_crash_has_crashed() {
+    let again =
+        json!({"restarts": 3, "started": "2026-11-21T10:04:58Z", "restart_policy": "always"});
+    let began = |second| event_of(API, &json!("start"), second, &json!({}));
+    let ended = |code| event_of(API, &json!("die"), 297, &json!({"code": code}));
+    let facts = |code| {
+        let recording = Recording::new().with(container("api", &again));
+        let life = [began(290), ended(code), began(298)];
+        recording.heard(life).said(API, &[]).facts()
+    };
+    finds(&facts(139), "D136", CulpritKind::Service, "api", None);
+    let causes = diagnose(&facts(1)).causes;
+    assert!(
+        causes.iter().all(|cause| cause.code.0 != "D136"),
+        "{causes:#?}"
+    );
+}
+
+#[test]
 fn where_there_is_nothing_to_read_it_says_why() {
     let facts = Recording::new()
         .with(ended(3, &json!({"log_driver": "none"})))

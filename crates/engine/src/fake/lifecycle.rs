@@ -280,7 +280,7 @@ impl World {
         self.emit_mounts(id, &EventAction::Mount);
         self.emit_of(id, EventAction::Start, &[]);
         for (source, line) in behaviour.output {
-            self.write(id, source, &line);
+            self.write(id, source, &line, false);
         }
         if checked {
             self.watch_health(id.clone(), run);
@@ -296,15 +296,21 @@ impl World {
         }
     }
 
-    /// Lets a container write a line.
-    pub(super) fn write(&mut self, id: &ContainerId, source: OutputSource, line: &str) {
+    /// Lets a container write a line, or a part of one.
+    pub(super) fn write(
+        &mut self,
+        id: &ContainerId,
+        source: OutputSource,
+        line: &str,
+        continues: bool,
+    ) {
         let at = self.now();
         if let Ok(container) = self.container(id) {
             container.write(LogEntry {
                 at,
                 source,
                 bytes: line.as_bytes().to_vec(),
-                continues: false,
+                continues,
             });
         }
     }

@@ -184,7 +184,14 @@ impl FakeEngine {
 
     /// Lets a container write a line.
     pub fn write_log(&self, id: &ContainerId, source: OutputSource, line: &str) {
-        self.shared.change(|world| world.write(id, source, line));
+        self.shared
+            .change(|world| world.write(id, source, line, false));
+    }
+
+    /// Lets a container write a part of a line, which goes on in what it next writes to that source: engines cut long lines.
+    pub fn write_log_part(&self, id: &ContainerId, source: OutputSource, part: &str) {
+        self.shared
+            .change(|world| world.write(id, source, part, true));
     }
 
     /// Takes labels off every container, network and volume, as another tool would have made them.

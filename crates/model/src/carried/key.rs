@@ -53,6 +53,45 @@ const ENDS: &[(&[&str], Field, bool)] = &[
     ),
     (&["port"], Field::Port, false),
     (&["user", "username", "login"], Field::User, false),
+    // As people write who do not name things in English: Spanish, Portuguese, French, German, Italian, Dutch.
+    (
+        &["servidor", "serveur", "hote", "rechner", "gastheer"],
+        Field::Host,
+        true,
+    ),
+    (
+        &["puerto", "porta", "poort", "anschluss"],
+        Field::Port,
+        false,
+    ),
+    (
+        &[
+            "usuario",
+            "utilisateur",
+            "benutzer",
+            "benutzername",
+            "utente",
+            "gebruiker",
+        ],
+        Field::User,
+        false,
+    ),
+    (
+        &[
+            "clave",
+            "contrasena",
+            "contraseña",
+            "senha",
+            "mdp",
+            "motdepasse",
+            "passwort",
+            "kennwort",
+            "wachtwoord",
+        ],
+        Field::Password,
+        false,
+    ),
+    (&["datenbank", "basedatos"], Field::Database, true),
     (
         &["password", "passwd", "pass", "pwd", "pw"],
         Field::Password,
@@ -78,6 +117,9 @@ const ENDS: &[(&[&str], Field, bool)] = &[
         true,
     ),
 ];
+
+/// Words behind the word for a piece that say the value is the path of a file with it.
+const FILES: &[&str] = &["file", "archivo", "datei", "fichier"];
 
 /// Ends that are also written without a separator before them: `PGHOST`, `DBUSER`.
 const GLUED: &[(&str, Field)] = &[
@@ -162,7 +204,9 @@ pub(super) fn words(key: &str) -> Vec<String> {
 /// Reads which piece of which connection a key names, if any.
 pub(super) fn read(key: &str) -> Option<Key> {
     let mut prefix = words(key);
-    let is_file = prefix.last().is_some_and(|word| word == "file");
+    let is_file = prefix
+        .last()
+        .is_some_and(|word| FILES.contains(&word.as_str()));
     if is_file {
         prefix.pop();
     }

@@ -218,6 +218,9 @@ const GROUPS: &[(&[(&str, &str)], &str)] = &[
     (&[("DB_PASSWORD_FILE", "/run/secrets/pw"), ("DB_USER", "app")], "- app Password</run/secrets/pw"),
     (&[("HOST", "0.0.0.0"), ("PORT", "8080")], "- 0.0.0.0:8080! listens"),
     (&[("KAFKA_HOSTS", "k1:9092,k2")], "kafka k1:9092! k2:9092~"),
+    (&[("BUS_CLAVE", "pw"), ("BUS_PUERTO", "6379"), ("BUS_SERVIDOR", "bus")], "- :pw bus:6379!"),
+    (&[("datenbank.anschluss", "3306"), ("datenbank.benutzer", "app"), ("datenbank.kennwort", "pw"), ("datenbank.name", "shop"), ("datenbank.rechner", "db")], "- app:pw db:3306! /shop"),
+    (&[("DB_CLAVE_ARCHIVO", "/run/secrets/pw"), ("DB_USUARIO", "app")], "- app Password</run/secrets/pw"),
 ];
 
 #[test]

@@ -15,7 +15,7 @@ use super::did_not_run;
 
 pub(crate) const ASKS_LOOPBACK: Rule = Rule {
     code: Code("D011"),
-    title: "the healthcheck asks on the loopback, and the service listens on another address only",
+    title: "the healthcheck asks where the service does not listen: on the loopback, or at another port",
     layer: Layer::Startup,
     decisive: &["the probe", "what it listens on"],
     look_alikes: &[Code("D010"), Code("D017"), Code("D089")],
@@ -105,7 +105,60 @@ fn places(listeners: &[ListenerFact]) -> String {
     places.collect::<Vec<_>>().join(", ")
 }
 
+impl Failed<'_> {
+    /// The port at which it listens and others call it, where its healthcheck asks at another one and nobody else does.
+    pub(super) fn other_port(&self, world: &World<'_>) -> Option<u16> {
+        let asked = self.asked.port.filter(|_| self.there.is_empty())?;
+        let edges = || {
+            let edges = world.edges().iter();
+            edges.filter(|edge| edge.leads_to(self.container))
+        };
+        if edges().any(|edge| edge.port == Some(asked)) {
+            return None;
+        }
+        let listeners = world.inside(self.container)?.listeners.iter();
+        let mut open = listeners
+            .filter(|one| one.protocol == Protocol::Tcp && !one.address.is_loopback())
+            .map(|one| one.port);
+        open.find(|port| {
+            let target = format!("{port}/tcp");
+            let mut published = self.container.published.iter();
+            edges().any(|edge| edge.port == Some(*port))
+                || published.any(|published| published.container == target)
+        })
+    }
+}
+
+/// Healthchecks that ask at a port where nobody listens, of services that are called at another one.
+fn asks_other_port(world: &World<'_>, cases: &mut Vec<Case>) {
+    for failed in failed(world) {
+        let (Some(open), Some(asked)) = (failed.other_port(world), failed.asked.port) else {
+            continue;
+        };
+        let claim = format!(
+            "its healthcheck asks at port {asked}, where nobody listens; it listens on {open}, and is called there"
+        );
+        let proves = "it is there, and not where the healthcheck asks";
+        let listens = listening(failed.container, world, proves);
+        let proves = "the probe ran and reached nobody";
+        let probe = last_probe(failed.container, failed.health, proves);
+        cases.push(
+            Case::new(culprit(failed.container, Some("healthcheck")), claim)
+                .mended_by(
+                    format!("let the healthcheck ask at port {open}, then `bowline up`"),
+                    Safety::Restart,
+                )
+                .decides("the probe", probe.clone())
+                .decides("what it listens on", listens.clone())
+                .rules_out(Code("D010"), listens.clone())
+                .rules_out(Code("D017"), probe)
+                .rules_out(Code("D089"), listens),
+        );
+    }
+}
+
 fn asks_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
+    asks_other_port(world, cases);
     for failed in failed(world) {
         let is_elsewhere = |listener: &ListenerFact| {
             !listener.address.is_unspecified() && !listener.address.is_loopback()

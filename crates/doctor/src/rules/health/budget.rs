@@ -9,7 +9,7 @@ use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, listening, noted, reported, shown, spoken};
 
-use super::address::{failed, last_probe};
+use super::address::{Failed, failed, last_probe};
 use crate::rules::jobs::is_held_by_a_job;
 use crate::rules::reach::waits_for;
 
@@ -132,8 +132,10 @@ fn still_starts(world: &World<'_>, container: &ContainerFact, health: &HealthFac
     let failed = failed
         .iter()
         .find(|failed| failed.container.name == container.name);
-    // Somebody listens where the probe asks: then time is not what it lacks.
-    if failed.is_some_and(|failed| !failed.there.is_empty()) {
+    // Somebody listens where the probe asks, or it is up elsewhere: then time is not what it lacks.
+    let is_up =
+        |failed: &&Failed<'_>| !failed.there.is_empty() || failed.other_port(world).is_some();
+    if failed.as_ref().is_some_and(is_up) {
         return None;
     }
     // One that waits for another is not slow itself.
