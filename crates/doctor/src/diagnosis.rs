@@ -100,7 +100,7 @@ impl Diagnosis {
 
 /// Whether a cause is about this very service.
 fn stands_for(cause: &Finding, service: &str) -> bool {
-    cause.service.as_deref() == Some(service)
+    cause.services.iter().any(|name| name == service)
         || cause.culprit.kind == CulpritKind::Service && cause.culprit.name == service
         || cause.culprit.kind == CulpritKind::Container && cause.culprit.name == service
 }
@@ -185,7 +185,7 @@ fn no_surer_than_files(world: &World<'_>, mut cause: Finding) -> Finding {
 fn roots(causes: Vec<Finding>) -> Vec<Finding> {
     let yields = |cause: &Finding| rule::of(cause.code).is_some_and(|rule| rule.yields);
     let is_root = |index: usize, cause: &Finding| {
-        let Some(service) = cause.service.as_deref().filter(|_| yields(cause)) else {
+        let Some(service) = cause.services.first().filter(|_| yields(cause)) else {
             return true;
         };
         let mut others = causes.iter().enumerate();
@@ -197,11 +197,9 @@ fn roots(causes: Vec<Finding>) -> Vec<Finding> {
                 return true;
             }
             // Of two that explain each other the first stays.
-            let explains = other.affects.iter().any(|name| name == service);
-            let is_explained = other
-                .service
-                .as_ref()
-                .is_some_and(|name| cause.affects.contains(name));
+            let explains = other.affects.contains(service);
+            let mut shown_in = other.services.iter();
+            let is_explained = shown_in.any(|name| cause.affects.contains(name));
             explains && (!is_explained || other_index < index)
         })
     };
@@ -262,7 +260,7 @@ impl Graph {
             dependents: BTreeMap::new(),
             broken: causes
                 .iter()
-                .filter_map(|cause| cause.service.clone())
+                .flat_map(|cause| cause.services.clone())
                 .collect(),
         };
         let with_containers = world
@@ -304,7 +302,7 @@ impl Graph {
     fn spread(&self, world: &World<'_>, cause: &mut Finding, failing: &BTreeMap<String, String>) {
         let mut chain = std::mem::take(&mut cause.chain);
         let mut reached: Vec<String> = Vec::new();
-        reached.extend(cause.service.clone());
+        reached.extend(cause.services.clone());
         for (_, affected) in &chain {
             if !reached.contains(affected) {
                 reached.push(affected.clone());
@@ -331,13 +329,11 @@ impl Graph {
         let is_culprit = |name: &String| {
             cause.culprit.kind == CulpritKind::Service && cause.culprit.name == *name
         };
-        let own = cause.service.clone();
+        let own = &cause.services;
         let mut affects: Vec<String> = reached
             .into_iter()
             .filter(|name| !is_culprit(name))
-            .filter(|name| {
-                own.as_ref() != Some(name) || failing.contains_key(name) || fails(world, name)
-            })
+            .filter(|name| !own.contains(name) || failing.contains_key(name) || fails(world, name))
             .collect();
         affects.sort();
         cause.affects = affects;

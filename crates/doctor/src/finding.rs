@@ -186,8 +186,8 @@ pub struct Finding {
     pub confidence: Confidence,
     /// What is to be mended.
     pub culprit: Culprit,
-    /// The service in which it begins to show, where it is one's.
-    pub service: Option<String>,
+    /// The services in which it begins to show; none where it is nobody's.
+    pub services: Vec<String>,
     /// The claim, a sentence.
     pub claim: String,
     /// What decides it.

@@ -333,6 +333,9 @@ pub(crate) fn findings(world: &World<'_>) -> Vec<Finding> {
         let is_same = later.code == first.code && later.culprit == first.culprit;
         if is_same {
             first.chain.append(&mut later.chain);
+            let mut more = std::mem::take(&mut later.services);
+            more.retain(|service| !first.services.contains(service));
+            first.services.append(&mut more);
             // Two lines of a file may be wrong in the same way.
             let is_seen = later.confidence != Confidence::Possible;
             let more = later.fix.take().filter(|_| is_seen);
@@ -382,7 +385,7 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
         code: rule.code,
         confidence: confidence.min(case.at_most),
         culprit: case.culprit,
-        service: case.service,
+        services: case.service.into_iter().collect(),
         claim: case.claim,
         evidence: decisive.collect(),
         ruled_out: case.ruled_out,

@@ -66,7 +66,7 @@ fn attach(causes: &[Finding], problems: &mut [Problem]) {
 fn explains(cause: &Finding, service: &str) -> bool {
     let is_culprit = cause.culprit.kind == CulpritKind::Service && cause.culprit.name == service;
     is_culprit
-        || cause.service.as_deref() == Some(service)
+        || cause.services.iter().any(|name| name == service)
         || cause.affects.iter().any(|affected| affected == service)
 }
 

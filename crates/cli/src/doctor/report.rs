@@ -50,7 +50,7 @@ fn section(page: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
         culprit.name,
         cause.claim
     );
-    let own = cause.service.iter();
+    let own = cause.services.iter();
     let all: BTreeSet<&String> = own.chain(&cause.affects).collect();
     for service in &all {
         let _ = writeln!(page, "- {service} - {}", state(diagnosis, service));

@@ -188,9 +188,12 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         let is_refused = world
             .state(edge.client)
             .is_none_or(|state| state.error.is_some());
-        let may_harm = world.may_harm(edge.client) && !is_refused;
-        // Who is told an address and suffers from something of its own may never dial it.
-        let is_its = may_harm && !has_own_trouble(world, edge.client);
+        // Many are told more than they use, by a file of settings that all share. Who suffers from something of its own may never
+        // dial it, nor may who is well.
+        let complaint = complaint(world, edge, LEADS_NOWHERE);
+        let is_suspect = !world.seems_well(edge.client) && !has_own_trouble(world, edge.client)
+            || is_blamed(world, edge.client);
+        let is_its = !is_refused && (complaint.is_some() || is_suspect);
         if !is_its || world.trouble(edge) != Some(Trouble::OtherNetwork) {
             continue;
         }
@@ -222,6 +225,11 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         let told = address(edge, "it is told to go there");
         cases.push(
             Case::new(culprit(edge.client, Some("networks")), claim)
+                .at_most(if complaint.is_some() {
+                    Confidence::Certain
+                } else {
+                    Confidence::Likely
+                })
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
                     format!("put both on one network under `networks`, then `bowline up`; `{name}` keeps running"),
@@ -235,6 +243,41 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
                 .rules_out(Code("D053"), runs),
         );
     }
+}
+
+/// What clients say of an address to which no network leads.
+const LEADS_NOWHERE: &[Says] = &[
+    Says::ConnectionFailed,
+    Says::ConnectionRefused,
+    Says::ConnectionTimeout,
+    Says::NameUnknown,
+    Says::NoRoute,
+    Says::UpstreamFailed,
+    Says::UpstreamNameUnknown,
+];
+
+/// Whether one who calls a container fails, and complains of nobody else by name.
+fn is_blamed(world: &World<'_>, container: &ContainerFact) -> bool {
+    let blames_another = |caller: &ContainerFact| {
+        let mut hosts = world.said(caller).iter().filter_map(|said| {
+            let host = said.capture("host")?;
+            said.is_fresh.then_some(host)
+        });
+        let is_it = |edge: &&Edge<'_>, host: &str| {
+            edge.client.name == caller.name && edge.host.name.eq_ignore_ascii_case(host)
+        };
+        hosts.any(|host| {
+            let mut edges = world.edges().iter().filter(|edge| is_it(edge, host));
+            edges.any(|edge| !edge.leads_to(container))
+        })
+    };
+    let mut edges = world.edges().iter();
+    edges.any(|edge| {
+        edge.leads_to(container)
+            && edge.client.name != container.name
+            && world.fails(edge.client)
+            && !blames_another(edge.client)
+    })
 }
 
 /// What a program says of trouble in its own container: of its files, its limits, its settings.

@@ -9,7 +9,7 @@ use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
 
 use crate::facts::{ContainerFact, DialAnswer, NameAnswer, NetworkFact, TriedFact};
-use crate::finding::{Code, CulpritKind, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::contains;
 use crate::world::{Edge, Target, World, culprit, listening, shown, spoken, whole};
@@ -17,7 +17,7 @@ use crate::world::{Edge, Target, World, culprit, listening, shown, spoken, whole
 use super::crashes::has_crashed;
 use super::drift::is_orphan;
 use super::names::{address, complaint, tried};
-use super::reach::NOT_TAKEN;
+use super::reach::{NOT_TAKEN, is_hurt};
 
 pub(crate) const ONE_REPLICA: Rule = Rule {
     code: Code("D059"),
@@ -467,7 +467,7 @@ struct Namesake {
     who: String,
     /// That it has the name.
     evidence: Evidence,
-    /// Of a stranger its address there.
+    /// Its address there, where it does something else than who was meant.
     address: Option<String>,
 }
 
@@ -510,14 +510,29 @@ fn namesake<'f>(
                 text,
                 "the name leads now to the one, now to the other",
             ),
-            address: None,
+            address: Some(*other)
+                .filter(|other| differ(first, other))
+                .and_then(|other| {
+                    let shared = other.endpoints.iter();
+                    let mut shared = shared.filter(|(network, _)| mine.contains_key(*network));
+                    shared.find_map(|(_, endpoint)| endpoint.ipv4.clone())
+                }),
         });
     }
     stranger(world, edge, first)
 }
 
-/// That the resolver gives the address of a namesake too, to a client that is not well or to another one that dials the
-/// same name.
+/// Whether two containers do not do the same, as those do that share a name on purpose.
+fn differ(one: &ContainerFact, other: &ContainerFact) -> bool {
+    let sources = |container: &ContainerFact| -> BTreeSet<String> {
+        let mounts = container.mounts.iter();
+        mounts.map(|mount| mount.source.clone()).collect()
+    };
+    one.image_id != other.image_id || one.command != other.command || sources(one) != sources(other)
+}
+
+/// That the resolver gives the address of a namesake too, to a client that is not well, or before whom somebody is not, or to
+/// another one that dials the same name.
 fn led_to(world: &World<'_>, edge: &Edge<'_>, address: Option<&str>) -> Option<Evidence> {
     let address = address?.parse().ok()?;
     let is_led = |other: &&Edge<'_>| {
@@ -528,10 +543,8 @@ fn led_to(world: &World<'_>, edge: &Edge<'_>, address: Option<&str>) -> Option<E
     };
     let edges = world.edges().iter();
     let mut same = edges.filter(|other| other.host.name == edge.host.name);
-    let led = same
-        .find(is_led)
-        .filter(|_| !world.seems_well(edge.client))?;
-    tried(world, led, "one of these addresses is the stranger's")
+    let led = same.find(is_led).filter(|_| is_hurt(world, edge.client))?;
+    tried(world, led, "one of these addresses is the other's")
 }
 
 /// A container of somebody else that has the name, on a network of the client.
@@ -595,8 +608,9 @@ fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
                     "some of those who have the name take the call, and some do not",
                 )
             })
-            .or_else(|| complaint(world, edge, NOT_TAKEN))
-            .or_else(|| led_to(world, edge, namesake.address.as_deref()));
+            .or_else(|| complaint(world, edge, NOT_TAKEN));
+        let is_felt = attempt.is_some() || !world.seems_well(edge.client);
+        let attempt = attempt.or_else(|| led_to(world, edge, namesake.address.as_deref()));
         if attempt.is_none() {
             continue;
         }
@@ -606,6 +620,7 @@ fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
         );
         cases.push(
             Case::new(namesake.culprit, claim)
+                .at_most(if is_felt { Confidence::Certain } else { Confidence::Likely })
                 .seen_in(edge.client.service.as_deref())
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(

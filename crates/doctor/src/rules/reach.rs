@@ -14,6 +14,7 @@ use crate::world::edges::Trouble;
 use crate::world::{Edge, Target, World, listening, shown, spoken, whole};
 
 use super::names::{address, complaint, dials, teller, tried};
+use super::variables::is_told_nothing;
 
 pub(crate) const OTHER_PORT: Rule = Rule {
     code: Code("D054"),
@@ -384,7 +385,8 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let said = complaint(world, edge, NOT_TAKEN);
         let port = edge.port.unwrap_or_default();
-        if world.seems_well(edge.client) || said.is_none() && there.is_none() {
+        let is_idle = world.seems_well(edge.client) || said.is_none() && there.is_none();
+        if is_idle || is_told_nothing(world, edge) {
             continue;
         }
         let claim = match there {

@@ -200,9 +200,38 @@ fn denied(world: &World<'_>, cases: &mut Vec<Case>) {
             let Some(file) = closed else {
                 continue;
             };
+            let file = outermost(world, container, file, who.as_ref());
             cases.push(denied_case(world, container, said, file, who.as_ref()));
         }
     }
+}
+
+/// The outermost folder around something, within its mount, that keeps out as well and is the same owner's: whoever may not
+/// have this file may not have the next one there either.
+fn outermost<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    file: &'f FileFact,
+    who: Option<&Who>,
+) -> &'f FileFact {
+    let owner = |file: &FileFact| file.there.as_ref()?.owner;
+    let (Some(who), Some(mount)) = (who, world.mount_of(container, &file.path)) else {
+        return file;
+    };
+    let target = mount.target.trim_end_matches('/');
+    let mut outermost = file;
+    let mut path = file.path.as_str();
+    while let Some((folder, _)) = path.rsplit_once('/').filter(|_| path != target) {
+        let around = world.file(container, folder);
+        let is_closed =
+            |it: &&FileFact| owner(it) == owner(file) && keeps_out(who, it) == Some(true);
+        let Some(around) = around.filter(is_closed) else {
+            break;
+        };
+        outermost = around;
+        path = folder;
+    }
+    outermost
 }
 
 fn denied_case<'f>(
@@ -368,7 +397,14 @@ fn labels(world: &World<'_>, cases: &mut Vec<Case>) {
 
 fn low_port(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
-        for said in world.complaints(container, &[Says::PortNotPermitted]) {
+        let words = [Says::PortNotPermitted, Says::PermissionDenied];
+        for said in world.complaints(container, &words) {
+            let is_other = said.says == Says::PermissionDenied;
+            if is_other
+                && (said.capture("path").is_some() || !was_listening(world, container, said))
+            {
+                continue;
+            }
             let port = said
                 .capture("port")
                 .and_then(|port| port.parse::<u16>().ok());
@@ -406,6 +442,18 @@ fn low_port(world: &World<'_>, cases: &mut Vec<Case>) {
             );
         }
     }
+}
+
+/// Whether the lines right before a complaint say that its program was about to listen, as tracebacks do.
+fn was_listening<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) -> bool {
+    const BEFORE: usize = 2;
+    let lines = world.log(container).map(|log| log.lines.as_slice());
+    let lines = lines.unwrap_or_default();
+    let Some(index) = lines.iter().rposition(|line| line.text == said.text) else {
+        return false;
+    };
+    let mut before = lines[index.saturating_sub(BEFORE)..index].iter();
+    before.any(|line| line.text.contains(".bind(") || line.text.contains(".listen("))
 }
 
 /// The field that makes a port forbidden, and what it says.

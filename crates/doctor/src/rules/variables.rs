@@ -9,7 +9,9 @@ use crate::edit::{Change, Edit, Spot};
 use crate::facts::{ContainerFact, EmptyVariable};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, made, shown, spoken, whole, written};
+use crate::world::{Edge, World, culprit, made, shown, spoken, whole, written};
+
+use super::names::address;
 
 pub(crate) const UNSET: Rule = Rule {
     code: Code("D016"),
@@ -79,9 +81,9 @@ fn case<'f>(
     }
     let key = field.strip_prefix("environment.").unwrap_or(name);
     let complaint = complaint(world, container, name, key);
-    let mention = complaint
-        .is_none()
-        .then(|| mention(world, container, name, key));
+    let mention = complaint.is_none().then(|| {
+        falls_back(world, container, key).or_else(|| mention(world, container, name, key))
+    });
     let mention = mention.flatten();
     let is_weak = complaint.is_none() && mention.is_none();
     if is_weak && !ends_without_saying_why(world, container) {
@@ -201,6 +203,43 @@ fn complaint<'f>(
     let complaints = world.complaints(container, &words);
     let said = complaints.iter().find(fits)?;
     Some(spoken(container, said, "it cannot do without it"))
+}
+
+/// Words in the names of settings that say where something is.
+const PLACES: &[&str] = &[
+    "addr", "address", "broker", "brokers", "endpoint", "host", "hostname", "hosts", "server",
+    "servers", "uri", "url",
+];
+
+/// Where a program goes by itself that was to be told an address, and got nothing.
+fn falls_back(world: &World<'_>, container: &ContainerFact, key: &str) -> Option<Evidence> {
+    let key = key.to_ascii_lowercase();
+    let names_a_place = key.split('_').any(|word| PLACES.contains(&word));
+    let mut edges = world.edges().iter();
+    let own = edges
+        .find(|edge| edge.client.name == container.name && edge.host.carrier == Carrier::Program);
+    let own = own.filter(|_| names_a_place)?;
+    Some(address(
+        own,
+        "it goes there by itself, since it was told nothing",
+    ))
+}
+
+/// Whether a container goes to an address by itself because the variable that was to tell it one is empty.
+pub(super) fn is_told_nothing(world: &World<'_>, edge: &Edge<'_>) -> bool {
+    let service = edge.client.service.as_deref();
+    edge.host.carrier == Carrier::Program
+        && world.empty_variables().any(|variable| {
+            let mut places = variable
+                .fields
+                .iter()
+                .filter_map(|field| place(world, field));
+            places.any(|(of, field)| {
+                let key = field.strip_prefix("environment.");
+                let falls = key.and_then(|key| falls_back(world, edge.client, key));
+                Some(of) == service && falls.is_some()
+            })
+        })
 }
 
 /// A line in which a container names the setting, whatever it says of it.

@@ -484,6 +484,8 @@ impl<'f> World<'f> {
             .events
             .iter()
             .filter(|event| event.container == container.name)
+            // Another one of the same name may have been there before.
+            .filter(|event| container.created.is_none_or(|created| event.at >= created))
             .collect();
         let begin = container.started.and_then(|started| {
             let near =

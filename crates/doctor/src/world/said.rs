@@ -199,10 +199,41 @@ pub(crate) fn is_everyday(line: &str) -> bool {
     level.is_some_and(|level| EVERYDAY.contains(&level.as_str()))
 }
 
+/// The answers of a server over HTTP by which it says that it, or one behind it, failed.
+const FAILED_ANSWERS: &[&str] = &["500", "502", "503", "504"];
+/// What a number is of that is no answer.
+const UNITS: &[&str] = &[
+    "ms", "s", "sec", "seconds", "millis", "b", "kb", "mb", "bytes", "rows", "items", "records",
+    "messages", "entries", "of",
+];
+
+/// Whether a line has a word that is a server's answer to a failed request: `curl: 503`, `status 502,`.
+fn tells_of_failed_answer(line: &str) -> bool {
+    let is_rim = |it: char| ",;.()[]".contains(it);
+    let mut words = line
+        .split_whitespace()
+        .map(|word| word.trim_matches(is_rim))
+        .peekable();
+    let mut before = "";
+    while let Some(word) = words.next() {
+        let is_number = FAILED_ANSWERS.contains(&word);
+        let is_counted = words.peek().is_some_and(|next| UNITS.contains(next));
+        // The first word of a line may be a count or the number of a process.
+        if is_number && !before.is_empty() && !is_counted {
+            return true;
+        }
+        before = word;
+    }
+    false
+}
+
 /// Whether a line calls something an error.
 pub(crate) fn grumbles(line: &str) -> bool {
     if is_everyday(line) {
         return false;
+    }
+    if tells_of_failed_answer(line) {
+        return true;
     }
     let mut before = String::new();
     for word in line.split(|it: char| !it.is_ascii_alphanumeric()) {

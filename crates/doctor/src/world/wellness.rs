@@ -136,13 +136,6 @@ impl<'f> World<'f> {
         self.fails(container) && !self.complains(container)
     }
 
-    /// Whether it does not seem well, or one that dials it does not, and so may suffer from it.
-    pub(crate) fn may_harm(&self, container: &'f ContainerFact) -> bool {
-        let mut callers = self.edges().iter().filter(|edge| edge.leads_to(container));
-        !self.seems_well(container)
-            || callers.any(|edge| edge.client.name != container.name && self.fails(edge.client))
-    }
-
     /// Whether a container may be why something is wrong: it fails, or it stands behind one that does. A service that is well
     /// and waits for its database says nothing; who waits for it does.
     pub(crate) fn is_doubted(&self, container: &ContainerFact) -> bool {

@@ -147,7 +147,11 @@ fn address(word: &str) -> Option<(String, Option<u16>)> {
         Some("https" | "wss") => Some(443),
         _ => None,
     };
-    let port = port.and_then(|port| port.parse().ok()).or(default);
+    // Behind a colon that ends a string a program writes a port that only it knows.
+    let port = match port {
+        Some(port) => port.parse().ok(),
+        None => default,
+    };
     is_loopback(host).then(|| (host.to_owned(), port))
 }
 
