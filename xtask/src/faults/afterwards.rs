@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 use super::actions::Stack;
 use super::answer::{Named, WELL};
@@ -172,7 +173,7 @@ fn to_undo(said: &str) -> impl Iterator<Item = String> {
 const LAST_LINES: usize = 4;
 
 /// What came of remedies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Mended {
     /// Whether all of them were offered as safe.
     pub(crate) is_safe: bool,

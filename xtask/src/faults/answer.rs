@@ -3,21 +3,21 @@
 use std::process::Output;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::{Cause, Culprit};
 
 /// The machine form of a diagnosis. More may stand in it; this is what is scored.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Diagnosis {
     pub(crate) causes: Vec<Named>,
-    /// It said that it found trouble and no cause of it.
-    #[serde(skip)]
+    /// It said that it found trouble and no cause of it, by its exit code: so no word of its own form is read for it.
+    #[serde(default, rename = "exit_says_undetermined")]
     pub(crate) undetermined: bool,
 }
 
 /// A cause that the doctor named.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Named {
     pub(crate) code: String,
     pub(crate) confidence: String,
@@ -34,7 +34,7 @@ pub(crate) struct Named {
 }
 
 /// The object that it blames.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct NamedCulprit {
     pub(crate) kind: String,
     pub(crate) name: String,
@@ -46,7 +46,7 @@ pub(crate) struct NamedCulprit {
 }
 
 /// What it would do.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Fix {
     pub(crate) safety: String,
     /// The words of a command, where one does it.
@@ -64,7 +64,7 @@ impl Fix {
 }
 
 /// An answer, or why there is none, and how long that took.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) diagnosis: Result<Diagnosis, String>,
     pub(crate) took: Duration,

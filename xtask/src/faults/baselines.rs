@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::look::service_of;
@@ -18,10 +19,10 @@ pub(crate) struct Seen {
 }
 
 /// What a baseline says; nothing where it finds all well.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Guess {
     pub(crate) service: String,
-    pub(crate) code: Option<&'static str>,
+    pub(crate) code: Option<String>,
 }
 
 /// The baselines.
@@ -67,10 +68,10 @@ impl Baseline {
     }
 }
 
-fn guess(seen: &Seen, code: Option<&'static str>) -> Guess {
+fn guess(seen: &Seen, code: Option<&str>) -> Guess {
     Guess {
         service: service_of(&seen.inspected).to_owned(),
-        code,
+        code: code.map(str::to_owned),
     }
 }
 
@@ -246,7 +247,10 @@ mod tests {
             seen("b", "", &exited(137), ""),
         ];
         let guess = Baseline::ExitCodes.guess(&stack).unwrap();
-        assert_eq!((guess.service.as_str(), guess.code), ("b", Some("D032")));
+        assert_eq!(
+            (guess.service.as_str(), guess.code.as_deref()),
+            ("b", Some("D032"))
+        );
         let unknown = Baseline::ExitCodes.guess(&stack[..1]).unwrap();
         assert_eq!((unknown.service.as_str(), unknown.code), ("a", None));
         assert_eq!(

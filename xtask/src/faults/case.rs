@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::render::Names;
@@ -275,7 +275,7 @@ impl Symptom {
 }
 
 /// The right diagnosis.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expectation {
     /// Nothing is wrong: the doctor has to be silent.
@@ -292,7 +292,7 @@ pub(crate) struct Expectation {
 }
 
 /// One cause that is to be found.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cause {
     pub(crate) code: String,
@@ -313,7 +313,7 @@ pub(crate) struct Cause {
 }
 
 /// What is to blame.
-#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Culprit {
     pub(crate) kind: CulpritKind,
@@ -322,7 +322,7 @@ pub(crate) struct Culprit {
 }
 
 /// The kinds of culprits.
-#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CulpritKind {
     Service,
@@ -397,12 +397,21 @@ impl Case {
         Ok(expectation)
     }
 
-    /// A digest of everything that makes the case: its injection and the files of its stack, without names.
+    /// A digest of what the doctor is shown: the injection and the files of its stack, without names.
     pub(crate) fn digest(&self) -> Result<String> {
+        self.digest_with(&["inject.toml"])
+    }
+
+    /// A digest of that and of the right diagnosis: of all that a result comes from.
+    pub(crate) fn whole_digest(&self) -> Result<String> {
+        self.digest_with(&["inject.toml", "expect.toml"])
+    }
+
+    fn digest_with(&self, own: &[&str]) -> Result<String> {
         let injection = self.injection(&mut self.names(0, ""))?;
         let stack = self.faults.join("stacks").join(injection.stack);
         let mut files = super::runner::files(&stack)?;
-        files.push(self.folder.join("inject.toml"));
+        files.extend(own.iter().map(|name| self.folder.join(name)));
         let mut digest = Sha256::new();
         for file in files {
             let bytes = std::fs::read(&file)
@@ -412,9 +421,7 @@ impl Case {
             digest.update(bytes.len().to_le_bytes());
             digest.update(bytes);
         }
-        let bytes = digest.finalize();
-        let short = bytes.iter().take(8);
-        Ok(short.fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+        Ok(hex(&digest.finalize()[..8]))
     }
 
     fn read<T: for<'a> Deserialize<'a>>(&self, name: &str, names: &mut Names) -> Result<T> {
@@ -425,6 +432,12 @@ impl Case {
         let filled = names.fill(&text).with_context(shown)?;
         toml::from_str(&filled).with_context(shown)
     }
+}
+
+/// Shows a digest.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let bytes = bytes.iter();
+    bytes.fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@ mod baselines;
 mod beside;
 mod case;
 mod floor;
+mod held;
 mod kept;
 mod look;
 mod page;
 mod render;
 mod replay;
 mod report;
+mod results;
 mod runner;
 mod score;
 mod symptom;
@@ -41,12 +43,13 @@ use case::{Case, Injection};
 use floor::Floor;
 use replay::Replay;
 use report::Invalid;
+use results::{Known, Results, Run};
 use runner::Runner;
 use score::{Outcome, Scores};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask faults [--seed N] [--only ID]… [--quick] [--jobs N] [--bowline PATH] [--heal]
-                          [--note-first] [--keep-recordings] [--record-page] [--keep-engine]
+                          [--go-on] [--note-first] [--keep-recordings] [--record-page] [--keep-engine]
                           [--kind distribution|newest] [--engine NAME | --host unix:///PATH]
        cargo xtask faults --replay [--only ID]… [--jobs N] [--bowline PATH] [--note-floor]
        cargo xtask faults --list
@@ -56,6 +59,8 @@ usage: cargo xtask faults [--seed N] [--only ID]… [--quick] [--jobs N] [--bowl
   --quick            a few cases of every sort: shows that it works, and no more
   --jobs N           so many cases at a time; 2 without it
   --bowline PATH     this program, as it is now, instead of a development build of the workspace
+  --go-on            goes on with the last run of every case, of the same program, kind, `--jobs` and `--heal`:
+                     runs those without a valid result, or those of `--only` again, and sums up all
   --heal             heals every case that says how, not only those with a command that verifies it
   --note-first       writes down what came of cases that were never run before, in faults/first-run.toml
   --keep-recordings  keeps what the doctor saw in each of these cases, in faults/recordings
@@ -87,6 +92,7 @@ enum Flag {
     Replay,
     NoteFloor,
     RecordPage,
+    GoOn,
 }
 
 impl Flag {
@@ -101,6 +107,7 @@ impl Flag {
             "--replay" => Self::Replay,
             "--note-floor" => Self::NoteFloor,
             "--record-page" => Self::RecordPage,
+            "--go-on" => Self::GoOn,
             _ => return None,
         })
     }
@@ -155,8 +162,7 @@ impl Options {
         if options.jobs == 0 {
             bail!("`--jobs` has to be 1 at least");
         }
-        let some = options.has(Flag::Quick) || !options.only.is_empty();
-        if options.has(Flag::RecordPage) && some {
+        if options.has(Flag::RecordPage) && options.chooses() && !options.has(Flag::GoOn) {
             bail!("the page is of every case; leave `--only` and `--quick` out");
         }
         if options.has(Flag::Replay) {
@@ -175,6 +181,7 @@ impl Options {
             Flag::KeepRecordings,
             Flag::NoteFirst,
             Flag::RecordPage,
+            Flag::GoOn,
         ];
         if others.iter().any(|flag| self.has(*flag)) || self.host.is_some() || self.seed.is_some() {
             bail!("with `--replay` there is no engine and nothing is drawn\n\n{USAGE}");
@@ -184,6 +191,21 @@ impl Options {
 
     fn has(&self, flag: Flag) -> bool {
         self.flags.contains(&flag)
+    }
+
+    /// Whether it is about a few cases only.
+    fn chooses(&self) -> bool {
+        self.has(Flag::Quick) || !self.only.is_empty()
+    }
+
+    /// Those on which an outcome depends: how long an answer takes does on how many cases run at a time.
+    fn of_outcomes(&self) -> String {
+        let engine = match &self.host {
+            Some(host) => format!("--host {host}"),
+            None => format!("--kind {}", self.kind.word()),
+        };
+        let heal = if self.has(Flag::Heal) { " --heal" } else { "" };
+        format!("{engine} --jobs {}{heal}", self.jobs)
     }
 }
 
@@ -209,6 +231,8 @@ struct Settings {
     seed: u64,
     jobs: usize,
     flags: BTreeSet<Flag>,
+    /// Where the results are kept; nowhere where a few cases are run alone.
+    results: Option<Results>,
 }
 
 /// Carries out `cargo xtask faults …`, and says whether every fault could be injected.
@@ -226,7 +250,11 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     // What can be wrong comes before what takes minutes.
     let faults = root.join("faults");
     let mut cases = Case::find(&faults, &options.only)?;
-    let seed = options.seed.unwrap_or_else(seed_of_now);
+    let seed = if options.has(Flag::GoOn) {
+        Run::last(&kept_in(root))?.seed(options.seed)?
+    } else {
+        options.seed.unwrap_or_else(seed_of_now)
+    };
     let mut injections = injections(&cases, seed)?;
     if options.has(Flag::List) {
         for (case, injection) in cases.iter().zip(&injections) {
@@ -242,6 +270,11 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
     if options.has(Flag::Replay) {
         return replay_all(root, options, cases);
     }
+    run_live(root, options, seed, cases)
+}
+
+fn run_live(root: &Path, options: &Options, seed: u64, mut cases: Vec<Case>) -> Result<bool> {
+    let faults = root.join("faults");
     let own = match &options.host {
         Some(_) => None,
         None => Some(Own::new(options.kind, &options.engine)?),
@@ -255,34 +288,91 @@ fn prepare(root: &Path, options: &Options) -> Result<bool> {
         None => build(root)?,
     };
     let _lock = own.as_ref().map(Own::lock).transpose()?;
+    // Whoever had the engine until now may have written results.
+    let results = results(root, options, seed, &built)?;
+    if let Some(results) = results.as_ref().filter(|_| options.has(Flag::GoOn)) {
+        cases = left(results, options, &faults, cases)?;
+    }
     // Says neither what is tested nor that something is.
     let prefix = format!("s{}-", std::process::id());
     let folder = target(root).join(format!("{prefix}folder"));
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot create `{}`", folder.display()))?;
-    // A copy, so that the next build changes nothing in a run that takes minutes.
-    let bowline = folder.join("bowline");
-    std::fs::copy(&built, &bowline)
-        .with_context(|| format!("cannot copy `{}`", built.display()))?;
-    // From here on there is something to remove.
-    let goes = own.as_ref().filter(|_| !options.has(Flag::KeepEngine));
-    let keeper = Keeper::start(&endpoint, &prefix, &folder, goes)?;
     let settings = Settings {
         host: endpoint.as_host(),
-        bowline,
+        // A copy, so that the next build changes nothing in a run that takes minutes.
+        bowline: folder.join("bowline"),
+        images: images_of(&faults, &injections(&cases, seed)?)?,
+        ids: cases.into_iter().map(|case| case.id).collect(),
         prefix,
         folder,
-        ids: cases.into_iter().map(|case| case.id).collect(),
-        images: images_of(&faults, &injections)?,
         seed,
         jobs: options.jobs,
         flags: options.flags.clone(),
+        results,
     };
+    if settings.ids.is_empty() {
+        return measure(root, &settings);
+    }
+    std::fs::create_dir_all(&settings.folder)
+        .with_context(|| format!("cannot create `{}`", settings.folder.display()))?;
+    std::fs::copy(&built, &settings.bowline)
+        .with_context(|| format!("cannot copy `{}`", built.display()))?;
+    let _held = held::hold(&settings.folder)?;
+    // From here on there is something to remove.
+    let goes = own.as_ref().filter(|_| !options.has(Flag::KeepEngine));
+    let keeper = Keeper::start(&endpoint, &settings.prefix, &settings.folder, goes)?;
     let good = furnish_and_measure(root, &settings, own.as_ref(), &endpoint);
     let removed = keeper.finish();
     let good = good?;
     removed?;
     Ok(good)
+}
+
+/// Where the results of the last run of every case are kept.
+fn kept_in(root: &Path) -> PathBuf {
+    target(root).join("faults-run")
+}
+
+/// Where this run keeps its results. A few cases alone are no run to go on with, and leave those of one as they are.
+fn results(root: &Path, options: &Options, seed: u64, bowline: &Path) -> Result<Option<Results>> {
+    let goes_on = options.has(Flag::GoOn);
+    if options.chooses() && !goes_on {
+        return Ok(None);
+    }
+    let run = Run::new(seed, bowline, options.of_outcomes())?;
+    Ok(Some(if goes_on {
+        Results::of_last(kept_in(root), run)?
+    } else {
+        Results::new(kept_in(root), run)
+    }))
+}
+
+/// The cases with which a run goes on: those that were chosen, else those without a valid result.
+fn left(
+    results: &Results,
+    options: &Options,
+    faults: &Path,
+    cases: Vec<Case>,
+) -> Result<Vec<Case>> {
+    if !options.chooses() {
+        let all = cases.len();
+        let left = results.left(cases);
+        println!("{} of {all} cases have a valid result", all - left.len());
+        return Ok(left);
+    }
+    if options.has(Flag::RecordPage) {
+        let chosen = |case: &Case| cases.iter().any(|it| it.id == case.id);
+        let mut others = Case::find(faults, &[])?;
+        others.retain(|case| !chosen(case));
+        let lacking = results.left(others);
+        if !lacking.is_empty() {
+            let ids: Vec<&str> = lacking.iter().map(|case| case.id.as_str()).collect();
+            bail!(
+                "the page is of every case, and these have no valid result: {}; leave `--only` and `--quick` out to run them",
+                ids.join(", ")
+            );
+        }
+    }
+    Ok(cases)
 }
 
 /// Reads every case, before anything is built, so that a mistake in one costs nothing.
@@ -358,18 +448,72 @@ fn measure(root: &Path, settings: &Settings) -> Result<bool> {
         keep: settings.flags.contains(&Flag::KeepRecordings),
     };
     let begun = Instant::now();
-    let cases = Case::find(&faults, &settings.ids)?;
-    let (outcomes, invalid) = run_all(cases, settings.jobs, |case| run_one(&runner, case));
-    let (outcomes, invalid) = once_more(outcomes, invalid, &faults, |case| run_one(&runner, case))?;
-    let scores = score::sum(&outcomes);
-    let seed = format!("seed {}", settings.seed);
-    let sums = (outcomes.len(), &scores);
-    println!("\n{}", report::text(&outcomes, sums, &invalid, &seed));
+    let chosen = |case: &Case| settings.ids.contains(&case.id);
+    let all = Case::find(&faults, &[])?.into_iter();
+    let (cases, others): (Vec<Case>, Vec<Case>) = all.partition(chosen);
+    let run = |case: &Case| run_and_keep(settings, &runner, case);
+    let known = begin_or_go_on(settings, &others)?;
+    let (outcomes, invalid) = run_all(cases, settings.jobs, run);
+    let (outcomes, invalid) = once_more(outcomes, invalid, &faults, run)?;
+    if is_stopped(settings) {
+        bail!("the run was stopped; a run of every case goes on with `--go-on`");
+    }
+    let known = known.with(outcomes, invalid);
+    let good = conclude(root, settings, &known)?;
     let (minutes, at_a_time) = (begun.elapsed().as_secs_f64() / 60.0, settings.jobs);
     println!("{minutes:.1} minutes, {at_a_time} at a time");
-    record(root, settings, &outcomes, &scores, invalid.len())?;
+    Ok(good)
+}
+
+/// Whether nobody waits for the run any more, and its engine goes.
+fn is_stopped(settings: &Settings) -> bool {
+    !settings.ids.is_empty() && !held::is_held(&settings.folder)
+}
+
+fn run_and_keep(settings: &Settings, runner: &Runner<'_>, case: &Case) -> Result<Outcome, Invalid> {
+    if is_stopped(settings) {
+        return Err(Invalid {
+            id: case.id.clone(),
+            why: "the run was stopped".to_owned(),
+        });
+    }
+    let run = || run_one(runner, case);
+    match &settings.results {
+        Some(results) => results.keep(case, run, || !is_stopped(settings)),
+        None => run(),
+    }
+}
+
+/// Makes room for the results of a run that begins anew, and returns what is known of the cases that it does not run.
+fn begin_or_go_on(settings: &Settings, others: &[Case]) -> Result<Known> {
+    let Some(results) = &settings.results else {
+        return Ok(Known::default());
+    };
+    if settings.flags.contains(&Flag::GoOn) {
+        return Ok(results.of(others));
+    }
+    results.begin()?;
+    Ok(Known::default())
+}
+
+/// Prints and writes down what is known at the end, and says whether that is good.
+fn conclude(root: &Path, settings: &Settings, known: &Known) -> Result<bool> {
+    let Known {
+        outcomes,
+        invalid,
+        without,
+    } = known;
+    let scores = score::sum(outcomes);
+    let seed = format!("seed {}", settings.seed);
+    let sums = (outcomes.len(), &scores);
+    println!("\n{}", report::text(outcomes, sums, invalid, &seed));
+    if !without.is_empty() {
+        let ids = without.join(", ");
+        println!("without a result: {ids} (`--go-on` without `--only` runs them)");
+    }
+    record(root, settings, known, &scores)?;
     let floor = Floor::read(&root.join(FLOOR))?;
-    Ok(stays_above(&floor, &outcomes) && invalid.is_empty())
+    Ok(stays_above(&floor, outcomes) && invalid.is_empty())
 }
 
 /// Says which cases are wrong that have to be right, and whether there is none.
@@ -506,31 +650,27 @@ fn run_one(runner: &Runner<'_>, case: &Case) -> Result<Outcome, Invalid> {
 }
 
 /// Writes down what was asked for.
-fn record(
-    root: &Path,
-    settings: &Settings,
-    outcomes: &[Outcome],
-    scores: &Scores,
-    invalid: usize,
-) -> Result<()> {
+fn record(root: &Path, settings: &Settings, known: &Known, scores: &Scores) -> Result<()> {
     let file = root.join("faults/first-run.toml");
     let mut first = page::first(&file)?;
     if settings.flags.contains(&Flag::NoteFirst) {
-        page::note(&mut first, outcomes);
+        page::note(&mut first, &known.outcomes);
         page::write_first(&file, &first)?;
     }
-    if settings.flags.contains(&Flag::RecordPage) && invalid > 0 {
+    let lacking = known.lacking();
+    if settings.flags.contains(&Flag::RecordPage) && !lacking.is_empty() {
         println!(
-            "docs/faults.md stays as it is: it is of every case, and {invalid} could not be injected"
+            "docs/faults.md stays as it is: it is of every case, and these have no valid result: {}",
+            lacking.join(", ")
         );
     } else if settings.flags.contains(&Flag::RecordPage) {
         let run = page::Run {
             seed: settings.seed,
             jobs: settings.jobs,
-            invalid,
+            invalid: known.invalid.len(),
         };
         let file = root.join("docs/faults.md");
-        std::fs::write(&file, page::text(outcomes, scores, &first, &run))
+        std::fs::write(&file, page::text(&known.outcomes, scores, &first, &run))
             .with_context(|| format!("cannot write `{}`", file.display()))?;
     }
     Ok(())
@@ -573,6 +713,7 @@ mod tests {
     fn a_page_is_of_every_case() {
         assert!(parse(&["--record-page", "--note-first"]).is_ok());
         assert!(parse(&["--record-page", "--quick"]).is_err());
+        assert!(parse(&["--record-page", "--only", "F001", "--go-on"]).is_ok());
         assert!(parse(&["--jobs", "0"]).is_err());
     }
 

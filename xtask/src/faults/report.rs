@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::baselines::Baseline;
 use super::score::{Of, Outcome, Scores};
 
 /// A case that proves nothing: its fault did not come.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Invalid {
     pub(crate) id: String,
     pub(crate) why: String,

@@ -19,7 +19,7 @@ use super::baselines::{Baseline, Guess};
 use super::case::{Cause, Expectation};
 
 /// A case with what was said about it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) id: String,
     pub(crate) project: String,
@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
 }
 
 /// Whether the printed verify command told the truth; one that was not printed told none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verified {
     /// That the cause is there, while it was.
     pub(crate) broken: Truth,
@@ -45,7 +45,7 @@ pub(crate) struct Verified {
 }
 
 /// When a verify command told the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Truth {
     /// The first time that it was asked.
     AtOnce,
@@ -390,7 +390,7 @@ fn baseline(outcomes: &[Outcome], index: usize) -> BaselineScores {
         let mut causes = outcome.expectation.cause.iter();
         let located = causes.find(|cause| guess.is_some_and(|guess| guess.service == cause.at));
         scores.located.add(located.is_some());
-        let code = guess.and_then(|guess| guess.code);
+        let code = guess.and_then(|guess| guess.code.as_deref());
         scores
             .top_1
             .add(located.is_some_and(|cause| code == Some(cause.code.as_str())));

@@ -169,7 +169,7 @@ fn a_baseline_is_right_about_the_service_and_only_with_its_code_about_the_cause(
         }),
         Some(Guess {
             service: "db".to_owned(),
-            code: Some("D001"),
+            code: Some("D001".to_owned()),
         }),
     ];
     let baselines = sum(&[one]).baselines;
