@@ -172,7 +172,7 @@ fn a_container_of_a_service_that_is_no_more_is_named_where_it_does_harm() {
     let facts = stack(&json!(["serve"])).facts();
     let finding = certain(&facts);
     is(&finding, "D127", "jobs", None);
-    assert_eq!(finding.service.as_deref(), Some("worker"));
+    assert_eq!(finding.services, ["worker"]);
     rests_on_its_evidence(&facts);
     silent(&stack(&json!(["something", "else"])).facts());
 }
@@ -363,7 +363,7 @@ fn a_profile_that_nobody_asked_for_matters_only_to_who_needs_it() {
             .facts();
     let finding = certain(&facts);
     is(&finding, "D146", "extra", Some("profiles"));
-    assert_eq!(finding.service.as_deref(), Some("client"));
+    assert_eq!(finding.services, ["client"]);
     rests_on_its_evidence(&facts);
     silent(&profile("all is well").facts());
 }

@@ -37,7 +37,7 @@ fn is_port(finding: &Finding, code: &str) {
     assert_eq!(finding.code.0, code, "{finding:#?}");
     assert_eq!(finding.culprit.kind, CulpritKind::Port);
     assert_eq!(finding.culprit.name, "8080");
-    assert_eq!(finding.service.as_deref(), Some("web"));
+    assert_eq!(finding.services, ["web"]);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_container_that_no_service_wants_any_more_is_to_go_rather_than_the_port() {
     let finding = certain(&facts);
     assert_eq!(finding.code.0, "D127");
     assert_eq!(finding.culprit.name, "site");
-    assert_eq!(finding.service.as_deref(), Some("web"));
+    assert_eq!(finding.services, ["web"]);
     assert_eq!(finding.chain, [("site".to_owned(), "web".to_owned())]);
     rests_on_its_evidence(&facts);
 }

@@ -188,7 +188,7 @@ fn three_causes_of_one_refusal_are_told_apart_by_the_copies_and_by_the_servers_d
     }
     let finding = certain(&volume_keeps_another());
     assert_eq!(finding.culprit.kind, CulpritKind::Volume);
-    assert_eq!(finding.service.as_deref(), Some("db"));
+    assert_eq!(finding.services, ["db"]);
     let role = certain(&no_such_role());
     assert!(
         role.claim

@@ -152,7 +152,7 @@ fn a_network_that_was_removed_under_a_container_is_told() {
     let facts = Recording::new().with(container("web", &web)).facts();
     let finding = certain(&facts);
     is(&finding, "D122", CulpritKind::Network, "net");
-    assert_eq!(finding.service.as_deref(), Some("web"));
+    assert_eq!(finding.services, ["web"]);
     rests_on_its_evidence(&facts);
 }
 
@@ -211,7 +211,7 @@ fn a_resolver_without_servers_is_told_from_a_network_without_a_way_out() {
     let facts = outwards(true, &[]).facts();
     let finding = certain(&facts);
     is(&finding, "D091", CulpritKind::Network, "net");
-    assert_eq!(finding.service.as_deref(), Some("client"));
+    assert_eq!(finding.services, ["client"]);
     rests_on_its_evidence(&facts);
 }
 

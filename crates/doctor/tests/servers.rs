@@ -350,7 +350,7 @@ fn data_of_another_version_and_data_that_others_can_read_are_told_apart() {
         ("D123", "shop_data", None),
         "is of version 14, and `db` runs 15.18",
     );
-    assert_eq!(finding.service.as_deref(), Some("db"));
+    assert_eq!(finding.services, ["db"]);
     let open = ended_db(TOO_OPEN).add("files", data(0o777, 999)).facts();
     says(&open, ("D124", "shop_data", None), "by others");
     // The file speaks against it: then the line alone is no certainty.
@@ -390,7 +390,7 @@ fn two_servers_on_one_volume_put_the_data_in_danger() {
         ("D081", "shop_data", None),
         "`copy` and `db` write the same data",
     );
-    assert_eq!(finding.service.as_deref(), Some("copy"));
+    assert_eq!(finding.services, ["copy"]);
     // Another folder of the volume, read only, another volume, or a client of the same image: nobody is in danger.
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut other = younger.clone();

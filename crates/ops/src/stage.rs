@@ -69,7 +69,7 @@ pub(crate) fn finding(service: &str) -> Finding {
             inside: None,
             place: None,
         },
-        service: Some(service.to_owned()),
+        services: vec![service.to_owned()],
         claim: "it is paused".to_owned(),
         evidence: Vec::new(),
         ruled_out: Vec::new(),

@@ -8,7 +8,7 @@ use bowline_model::{ObservedContainer, Secret, is_secret_key};
 use crate::facts::{Told, ToldHost, ToldText};
 use crate::tokens::Tokens;
 
-use super::upstreams::{Pool, pools, resolved};
+use super::upstreams::{Pool, filled_in, pools, resolved};
 
 /// Where engines and people put files that are secret as a whole.
 const SECRET_FOLDER: &str = "/run/secrets/";
@@ -42,6 +42,10 @@ impl<'c> Reader<'c> {
         pairs.sort_unstable();
         let words = spec.entrypoint.iter().chain(&spec.command);
         let words = words.flat_map(|words| words.iter().map(String::as_str));
+        let files: Vec<(String, String)> = files
+            .iter()
+            .map(|(path, text)| (path.clone(), filled_in(text).into_owned()))
+            .collect();
         let texts = files
             .iter()
             .map(|(path, text)| (path.as_str(), text.as_str()));
@@ -54,7 +58,7 @@ impl<'c> Reader<'c> {
             container,
             connections: carried::find(pairs, words, texts),
             secret_files,
-            pools: pools(files),
+            pools: pools(&files),
         }
     }
 

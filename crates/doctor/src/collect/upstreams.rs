@@ -1,4 +1,7 @@
-//! Pools of servers, as nginx is told of them: `upstream NAME { server HOST:PORT …; }`. The name is nobody's.
+//! Whom nginx is told to dial: pools of servers (`upstream NAME { server HOST:PORT …; }`), whose name is nobody's, and
+//! variables (`set $NAME HOST;`).
+
+use std::borrow::Cow;
 
 use bowline_model::carried::{Carrier, Form, Port};
 
@@ -36,6 +39,64 @@ pub(super) fn pools(files: &[(String, String)]) -> Vec<Pool> {
         }
     }
     pools
+}
+
+/// A text in which every `set $NAME VALUE;` gives way to the directives that pass calls on to `$NAME`, filled in: the value is
+/// what people change, so its line is theirs. Line numbers stay.
+pub(super) fn filled_in(text: &str) -> Cow<'_, str> {
+    let mut lines: Vec<Cow<'_, str>> = text.lines().map(Cow::Borrowed).collect();
+    let mut is_changed = false;
+    for (index, line) in text.lines().enumerate() {
+        let Some((name, value)) = variable(line) else {
+            continue;
+        };
+        let uses: Vec<usize> = (0..lines.len())
+            .filter(|&other| other != index && passes_on(&lines[other], name))
+            .collect();
+        if uses.is_empty() {
+            continue;
+        }
+        let filled = uses.iter().map(|&other| {
+            let line = lines[other].trim();
+            line.replace(&format!("${{{name}}}"), value)
+                .replace(&format!("${name}"), value)
+        });
+        lines[index] = Cow::Owned(filled.collect::<Vec<_>>().join(" "));
+        for other in uses {
+            lines[other] = Cow::Borrowed("");
+        }
+        is_changed = true;
+    }
+    if is_changed {
+        Cow::Owned(lines.join("\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The name and the value of `set $NAME VALUE;`, where the value is none of other variables.
+fn variable(line: &str) -> Option<(&str, &str)> {
+    let rest = line
+        .trim()
+        .strip_prefix("set")?
+        .trim_start()
+        .strip_prefix('$')?;
+    let (name, value) = rest.split_once(char::is_whitespace)?;
+    let value = value.split(';').next()?.trim().trim_matches(['"', '\'']);
+    (!name.is_empty() && !value.is_empty() && !value.contains('$')).then_some((name, value))
+}
+
+/// Whether a line passes calls on to whom a variable names.
+fn passes_on(line: &str, name: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let directive = words.next().unwrap_or_default();
+    let target = words.next().unwrap_or_default();
+    let is_end = |rest: &str| !rest.starts_with(|it: char| it.is_ascii_alphanumeric() || it == '_');
+    let named = target
+        .split_once(&format!("${name}"))
+        .is_some_and(|(_, rest)| is_end(rest))
+        || target.contains(&format!("${{{name}}}"));
+    directive.ends_with("_pass") && named
 }
 
 /// The words of a text, each with its line; brackets and semicolons are words, and comments none.
@@ -126,5 +187,21 @@ mod tests {
             servers,
             [("left", Port::Written(8080)), ("right", Port::Default(80))]
         );
+    }
+
+    #[test]
+    fn a_variable_gives_way_to_what_it_is_dialled_with() {
+        let text =
+            "server {\n  set $desk till;\n  location / {\n    fastcgi_pass $desk:9000;\n  }\n}";
+        let filled = filled_in(text);
+        assert_eq!(filled.lines().nth(1), Some("fastcgi_pass till:9000;"));
+        assert_eq!(filled.lines().nth(3), Some(""));
+        // Another one whose name begins alike stays, and so does one that nobody dials.
+        for text in [
+            "set $desk till;\nproxy_pass http://$desktop;",
+            "set $id 7;\nadd_header X $id;",
+        ] {
+            assert_eq!(filled_in(text), text);
+        }
     }
 }

@@ -54,49 +54,67 @@ const IN_VAIN: u8 = 3;
 /// Connections came about, so small packets pass both ways; then the one end sends the same again and again, and nobody
 /// ever confirms it.
 fn large_ones_lost(world: &World<'_>, cases: &mut Vec<Case>) {
-    for server in world.containers() {
-        let Some(inside) = world.inside(server) else {
+    for sender in world.containers() {
+        let Some(inside) = world.inside(sender) else {
             continue;
         };
         let stuck = inside.peers.iter().filter(|peer| {
             let is_open = !matches!(peer.state, TcpState::SynSent | TcpState::SynReceived);
-            peer.local_port.is_some() && is_open && peer.resent >= IN_VAIN
+            is_open && peer.resent >= IN_VAIN
         });
-        let stuck = stuck.filter_map(|peer| Some((peer, world.at_address(peer.remote)?)));
-        let Some((peer, client)) = stuck.max_by_key(|(peer, _)| peer.resent) else {
+        // One that was started again took the other end of its connections with it.
+        let stuck = stuck.filter_map(|peer| {
+            let receiver = world.at_address(peer.remote)?;
+            (!world.was_started_again(receiver)).then_some((peer, receiver))
+        });
+        let Some((peer, receiver)) = stuck.max_by_key(|(peer, _)| peer.resent) else {
             continue;
         };
-        cases.extend(lost_case(world, server, client, peer));
+        cases.extend(lost_case(world, sender, receiver, peer));
     }
 }
 
-fn lost_case(
-    world: &World<'_>,
-    server: &ContainerFact,
-    client: &ContainerFact,
+fn lost_case<'f>(
+    world: &World<'f>,
+    sender: &'f ContainerFact,
+    receiver: &'f ContainerFact,
     peer: &PeerFact,
 ) -> Option<Case> {
-    let port = peer.local_port?;
-    let caller = client.service.as_deref().unwrap_or(&client.name);
+    let is_answer = peer.local_port.is_some();
+    let (server, client) = if is_answer {
+        (sender, receiver)
+    } else {
+        (receiver, sender)
+    };
+    let port = peer.local_port.or(peer.remote_port)?;
+    let named = |one: &'f ContainerFact| one.service.as_deref().unwrap_or(&one.name);
+    let what = if is_answer {
+        format!("what it sends to `{}` from port {port}", named(client))
+    } else {
+        format!("what `{}` sends to its port {port}", named(client))
+    };
     let claim = format!(
-        "what it sends to `{caller}` from port {port} is never confirmed, however often it is sent again, although calls to that port are taken: what is large gets lost on the way"
+        "{what} is never confirmed, however often it is sent again, although calls to that port are taken: what is large gets lost on the way"
     );
     let text = format!(
         "{}: sent the same to {} ({}) {} times more, on a connection that came about",
-        server.name, peer.remote, client.name, peer.resent
+        sender.name, peer.remote, receiver.name, peer.resent
     );
-    let inside = FactRef::Inside(server.name.clone());
+    let inside = FactRef::Inside(sender.name.clone());
     let in_vain = shown(inside, text, "it gets no confirmation");
     let mut edges = world.edges().iter();
     let edge = edges.find(|edge| {
         edge.client.name == client.name && edge.port == Some(port) && edge.leads_to(server)
     });
     let taken = edge.and_then(|edge| taken(world, edge, port))?;
-    let is_awake = world.state(client).filter(|_| world.runs(client)).map(|_| {
-        let fact = FactRef::State(client.name.clone());
-        let text = format!("{}: running", client.name);
-        shown(fact, text, "who should confirm it is not frozen")
-    });
+    let is_awake = world
+        .state(receiver)
+        .filter(|_| world.runs(receiver))
+        .map(|_| {
+            let fact = FactRef::State(receiver.name.clone());
+            let text = format!("{}: running", receiver.name);
+            shown(fact, text, "who should confirm it is not frozen")
+        });
     let sufferer = [client].into_iter().chain(world.sufferer(client));
     let mut suffers = sufferer.filter_map(|it| world.complaint_by(it, "it waits for the rest"));
     Some(

@@ -1,5 +1,6 @@
 //! Logins that servers refuse: whose copy of a password is the odd one, and which account is not there.
 
+mod alone;
 pub(super) mod mended;
 mod stale;
 
@@ -45,7 +46,10 @@ pub(crate) const PASSWORDS_DIFFER: Rule = Rule {
     look_alikes: &[Code("D001"), Code("D003"), Code("D005"), Code("D094")],
     yields: false,
     endangers_data: false,
-    find: |world, cases| passwords_differ(world, cases, false),
+    find: |world, cases| {
+        passwords_differ(world, cases, false);
+        alone::refused_alone(world, cases);
+    },
 };
 
 pub(crate) const NO_SUCH_ROLE: Rule = Rule {

@@ -230,27 +230,79 @@ impl Full<'_> {
 }
 
 /// Folders of a service in memory (`tmpfs`) in which there is no room.
+/// A folder in memory that a complaint may be of and that is as wanted, with what tells so.
+fn in_memory<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    said: &Said<'_>,
+    is_wanted: fn(&Room) -> bool,
+) -> Option<(&'f String, &'f FileFact, Room)> {
+    let named = said.capture("path").map(|path| absolute(container, path));
+    let mut folders = container.tmpfs.iter().filter(|folder| {
+        let is_named = |path: &String| is_below(path, folder);
+        named.as_ref().is_none_or(is_named)
+    });
+    folders.find_map(|folder| {
+        let mut files = world.files(container);
+        let (file, room) = files.find_map(|file| {
+            let is_there = file.path == *folder || is_below(&file.path, folder);
+            let room = file.room.filter(|room| is_there && is_wanted(room))?;
+            Some((file, room))
+        })?;
+        Some((folder, file, room))
+    })
+}
+
+/// How many files a folder in memory may hold that was given so few that they are soon used up.
+const FEW_INODES: u64 = 1000;
+
+/// Folders in memory that may hold few files. They are empty again after each start, so a look may come before they are full.
+fn few_inodes_in_memory(world: &World<'_>, cases: &mut Vec<Case>) {
+    let has_few = |room: &Room| {
+        let has_few = (1..=FEW_INODES).contains(&room.total_inodes);
+        has_no_inodes(room) || has_few && !is_full(room)
+    };
+    for container in world.containers() {
+        let complaints = world.complaints(container, &[Says::NoSpace]);
+        let found = complaints.first().and_then(|said| {
+            let found = in_memory(world, container, said, has_few)?;
+            Some((said, found))
+        });
+        let Some((said, (folder, file, room))) = found else {
+            continue;
+        };
+        let claim = format!(
+            "its folder `{folder}` in memory has {} bytes free, and can have no more than {} files",
+            room.available_bytes, room.total_inodes
+        );
+        let level = filled(file, &room, "inodes are what is missing, not bytes");
+        let at_most = if has_no_inodes(&room) {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        };
+        cases.push(
+            Case::new(culprit(container, Some("tmpfs")), claim)
+                .at_most(at_most)
+                .mended_by(
+                    format!("let `{folder}` have more files (`nr_inodes` under `tmpfs`), or remove those that nobody needs; then `bowline up`"),
+                    Safety::Restart,
+                )
+                .decides("the complaint", Some(spoken(container, said, "the kernel had no room for it")))
+                .decides("how full it is", Some(level.clone()))
+                .rules_out(Code("D025"), Some(level.clone()))
+                .rules_out(Code("D110"), Some(level)),
+        );
+    }
+}
+
 fn memory_full(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let complaints = world.complaints(container, &[Says::NoSpace]);
         let Some(said) = complaints.first() else {
             continue;
         };
-        let named = said.capture("path").map(|path| absolute(container, path));
-        let mut folders = container.tmpfs.iter().filter(|folder| {
-            let is_named = |path: &String| is_below(path, folder);
-            named.as_ref().is_none_or(is_named)
-        });
-        let full = folders.find_map(|folder| {
-            let mut files = world.files(container);
-            let (file, room) = files.find_map(|file| {
-                let is_there = file.path == *folder || is_below(&file.path, folder);
-                let room = file.room.filter(|room| is_there && is_full(room))?;
-                Some((file, room))
-            })?;
-            Some((folder, file, room))
-        });
-        let Some((folder, file, room)) = full else {
+        let Some((folder, file, room)) = in_memory(world, container, said, is_full) else {
             continue;
         };
         let claim = format!(
@@ -370,6 +422,7 @@ fn disk_full(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 fn no_inodes(world: &World<'_>, cases: &mut Vec<Case>) {
+    few_inodes_in_memory(world, cases);
     for it in full(world) {
         let Some((file, room)) = it.file.filter(|_| it.is_out_of_inodes()) else {
             continue;

@@ -215,10 +215,27 @@ pub(crate) fn target<'f>(
     if world.has_service(name) {
         return Target::Elsewhere;
     }
+    if let Some(first) = resolved(world, client, name).first() {
+        return Target::Service {
+            name: first.service.as_deref().unwrap_or(&first.name),
+            containers: resolved(world, client, name),
+            is_near: true,
+        };
+    }
     let known = world.containers().flat_map(names);
     Target::Unknown {
         nearest: nearest(name, known.collect::<BTreeSet<&'f str>>()),
     }
+}
+
+/// The containers to whose addresses a client's own resolver leads it, by names that are theirs for nobody else: links.
+fn resolved<'f>(world: &World<'f>, client: &ContainerFact, name: &str) -> Vec<&'f ContainerFact> {
+    let tried = world.tried(client, name).map(|tried| &tried.name);
+    let Some(NameAnswer::Addresses(addresses)) = tried else {
+        return Vec::new();
+    };
+    let found = addresses.iter().filter_map(|it| world.at_address(*it));
+    found.collect()
 }
 
 fn is_known_name(world: &World<'_>, name: &str) -> bool {

@@ -106,7 +106,7 @@ impl<'f> World<'f> {
     }
 
     /// Whether it was started again by the engine, and not long ago.
-    fn was_started_again(&self, container: &'f ContainerFact) -> bool {
+    pub(crate) fn was_started_again(&self, container: &'f ContainerFact) -> bool {
         let restarts = self.restarts(container);
         restarts.is_some_and(|(restarts, _)| restarts > 0) && self.is_young(container)
     }

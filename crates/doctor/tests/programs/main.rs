@@ -89,7 +89,7 @@ fn finds(facts: &Facts, code: &str, kind: CulpritKind, name: &str, field: Option
         (kind, name)
     );
     assert_eq!(finding.culprit.field.as_deref(), field, "{finding:#?}");
-    assert_eq!(finding.service.as_deref(), Some("api"));
+    assert_eq!(finding.services, ["api"]);
     assert!(finding.fix.is_some(), "{finding:#?}");
     rests_on_its_evidence(facts);
 }
