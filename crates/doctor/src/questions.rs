@@ -408,8 +408,10 @@ fn dialled<'w>(
     edge: &'w Edge<'_>,
     ports: &mut BTreeMap<(&'w str, &'w str), BTreeSet<u16>>,
 ) {
+    let is_slip = matches!(edge.target, Target::Unknown { nearest: Some(_) });
     let is_worth = world.runs(edge.client)
         && (!world.seems_well(edge.client)
+            || is_slip
             || world.is_doubted(edge.client)
             || is_calling(world, edge.client)
             || is_shared(world, edge)

@@ -106,7 +106,79 @@ fn ready_at(world: &World<'_>, server: &ContainerFact) -> Option<(Timestamp, Evi
     ))
 }
 
+/// Programs that gave up on a proxy whose own servers were not ready yet: the proxy takes calls, and has nobody to pass them
+/// on to.
+fn behind_a_proxy(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges() {
+        let Some((proxy, containers)) = edge.service() else {
+            continue;
+        };
+        let said = world.said(edge.client).iter();
+        let mut fresh = said.filter(|said| said.is_fresh && !said.says.is_benign());
+        let is_early = fresh.all(|said| TOO_EARLY.contains(&said.says));
+        let ended = gave_up(world, edge.client).filter(|_| is_early);
+        let front = containers.iter().find(|one| world.seems_ready(one));
+        let declared = world.declared(proxy);
+        let (Some(ended), Some(front), Some(declared)) = (ended, front, declared) else {
+            continue;
+        };
+        let started = declared
+            .depends_on
+            .iter()
+            .filter(|(_, condition)| *condition == "service_started");
+        for (needed, _) in started {
+            let servers = world.of_service(needed);
+            let ready = servers
+                .iter()
+                .filter(|one| world.seems_ready(one))
+                .find_map(|one| {
+                    let verdicts = world.verdicts(one);
+                    let (event, _) = verdicts.into_iter().find(|(_, word)| *word == "healthy")?;
+                    (event.at > ended).then_some(event)
+                });
+            let Some(ready) = ready else {
+                continue;
+            };
+            let client = edge.client.service.as_deref().unwrap_or(&edge.client.name);
+            let claim = format!(
+                "`{client}` came while `{needed}`, to which `{proxy}` passes calls on, was not ready, and gave up; it is ready by now, and `{proxy}` does not wait for it"
+            );
+            let state = format!(
+                "{}: ended at {}",
+                edge.client.name,
+                ended.strftime("%H:%M:%S")
+            );
+            let state = shown(
+                FactRef::State(edge.client.name.clone()),
+                state,
+                "it did not try again",
+            );
+            let order = format!("{proxy}: waits only until `{needed}` is started");
+            let order = shown(
+                FactRef::Declared(proxy.to_owned()),
+                order,
+                "nothing keeps it from being called first",
+            );
+            cases.push(
+                Case::new(culprit(front, Some("depends_on")), claim)
+                    .at_most(Confidence::Likely)
+                    .between(Some(needed), Some(proxy))
+                    .between(Some(proxy), edge.client.service.as_deref())
+                    .mended_by(
+                        format!("start it again now that `{needed}` is ready: `bowline up`; to keep it from happening again, write `{needed}: {{condition: service_healthy}}` under `depends_on` of `{proxy}`"),
+                        Safety::Safe,
+                    )
+                    .by_command(["bowline", "up"])
+                    .decides("the failure", Some(state))
+                    .decides("when the other was ready", Some(reported(ready, "it was ready from here on")))
+                    .decides("that no order is asked for", Some(order)),
+            );
+        }
+    }
+}
+
 fn no_order(world: &World<'_>, cases: &mut Vec<Case>) {
+    behind_a_proxy(world, cases);
     for edge in world.edges() {
         let Some((name, containers)) = edge.service() else {
             continue;

@@ -72,6 +72,8 @@ enum Kind {
     Own,
     /// Somebody else's.
     Foreign,
+    /// It is there, where the program does not look.
+    Elsewhere,
 }
 
 /// A module that a container misses.
@@ -84,6 +86,8 @@ struct Missing<'w, 'f> {
     looked: Vec<&'f FileFact>,
     /// The folder of its package, which is there.
     package: Option<&'f FileFact>,
+    /// Where it is, although the program did not find it.
+    found: Option<&'f FileFact>,
 }
 
 /// The module that a line misses, with the package that it should be a part of.
@@ -196,11 +200,11 @@ fn missing<'w, 'f>(world: &'w World<'f>) -> Vec<Missing<'w, 'f>> {
                 .filter(|path| package.is_none_or(|package| package.path != **path))
                 .filter_map(|path| world.file(container, path))
                 .collect();
-            if looked.iter().any(|file| file.there.is_some()) {
-                continue;
-            }
+            let found = looked.iter().copied().find(|file| file.there.is_some());
             let is_relative = module.starts_with('.');
-            let kind = if names(container, &module) && package.is_none() {
+            let kind = if found.is_some() {
+                Kind::Elsewhere
+            } else if names(container, &module) && package.is_none() {
                 Kind::Asked
             } else if package.is_some() || is_relative || is_path(&module) {
                 Kind::Own
@@ -214,6 +218,7 @@ fn missing<'w, 'f>(world: &'w World<'f>) -> Vec<Missing<'w, 'f>> {
                 kind,
                 looked,
                 package,
+                found,
             });
         }
     }
@@ -289,7 +294,42 @@ impl Missing<'_, '_> {
     }
 }
 
+/// A module that is in the container, at a place where its program does not look.
+fn elsewhere(world: &World<'_>, cases: &mut Vec<Case>) {
+    for it in missing(world) {
+        let container = it.container;
+        // What was missing a moment ago may have come since, and a part of it may be what is missing.
+        let is_whole = |file: &&FileFact| {
+            let there = file.there.as_ref();
+            there.is_some_and(|there| there.sort == FileSort::File)
+        };
+        let Some(found) = it.found.filter(is_whole) else {
+            continue;
+        };
+        let claim = format!(
+            "it does not find `{}`, which is at `{}`: its program does not look there",
+            it.module, found.path
+        );
+        let runs = asked(world, container, "it is what was asked for");
+        cases.push(
+            Case::new(culprit(container, Some("command")), claim)
+                .at_most(Confidence::Likely)
+                .mended_by(
+                    "copy it to where the program looks (in the Dockerfile), or tell the program of that folder (`PYTHONPATH`, `PERL5LIB`, `-I`); then `bowline up --build`",
+                    Safety::Restart,
+                )
+                .decides("the complaint", Some(it.complaint()))
+                .decides("what it runs", runs.clone())
+                .decides("that it is not there", Some(filed(found, "it is in the image, and elsewhere")))
+                .rules_out(Code("D060"), runs.clone())
+                .rules_out(Code("D075"), runs.clone())
+                .rules_out(Code("D078"), runs),
+        );
+    }
+}
+
 fn layout(world: &World<'_>, cases: &mut Vec<Case>) {
+    elsewhere(world, cases);
     for it in missing(world).iter().filter(|it| it.kind == Kind::Asked) {
         let container = it.container;
         if covering(world, container).is_some() {
@@ -345,6 +385,9 @@ fn own_module(world: &World<'_>, cases: &mut Vec<Case>) {
 fn package(world: &World<'_>, cases: &mut Vec<Case>) {
     for it in missing(world).iter().filter(|it| it.kind == Kind::Foreign) {
         let container = it.container;
+        if laid_over(world, container, &it.module).is_some() {
+            continue;
+        }
         let over = covering(world, container);
         let beside = over.and_then(|mount| lies_beside(world, container, mount, it.said));
         if over.is_some() && beside.is_none() {
@@ -380,37 +423,65 @@ fn hidden(world: &World<'_>, cases: &mut Vec<Case>) {
             if made_by_engine(world, container, &format!("{}/?", mount.target)).is_some() {
                 continue;
             }
-            let claim = format!(
-                "`{what}` is missing: `{}` is mounted over `{}` and hides what the image has there",
-                mount.source, mount.target
-            );
-            let text = format!(
-                "{}: `{}` is mounted at `{}`",
-                container.name, mount.source, mount.target
-            );
-            let fact = FactRef::Mounts(container.name.clone());
-            let over = shown(fact, text, "of the image nothing can be seen there");
-            let folder = world.file(container, &mount.target);
-            let folder = folder.map(|file| filed(file, "this is what it sees instead"));
-            let path = absolute(container, &what);
-            let gone = world
-                .file(container, &path)
-                .filter(|file| file.there.is_none());
-            cases.push(
-                Case::new(culprit(container, Some("volumes")), claim)
-                    // Nobody looked into the image itself.
-                    .at_most(Confidence::Likely)
-                    .mended_by(
-                        "build it on the host as well, mount a narrower folder, or keep the image's part with a volume of its own at that place; then `bowline up`",
-                        Safety::NeedsYou,
-                    )
-                    .decides("the complaint", Some(complaint))
-                    .decides("the mount", Some(over))
-                    .decides("that it is not there", gone.map(|file| filed(file, "it is not there")))
-                    .rules_out(Code("D034"), folder),
-            );
+            let gone = world.file(container, &absolute(container, &what));
+            let gone = gone.filter(|file| file.there.is_none());
+            let gone = gone.map(|file| filed(file, "it is not there"));
+            let case = hidden_case(world, container, mount, &what, complaint);
+            cases.push(case.decides("that it is not there", gone));
         }
     }
+    for it in missing(world).iter().filter(|it| it.kind == Kind::Foreign) {
+        if let Some(mount) = laid_over(world, it.container, &it.module) {
+            let folder = world.file(it.container, &mount.target);
+            let instead = folder.map(|file| filed(file, "this is not the package"));
+            let case = hidden_case(world, it.container, mount, &it.module, it.complaint());
+            cases.push(case.decides("that it is not there", instead));
+        }
+    }
+}
+
+/// A folder that is mounted right where a package lies: `node_modules/pg`, `site-packages/yaml`.
+fn laid_over<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    module: &str,
+) -> Option<&'f Mount> {
+    let mounts = world.mounts(container).unwrap_or_default();
+    mounts.iter().find(|mount| {
+        let mut parts = mount.target.rsplit('/');
+        parts.next() == Some(top(module)) && parts.next().is_some_and(|around| !around.is_empty())
+    })
+}
+
+fn hidden_case<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    mount: &Mount,
+    what: &str,
+    complaint: Evidence,
+) -> Case {
+    let claim = format!(
+        "`{what}` is missing: `{}` is mounted over `{}` and hides what the image has there",
+        mount.source, mount.target
+    );
+    let text = format!(
+        "{}: `{}` is mounted at `{}`",
+        container.name, mount.source, mount.target
+    );
+    let fact = FactRef::Mounts(container.name.clone());
+    let over = shown(fact, text, "of the image nothing can be seen there");
+    let folder = world.file(container, &mount.target);
+    let folder = folder.map(|file| filed(file, "this is what it sees instead"));
+    Case::new(culprit(container, Some("volumes")), claim)
+        // Nobody looked into the image itself.
+        .at_most(Confidence::Likely)
+        .mended_by(
+            "build it on the host as well, mount a narrower folder, or keep the image's part with a volume of its own at that place; then `bowline up`",
+            Safety::NeedsYou,
+        )
+        .decides("the complaint", Some(complaint))
+        .decides("the mount", Some(over))
+        .rules_out(Code("D034"), folder)
 }
 
 /// What languages say that have their packages in a folder of the system, and not in that of the program.

@@ -491,7 +491,9 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         // One that says nothing may have a name that it never asks for; one like another's it may have meant.
         let may_matter =
             !world.seems_well(edge.client) || nearest.is_some() && is_hurt(world, edge.client);
-        let is_idle = !may_matter && !is_used;
+        // A slip in the name of a service is one wherever it stands, although nobody says what it is used for.
+        let is_slip = nearest.is_some() && edge.port.is_some();
+        let is_idle = !may_matter && !is_used && !is_slip;
         if is_idle || !in_trouble || complaint.is_none() && asked.is_none() && !is_used {
             continue;
         }

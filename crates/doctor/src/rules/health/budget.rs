@@ -49,6 +49,11 @@ fn allowed(health: &HealthFact) -> f64 {
     health.start_period_secs + health.interval_secs * f64::from(health.retries)
 }
 
+/// When the engine has given up at the latest on a service that never answered, in seconds after its start.
+fn at_most(health: &HealthFact) -> f64 {
+    allowed(health) + health.timeout_secs * f64::from(health.retries)
+}
+
 fn gives_up_too_soon(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers().filter(|one| world.runs(one)) {
         let Some(health) = world.health(container) else {
@@ -97,7 +102,10 @@ fn came_later(world: &World<'_>, container: &ContainerFact, health: &HealthFact)
         .at
         .is_none_or(|at| world.now().duration_since(at).as_secs() > 5);
     let has_failed = health.probes.iter().any(|probe| probe.exit_code != 0);
-    if verdict.is_none() && !(has_failed && is_old) {
+    let took = success.at.zip(container.started);
+    let took = took.map(|(at, started)| at.duration_since(started).as_secs_f64());
+    let is_late = took.is_some_and(|took| took > at_most(health));
+    if verdict.is_none() && !(has_failed && (is_old || is_late)) {
         return None;
     }
     let claim = format!(
