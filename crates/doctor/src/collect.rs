@@ -1,5 +1,6 @@
 //! Looking at a stack once, side by side and within bounds.
 
+mod answers;
 pub(crate) mod asks;
 mod declared;
 pub(crate) mod files;
@@ -30,7 +31,7 @@ use bowline_engine::{
 };
 use bowline_model::{
     ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
-    ObservedImage, ObservedVolume, PathChangeKind, Project, RestartSpec, Secret, label,
+    ObservedImage, ObservedVolume, Project, RestartSpec, Secret, label,
 };
 use futures_util::future::{join, join_all, join3};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -39,10 +40,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::facts::{
-    EmptyVariable, Event, Facts, FileFact, ImageFact, InsideFact, LogFact, LogLine, Look, NotDone,
-    TriedFact, Unseen, WhyUnseen,
+    EmptyVariable, Event, Facts, ImageFact, InsideFact, LogFact, LogLine, Look, NotDone, Unseen,
+    WhyUnseen,
 };
-use crate::questions::{self, Question};
 use crate::tokens::{Mask, Tokens};
 use files::is_settings;
 use networks::Networks;
@@ -71,6 +71,8 @@ pub struct Subject {
 pub struct Bounds {
     /// How long one look may take.
     pub look: Duration,
+    /// How long all looks together may take. What is asked of servers and names may go on for 2 s longer.
+    pub whole: Duration,
     /// How many lines of a log are read, from its end; 0 reads none.
     pub log_lines: u64,
     /// How many bytes of a line are kept, half of them from its end: what matters in a trace stands there.
@@ -84,10 +86,11 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// 2 s for a look; 200 lines of 2 KiB from each log; 40 containers; 64 questions.
+    /// 2 s for a look and 4 s for all; 200 lines of 2 KiB from each log; 40 containers; 64 questions.
     fn default() -> Self {
         Self {
             look: Duration::from_secs(2),
+            whole: Duration::from_secs(4),
             log_lines: 200,
             line_bytes: 2048,
             everybody: 40,
@@ -137,12 +140,12 @@ pub async fn collect(
         .on_thread(|| memory_kills().map_err(|unseen| WhyUnseen::Kernel(unseen.to_string())));
     let kills = kills.await;
     let kills = looking.seen(Look::KernelLog, kills);
-    let (networks, volumes, images) = join3(
+    let wider = join3(
         within(bounds, networks::look(engine, &containers)),
         within(bounds, wider::volumes(engine, subject, &containers)),
         within(bounds, images(engine, subject, &containers)),
-    )
-    .await;
+    );
+    let ((networks, volumes, images), closer) = join(wider, looking.closer(&containers)).await;
     let (volumes, namesakes) = looking.seen(Look::Volumes, volumes);
     let seen = Seen {
         events,
@@ -151,7 +154,7 @@ pub async fn collect(
         volumes,
         images: looking.seen(Look::Images, images),
         namesakes,
-        closer: looking.closer(&containers).await,
+        closer,
         containers,
     };
     let mut facts = looking.facts(seen).await;
@@ -206,8 +209,15 @@ impl Looking<'_> {
         })
     }
 
+    /// Lets the next looks take no longer than all of them may.
+    fn hurry(&mut self) {
+        let left = self.bounds.whole.saturating_sub(self.begun.elapsed());
+        self.bounds.look = self.bounds.look.min(left);
+    }
+
     /// Looks closely at all containers where there are few, else at those in doubt and those that they need.
     async fn closer(&mut self, containers: &[ObservedContainer]) -> BTreeMap<String, Closer> {
+        self.hurry();
         let wanted = self.worth_a_look(containers);
         let looks = wanted.iter().map(|container| async {
             join3(
@@ -286,7 +296,13 @@ impl Looking<'_> {
         path: &str,
     ) -> Result<Option<String>, EngineError> {
         let limit = MOST_OF_FILE + 1;
-        let bytes = self.engine.get_file(&container.id, path, limit).await?;
+        // To an engine each file is an archive of its own, made with the container's root mounted anew and the container
+        // locked meanwhile.
+        let bytes = match files::read_by_kernel(container, path, limit).await {
+            Some(Some(bytes)) => bytes,
+            Some(None) => return Ok(None),
+            None => self.engine.get_file(&container.id, path, limit).await?,
+        };
         let fits = bytes.len() <= MOST_OF_FILE;
         Ok(String::from_utf8(bytes).ok().filter(|_| fits))
     }
@@ -409,156 +425,6 @@ impl Looking<'_> {
             }
             facts.insides.insert(name, inside);
         }
-    }
-
-    /// Looks at what is in question because of what was seen.
-    async fn answers(
-        &mut self,
-        facts: &mut Facts,
-        containers: &[ObservedContainer],
-        (tokens, mask): (&Tokens, &Mask),
-        asked: &mut BTreeSet<Question>,
-    ) {
-        let mut questions = questions::of(facts);
-        questions.retain(|question| asked.insert(question.clone()));
-        let asks = self.asks(&mut questions);
-        let is_try = |question: &Question| matches!(question, Question::Try(_));
-        if !self.bounds.tries && questions.iter().any(is_try) {
-            questions.retain(|question| !is_try(question));
-            self.unseen.push(Unseen {
-                look: Look::Tries,
-                cause: WhyUnseen::NotWanted,
-            });
-        }
-        if questions.len() > self.bounds.questions {
-            questions.truncate(self.bounds.questions);
-            self.unseen.push(Unseen {
-                look: Look::Tries,
-                cause: WhyUnseen::TooMany,
-            });
-        }
-        let by_name = |name: &str| containers.iter().find(|container| container.name == name);
-        let mut files = Vec::new();
-        let mut tries = Vec::new();
-        let mut ports = BTreeSet::new();
-        let mut names = BTreeSet::new();
-        let mut doubted = Vec::new();
-        for question in questions {
-            match question {
-                Question::File { container, path } => files
-                    .extend(by_name(&container).map(|container| self.file(container, path, mask))),
-                Question::Try(wanted) => {
-                    tries.extend(by_name(&wanted.from).map(|from| self.attempt(from, wanted)));
-                }
-                Question::Port(port) => {
-                    ports.insert(port);
-                }
-                Question::Name(name) => {
-                    names.insert(name);
-                }
-                Question::Changes(container) => doubted.extend(by_name(&container)),
-                Question::Ask(_) => {}
-            }
-        }
-        let held = within(self.bounds, ports::holders(self.engine, ports));
-        let asks = self.ask_all(asks, containers, (tokens, mask));
-        let looked = join(join3(join_all(files), join_all(tries), held), asks);
-        let ((files, tries, held), answers) = looked.await;
-        self.add_asked(facts, answers);
-        facts.ports.extend(held.unwrap_or_default());
-        self.add_looked(facts, files, tries);
-        self.answer_widely(facts, &names, &doubted).await;
-    }
-
-    /// Adds what is at paths and what came of tries, or that nobody could look.
-    fn add_looked(
-        &mut self,
-        facts: &mut Facts,
-        files: Vec<Result<FileFact, Unseen>>,
-        tries: Vec<Result<TriedFact, WhyUnseen>>,
-    ) {
-        for file in files {
-            match file {
-                Ok(file) => facts.files.push(file),
-                Err(unseen) => self.unseen.push(unseen),
-            }
-        }
-        for outcome in tries {
-            match outcome {
-                Ok(fact) => facts.tried.push(fact),
-                Err(cause) => self.unseen.push(Unseen {
-                    look: Look::Tries,
-                    cause,
-                }),
-            }
-        }
-    }
-
-    /// Who has the names that are wanted, and what was changed in containers.
-    async fn answer_widely(
-        &mut self,
-        facts: &mut Facts,
-        names: &BTreeSet<String>,
-        doubted: &[&ObservedContainer],
-    ) {
-        let names = within(self.bounds, wider::names(self.engine, names));
-        let looks = doubted.iter().map(|container| {
-            let look = wider::changes(self.engine, container);
-            within(self.bounds, look)
-        });
-        let (names, differences) = join(names, join_all(looks)).await;
-        facts.names.extend(names.unwrap_or_default());
-        for (container, difference) in doubted.iter().zip(differences) {
-            let name = container.name.clone();
-            match difference {
-                Ok(changes) => {
-                    let added = changes
-                        .iter()
-                        .filter(|change| change.kind == PathChangeKind::Added);
-                    let added = added.map(|change| change.path.clone()).collect();
-                    facts.added.insert(name.clone(), added);
-                    let paths = changes.into_iter().map(|change| change.path);
-                    facts.changes.insert(name, paths.collect());
-                }
-                Err(cause) => self.unseen.push(Unseen {
-                    look: Look::Changes(name),
-                    cause,
-                }),
-            }
-        }
-    }
-
-    async fn file(
-        &self,
-        container: &ObservedContainer,
-        path: String,
-        mask: &Mask,
-    ) -> Result<FileFact, Unseen> {
-        let looked = timeout(
-            self.bounds.look,
-            files::look(self.engine, container, &path, mask),
-        );
-        let looked = looked.await.unwrap_or(Err(WhyUnseen::TooSlow));
-        looked.map_err(|cause| Unseen {
-            look: Look::File {
-                container: container.name.clone(),
-                path,
-            },
-            cause,
-        })
-    }
-
-    async fn attempt(
-        &self,
-        from: &ObservedContainer,
-        wanted: tries::Try,
-    ) -> Result<TriedFact, WhyUnseen> {
-        let Some(pid) = from.state.pid else {
-            return Err(WhyUnseen::Kernel("it does not run".to_owned()));
-        };
-        let id = from.id.clone();
-        self.on_thread(move || tries::attempt(&id, pid, &wanted))
-            .await
     }
 
     fn not_done(&self, mask: &Mask) -> Vec<NotDone> {

@@ -92,6 +92,7 @@ pub(crate) async fn looked_for(
     if request.recording.is_none() && may_be_missed(&diagnosis, wanted) {
         let patient = Bounds {
             look: PATIENT_LOOK,
+            whole: PATIENT_WHOLE,
             ..Bounds::default()
         };
         (facts, named) = seen(surroundings, request, patient).await?;
@@ -121,6 +122,7 @@ pub(crate) async fn looked_for(
 
 /// How long a look may take where something was not seen within the usual time.
 const PATIENT_LOOK: Duration = Duration::from_secs(8);
+const PATIENT_WHOLE: Duration = Duration::from_secs(20);
 
 /// Whether a cause that is looked for was not found while a look was cut short.
 fn may_be_missed(diagnosis: &Diagnosis, wanted: Option<&str>) -> bool {

@@ -76,6 +76,30 @@ pub(super) async fn look(
     Ok(fact(there, None))
 }
 
+/// The first bytes of a file in a container that runs, as its own processes see them: `None` where it does not run or the
+/// kernel cannot be asked, `Some(None)` where no regular file is there.
+pub(super) async fn read_by_kernel(
+    container: &ObservedContainer,
+    path: &str,
+    limit: usize,
+) -> Option<Option<Vec<u8>>> {
+    let pid = container
+        .state
+        .pid
+        .filter(|_| container.state.is_running())?;
+    let (id, path) = (container.id.clone(), path.to_owned());
+    let read = tokio::task::spawn_blocking(move || {
+        let look = Look::at(&id, pid).ok()?;
+        let found = look.stat(&path).ok()?;
+        if found.is_none_or(|found| found.kind != FileKind::File) {
+            return Some(None);
+        }
+        let start = look.read(&path, limit).ok()?;
+        Some(start.map(|start| start.bytes))
+    });
+    read.await.ok().flatten()
+}
+
 type Seen = (Option<FileThere>, Option<Vec<u8>>, Option<Room>);
 
 fn by_kernel(look: &Look, path: &str) -> Result<Seen, bowline_engine::Unseen> {

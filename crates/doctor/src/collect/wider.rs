@@ -7,7 +7,7 @@ use bowline_model::{ObservedContainer, ObservedVolume, PathChange, label};
 
 use crate::facts::{HostFact, NameFact};
 
-use super::Subject;
+use super::{Subject, on_host};
 
 /// Changed paths of one container that are kept.
 const CHANGES: usize = 200;
@@ -82,7 +82,18 @@ pub(super) async fn changes(
     engine: &dyn Engine,
     container: &ObservedContainer,
 ) -> Result<Vec<PathChange>, EngineError> {
-    let mut changes = engine.container_changes(&container.id).await?;
+    let pid = container.state.pid.filter(|_| container.state.is_running());
+    let by_kernel = match pid {
+        Some(pid) => {
+            let id = container.id.clone();
+            tokio::task::spawn_blocking(move || on_host::changes(&id, pid)).await
+        }
+        None => Ok(None),
+    };
+    let mut changes = match by_kernel {
+        Ok(Some(changes)) => changes,
+        _ => engine.container_changes(&container.id).await?,
+    };
     changes.sort();
     changes.truncate(CHANGES);
     Ok(changes)

@@ -128,53 +128,52 @@ fn behind_a_proxy(world: &World<'_>, cases: &mut Vec<Case>) {
             .filter(|(_, condition)| *condition == "service_started");
         for (needed, _) in started {
             let servers = world.of_service(needed);
-            let ready = servers
-                .iter()
-                .filter(|one| world.seems_ready(one))
-                .find_map(|one| {
-                    let verdicts = world.verdicts(one);
-                    let (event, _) = verdicts.into_iter().find(|(_, word)| *word == "healthy")?;
-                    (event.at > ended).then_some(event)
-                });
-            let Some(ready) = ready else {
-                continue;
-            };
-            let client = edge.client.service.as_deref().unwrap_or(&edge.client.name);
-            let claim = format!(
-                "`{client}` came while `{needed}`, to which `{proxy}` passes calls on, was not ready, and gave up; it is ready by now, and `{proxy}` does not wait for it"
-            );
-            let state = format!(
-                "{}: ended at {}",
-                edge.client.name,
-                ended.strftime("%H:%M:%S")
-            );
-            let state = shown(
-                FactRef::State(edge.client.name.clone()),
-                state,
-                "it did not try again",
-            );
-            let order = format!("{proxy}: waits only until `{needed}` is started");
-            let order = shown(
-                FactRef::Declared(proxy.to_owned()),
-                order,
-                "nothing keeps it from being called first",
-            );
-            cases.push(
-                Case::new(culprit(front, Some("depends_on")), claim)
-                    .at_most(Confidence::Likely)
-                    .between(Some(needed), Some(proxy))
-                    .between(Some(proxy), edge.client.service.as_deref())
-                    .mended_by(
-                        format!("start it again now that `{needed}` is ready: `bowline up`; to keep it from happening again, write `{needed}: {{condition: service_healthy}}` under `depends_on` of `{proxy}`"),
-                        Safety::Safe,
-                    )
-                    .by_command(["bowline", "up"])
-                    .decides("the failure", Some(state))
-                    .decides("when the other was ready", Some(reported(ready, "it was ready from here on")))
-                    .decides("that no order is asked for", Some(order)),
-            );
+            let mut ready = servers.iter().filter(|one| world.seems_ready(one));
+            let ready = ready.find_map(|one| {
+                let verdicts = world.verdicts(one).into_iter();
+                let mut healthy = verdicts.filter(|(_, word)| *word == "healthy");
+                let (event, _) = healthy.next()?;
+                (event.at > ended).then(|| reported(event, "it was ready from here on"))
+            });
+            if let Some(ready) = ready {
+                let case = no_wait_case(edge, (proxy, front), needed, ended);
+                cases.push(case.decides("when the other was ready", Some(ready)));
+            }
         }
     }
+}
+
+fn no_wait_case(
+    edge: &Edge<'_>,
+    (proxy, front): (&str, &ContainerFact),
+    needed: &str,
+    ended: Timestamp,
+) -> Case {
+    let client = edge.client.service.as_deref().unwrap_or(&edge.client.name);
+    let claim = format!(
+        "`{client}` came while `{needed}`, to which `{proxy}` passes calls on, was not ready, and gave up; it is ready by now, and `{proxy}` does not wait for it"
+    );
+    let state = format!(
+        "{}: ended at {}",
+        edge.client.name,
+        ended.strftime("%H:%M:%S")
+    );
+    let fact = FactRef::State(edge.client.name.clone());
+    let state = shown(fact, state, "it did not try again");
+    let order = format!("{proxy}: waits only until `{needed}` is started");
+    let fact = FactRef::Declared(proxy.to_owned());
+    let order = shown(fact, order, "nothing keeps it from being called first");
+    Case::new(culprit(front, Some("depends_on")), claim)
+        .at_most(Confidence::Likely)
+        .between(Some(needed), Some(proxy))
+        .between(Some(proxy), edge.client.service.as_deref())
+        .mended_by(
+            format!("start it again now that `{needed}` is ready: `bowline up`; to keep it from happening again, write `{needed}: {{condition: service_healthy}}` under `depends_on` of `{proxy}`"),
+            Safety::Safe,
+        )
+        .by_command(["bowline", "up"])
+        .decides("the failure", Some(state))
+        .decides("that no order is asked for", Some(order))
 }
 
 fn no_order(world: &World<'_>, cases: &mut Vec<Case>) {
