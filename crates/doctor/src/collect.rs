@@ -71,7 +71,8 @@ pub struct Subject {
 pub struct Bounds {
     /// How long one look may take.
     pub look: Duration,
-    /// How long all looks together may take. What is asked of servers and names may go on for 2 s longer.
+    /// How long all looks together may take. What is tried and asked from within containers may go on for as long as
+    /// [`LONGEST_ANSWER`] after that.
     pub whole: Duration,
     /// How many lines of a log are read, from its end; 0 reads none.
     pub log_lines: u64,
@@ -86,11 +87,11 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// 2 s for a look and 4 s for all; 200 lines of 2 KiB from each log; 40 containers; 64 questions.
+    /// 2 s for a look and 3.5 s for all; 200 lines of 2 KiB from each log; 40 containers; 64 questions.
     fn default() -> Self {
         Self {
             look: Duration::from_secs(2),
-            whole: Duration::from_secs(4),
+            whole: Duration::from_millis(3500),
             log_lines: 200,
             line_bytes: 2048,
             everybody: 40,
@@ -100,6 +101,8 @@ impl Default for Bounds {
     }
 }
 
+/// How long a try or a question from within a container may take, with the time until its turn comes.
+const LONGEST_ANSWER: Duration = Duration::from_millis(2300);
 /// How many looks by the kernel's side, and reads of mounted files, go on at once: each takes a thread or a connection.
 const THREADS: usize = 16;
 /// No more of a file that is mounted into a container is read, in bytes.
@@ -258,6 +261,16 @@ impl Looking<'_> {
         let id = container.id.clone();
         let look = self.on_thread(move || insides::look(&id, pid)).await?;
         Ok(Some(look))
+    }
+
+    /// Runs what tries or asks from within a container, and waits no longer than that may take.
+    async fn answer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, WhyUnseen> + Send + 'static,
+    ) -> Result<T, WhyUnseen> {
+        let longest = LONGEST_ANSWER.max(self.bounds.look);
+        let answer = timeout(longest, self.on_thread(work)).await;
+        answer.unwrap_or(Err(WhyUnseen::TooSlow))
     }
 
     /// Runs what blocks on a thread of its own, as many at once as may be.

@@ -18,6 +18,7 @@ use crate::rules::health::address::failed;
 use crate::rules::hostports::own_ports;
 use crate::rules::kernel::MOST_MEMORY_AREAS;
 use crate::rules::modules::{module_of, module_paths};
+use crate::rules::names::is_slip;
 use crate::rules::pools::is_shared;
 use crate::rules::programs::interpreter_paths;
 use crate::world::edges::Trouble;
@@ -408,10 +409,9 @@ fn dialled<'w>(
     edge: &'w Edge<'_>,
     ports: &mut BTreeMap<(&'w str, &'w str), BTreeSet<u16>>,
 ) {
-    let is_slip = matches!(edge.target, Target::Unknown { nearest: Some(_) });
     let is_worth = world.runs(edge.client)
         && (!world.seems_well(edge.client)
-            || is_slip
+            || is_slip(world, edge)
             || world.is_doubted(edge.client)
             || is_calling(world, edge.client)
             || is_shared(world, edge)

@@ -20,7 +20,7 @@ const RUN: &str = "run";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
     seed: u64,
-    /// The SHA-256 digest of the bowline that is measured.
+    /// The SHA-256 digest of the bowline that is measured and of the program that measures it.
     program: String,
     /// The options on which an outcome depends, as they are written.
     options: String,
@@ -36,7 +36,7 @@ pub(crate) struct Results {
 /// The file of a case.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ended {
-    /// A digest of the case as it was.
+    /// Of which run it is, and a digest of the case as it was.
     made_of: String,
     came_to: Result<Outcome, Invalid>,
 }
@@ -52,13 +52,27 @@ pub(crate) struct Known {
 
 impl Run {
     pub(crate) fn new(seed: u64, bowline: &Path, options: String) -> Result<Self> {
-        let program = std::fs::read(bowline)
-            .with_context(|| format!("cannot read `{}`", bowline.display()))?;
+        let own = std::env::current_exe().context("cannot tell which program this is")?;
+        let mut programs = Sha256::new();
+        for program in [bowline, &own] {
+            let bytes = std::fs::read(program)
+                .with_context(|| format!("cannot read `{}`", program.display()))?;
+            programs.update(bytes);
+        }
         Ok(Self {
             seed,
-            program: hex(&Sha256::digest(program)),
+            program: hex(&programs.finalize()),
             options,
         })
+    }
+
+    /// What tells this run from others, and a case from what it was.
+    fn made_of(&self, case: &Case) -> Result<String> {
+        let digest = case.whole_digest()?;
+        Ok(format!(
+            "{} {} {} {digest}",
+            self.seed, self.program, self.options
+        ))
     }
 
     /// Reads which run was the last.
@@ -103,7 +117,7 @@ impl Results {
         last.seed(Some(run.seed))?;
         if last.program != run.program {
             bail!(
-                "the program is another one than that of the last run in `{}`; leave `--go-on` out to begin anew",
+                "the program, or the one that measures it, is another one than that of the last run in `{}`; leave `--go-on` out to begin anew",
                 folder.display()
             );
         }
@@ -140,7 +154,7 @@ impl Results {
         let ended = Ended {
             // Before it is run: what is changed meanwhile counts as changed. None, where it cannot be read, is that of
             // no case.
-            made_of: case.whole_digest().unwrap_or_default(),
+            made_of: self.run.made_of(case).unwrap_or_default(),
             came_to: run(),
         };
         // A full disk is no reason to lose what there is in memory.
@@ -187,7 +201,7 @@ impl Results {
             Err(error) => return Err(error).with_context(context),
         };
         let ended: Ended = serde_json::from_slice(&text).with_context(context)?;
-        Ok((ended.made_of == case.whole_digest()?).then_some(ended.came_to))
+        Ok((ended.made_of == self.run.made_of(case)?).then_some(ended.came_to))
     }
 
     fn write(&self, name: &str, what: &impl Serialize) -> Result<()> {

@@ -188,7 +188,6 @@ impl Looking<'_> {
             return Err(WhyUnseen::Kernel("it does not run".to_owned()));
         };
         let id = from.id.clone();
-        self.on_thread(move || tries::attempt(&id, pid, &wanted))
-            .await
+        self.answer(move || tries::attempt(&id, pid, &wanted)).await
     }
 }

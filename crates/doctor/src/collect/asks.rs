@@ -133,7 +133,7 @@ impl Looking<'_> {
         });
         let begun = self.begun;
         let at = self.at;
-        let asked = self.on_thread(move || {
+        let asked = self.answer(move || {
             let (outcome, answer) = put(&id, pid, &ask, login.as_ref())?;
             let took = begun.elapsed();
             Ok(AskedFact {

@@ -41,30 +41,23 @@ pub(super) fn pools(files: &[(String, String)]) -> Vec<Pool> {
     pools
 }
 
-/// A text in which every `set $NAME VALUE;` gives way to the directives that pass calls on to `$NAME`, filled in: the value is
-/// what people change, so its line is theirs. Line numbers stay.
+/// A text in which variables are filled in where calls are passed on to them: `proxy_pass http://$api:8080;` behind
+/// `set $api till;`. What people change is the name, so the directive moves to its line. Line numbers stay.
 pub(super) fn filled_in(text: &str) -> Cow<'_, str> {
-    let mut lines: Vec<Cow<'_, str>> = text.lines().map(Cow::Borrowed).collect();
+    let written: Vec<&str> = text.lines().collect();
+    let mut lines: Vec<Cow<'_, str>> = written.iter().copied().map(Cow::Borrowed).collect();
     let mut is_changed = false;
-    for (index, line) in text.lines().enumerate() {
-        let Some((name, value)) = variable(line) else {
+    for (index, line) in written.iter().enumerate() {
+        let Some((filled, home)) = passed_on(&written, index, line) else {
             continue;
         };
-        let uses: Vec<usize> = (0..lines.len())
-            .filter(|&other| other != index && passes_on(&lines[other], name))
-            .collect();
-        if uses.is_empty() {
-            continue;
-        }
-        let filled = uses.iter().map(|&other| {
-            let line = lines[other].trim();
-            line.replace(&format!("${{{name}}}"), value)
-                .replace(&format!("${name}"), value)
-        });
-        lines[index] = Cow::Owned(filled.collect::<Vec<_>>().join(" "));
-        for other in uses {
-            lines[other] = Cow::Borrowed("");
-        }
+        // The same name may be dialled in several ways; each has a line of its own.
+        let home = match &lines[home] {
+            Cow::Owned(other) if *other != filled => index,
+            _ => home,
+        };
+        lines[index] = Cow::Borrowed("");
+        lines[home] = Cow::Owned(filled);
         is_changed = true;
     }
     if is_changed {
@@ -74,29 +67,44 @@ pub(super) fn filled_in(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name and the value of `set $NAME VALUE;`, where the value is none of other variables.
-fn variable(line: &str) -> Option<(&str, &str)> {
-    let rest = line
-        .trim()
-        .strip_prefix("set")?
-        .trim_start()
-        .strip_prefix('$')?;
-    let (name, value) = rest.split_once(char::is_whitespace)?;
-    let value = value.split(';').next()?.trim().trim_matches(['"', '\'']);
-    (!name.is_empty() && !value.is_empty() && !value.contains('$')).then_some((name, value))
+/// A directive that passes calls on to variables, with their values in it, and the line that names the host.
+fn passed_on(written: &[&str], index: usize, line: &str) -> Option<(String, usize)> {
+    let line = line.trim();
+    let (directive, target) = line.split_once(char::is_whitespace)?;
+    if !directive.ends_with("_pass") || directive.starts_with('#') {
+        return None;
+    }
+    let mut filled = format!("{directive} ");
+    let mut home = index;
+    let mut rest = target;
+    while let Some((before, behind)) = rest.split_once('$') {
+        let behind = behind.strip_prefix('{').unwrap_or(behind);
+        let is_part = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let end = behind.find(|it| !is_part(it)).unwrap_or(behind.len());
+        let (name, after) = behind.split_at(end);
+        let mut above = (0..index).rev();
+        let (at, value) = above.find_map(|at| {
+            let (known, value) = variable(written[at])?;
+            (known == name).then_some((at, value))
+        })?;
+        filled.push_str(before);
+        filled.push_str(value);
+        let is_scheme = value == "http" || value == "https";
+        if !is_scheme && value.contains(|it: char| it.is_ascii_alphabetic()) {
+            home = at;
+        }
+        rest = after.strip_prefix('}').unwrap_or(after);
+    }
+    filled.push_str(rest);
+    (home != index).then_some((filled, home))
 }
 
-/// Whether a line passes calls on to whom a variable names.
-fn passes_on(line: &str, name: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let directive = words.next().unwrap_or_default();
-    let target = words.next().unwrap_or_default();
-    let is_end = |rest: &str| !rest.starts_with(|it: char| it.is_ascii_alphanumeric() || it == '_');
-    let named = target
-        .split_once(&format!("${name}"))
-        .is_some_and(|(_, rest)| is_end(rest))
-        || target.contains(&format!("${{{name}}}"));
-    directive.ends_with("_pass") && named
+/// The name and the value of `set $NAME VALUE;`, where the value is none of other variables.
+fn variable(line: &str) -> Option<(&str, &str)> {
+    let rest = line.trim().strip_prefix("set")?.trim_start();
+    let (name, value) = rest.strip_prefix('$')?.split_once(char::is_whitespace)?;
+    let value = value.split(';').next()?.trim().trim_matches(['"', '\'']);
+    (!name.is_empty() && !value.is_empty() && !value.contains('$')).then_some((name, value))
 }
 
 /// The words of a text, each with its line; brackets and semicolons are words, and comments none.
@@ -191,15 +199,24 @@ mod tests {
 
     #[test]
     fn a_variable_gives_way_to_what_it_is_dialled_with() {
-        let text =
-            "server {\n  set $desk till;\n  location / {\n    fastcgi_pass $desk:9000;\n  }\n}";
-        let filled = filled_in(text);
-        assert_eq!(filled.lines().nth(1), Some("fastcgi_pass till:9000;"));
-        assert_eq!(filled.lines().nth(3), Some(""));
-        // Another one whose name begins alike stays, and so does one that nobody dials.
+        let text = "set $desk till;\nfastcgi_pass $desk:9000;";
+        assert_eq!(filled_in(text), "fastcgi_pass till:9000;\n");
+        // One that is called alike in another place is another one, and one host may be dialled in two ways.
+        let text = "set $up api;\nproxy_pass http://$up:8080;\nset $up web;\nproxy_pass http://${up}:3000;\n\
+                    proxy_pass http://$up:3001;";
+        let filled = "proxy_pass http://api:8080;\n\nproxy_pass http://web:3000;\n\nproxy_pass http://web:3001;";
+        assert_eq!(filled_in(text), filled);
+        // The line is that of the host, whatever else is a variable.
+        let text = "set $app till;\nset $port 80;\nset $how http;\nproxy_pass $how://$app:$port;";
+        assert_eq!(
+            filled_in(text).lines().next(),
+            Some("proxy_pass http://till:80;")
+        );
         for text in [
             "set $desk till;\nproxy_pass http://$desktop;",
+            "set $desk till;\n#proxy_pass http://$desk;",
             "set $id 7;\nadd_header X $id;",
+            "proxy_pass http://$host:8080;",
         ] {
             assert_eq!(filled_in(text), text);
         }

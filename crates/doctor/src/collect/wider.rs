@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use bowline_engine::{Engine, EngineError, Selector};
+use bowline_engine::{Engine, EngineError, Look, Selector};
 use bowline_model::{ObservedContainer, ObservedVolume, PathChange, label};
 
 use crate::facts::{HostFact, NameFact};
 
-use super::{Subject, on_host};
+use super::Subject;
 
 /// Changed paths of one container that are kept.
 const CHANGES: usize = 200;
+/// Paths in a container's own layer that are looked at; one that keeps its data there has more.
+const MOST_CHANGES: usize = 5000;
 /// Volumes of other projects that are kept.
 const NAMESAKES: usize = 32;
 
@@ -86,12 +88,13 @@ pub(super) async fn changes(
     let by_kernel = match pid {
         Some(pid) => {
             let id = container.id.clone();
-            tokio::task::spawn_blocking(move || on_host::changes(&id, pid)).await
+            let look = move || Look::at(&id, pid)?.changes(MOST_CHANGES);
+            tokio::task::spawn_blocking(look).await
         }
-        None => Ok(None),
+        None => Ok(Ok(None)),
     };
     let mut changes = match by_kernel {
-        Ok(Some(changes)) => changes,
+        Ok(Ok(Some(changes))) => changes,
         _ => engine.container_changes(&container.id).await?,
     };
     changes.sort();

@@ -113,13 +113,12 @@ fn behind_a_proxy(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some((proxy, containers)) = edge.service() else {
             continue;
         };
-        let said = world.said(edge.client).iter();
-        let mut fresh = said.filter(|said| said.is_fresh && !said.says.is_benign());
-        let is_early = fresh.all(|said| TOO_EARLY.contains(&said.says));
-        let ended = gave_up(world, edge.client).filter(|_| is_early);
+        let said = too_early(world, edge);
+        let ended = gave_up(world, edge.client);
         let front = containers.iter().find(|one| world.seems_ready(one));
         let declared = world.declared(proxy);
-        let (Some(ended), Some(front), Some(declared)) = (ended, front, declared) else {
+        let (Some(said), Some(ended), Some(front), Some(declared)) = (said, ended, front, declared)
+        else {
             continue;
         };
         let started = declared
@@ -136,7 +135,12 @@ fn behind_a_proxy(world: &World<'_>, cases: &mut Vec<Case>) {
                 (event.at > ended).then(|| reported(event, "it was ready from here on"))
             });
             if let Some(ready) = ready {
-                let case = no_wait_case(edge, (proxy, front), needed, ended);
+                let failure = spoken(
+                    edge.client,
+                    said,
+                    "it came too early, and did not try again",
+                );
+                let case = no_wait_case(edge, (proxy, front), needed, failure);
                 cases.push(case.decides("when the other was ready", Some(ready)));
             }
         }
@@ -147,19 +151,12 @@ fn no_wait_case(
     edge: &Edge<'_>,
     (proxy, front): (&str, &ContainerFact),
     needed: &str,
-    ended: Timestamp,
+    failure: Evidence,
 ) -> Case {
     let client = edge.client.service.as_deref().unwrap_or(&edge.client.name);
     let claim = format!(
         "`{client}` came while `{needed}`, to which `{proxy}` passes calls on, was not ready, and gave up; it is ready by now, and `{proxy}` does not wait for it"
     );
-    let state = format!(
-        "{}: ended at {}",
-        edge.client.name,
-        ended.strftime("%H:%M:%S")
-    );
-    let fact = FactRef::State(edge.client.name.clone());
-    let state = shown(fact, state, "it did not try again");
     let order = format!("{proxy}: waits only until `{needed}` is started");
     let fact = FactRef::Declared(proxy.to_owned());
     let order = shown(fact, order, "nothing keeps it from being called first");
@@ -172,7 +169,7 @@ fn no_wait_case(
             Safety::Safe,
         )
         .by_command(["bowline", "up"])
-        .decides("the failure", Some(state))
+        .decides("the failure", Some(failure))
         .decides("that no order is asked for", Some(order))
 }
 

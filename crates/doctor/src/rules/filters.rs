@@ -62,10 +62,13 @@ fn large_ones_lost(world: &World<'_>, cases: &mut Vec<Case>) {
             let is_open = !matches!(peer.state, TcpState::SynSent | TcpState::SynReceived);
             is_open && peer.resent >= IN_VAIN
         });
-        // One that was started again took the other end of its connections with it.
+        // One that was started again, by whomever, took the other end of its connections with it.
         let stuck = stuck.filter_map(|peer| {
             let receiver = world.at_address(peer.remote)?;
-            (!world.was_started_again(receiver)).then_some((peer, receiver))
+            let is_server = peer.local_port.is_none();
+            let is_newer =
+                is_server && receiver.started > sender.started && world.is_young(receiver);
+            (!world.was_started_again(receiver) && !is_newer).then_some((peer, receiver))
         });
         let Some((peer, receiver)) = stuck.max_by_key(|(peer, _)| peer.resent) else {
             continue;

@@ -200,7 +200,11 @@ fn missing<'w, 'f>(world: &'w World<'f>) -> Vec<Missing<'w, 'f>> {
                 .filter(|path| package.is_none_or(|package| package.path != **path))
                 .filter_map(|path| world.file(container, path))
                 .collect();
-            let found = looked.iter().copied().find(|file| file.there.is_some());
+            let found = looked.iter().copied().find(|file| {
+                let is_laid = laid_over(world, container, &module);
+                let is_laid = is_laid.is_some_and(|mount| mount.target == file.path);
+                file.there.is_some() && !is_laid
+            });
             let is_relative = module.starts_with('.');
             let kind = if found.is_some() {
                 Kind::Elsewhere
@@ -298,10 +302,14 @@ impl Missing<'_, '_> {
 fn elsewhere(world: &World<'_>, cases: &mut Vec<Case>) {
     for it in missing(world) {
         let container = it.container;
-        // What was missing a moment ago may have come since, and a part of it may be what is missing.
+        // A part of it may be what is missing, and what has come since was missing.
         let is_whole = |file: &&FileFact| {
-            let there = file.there.as_ref();
-            there.is_some_and(|there| there.sort == FileSort::File)
+            let there = file
+                .there
+                .as_ref()
+                .filter(|there| there.sort == FileSort::File);
+            let modified = there.and_then(|there| there.modified);
+            modified.is_some_and(|modified| modified < it.said.first)
         };
         let Some(found) = it.found.filter(is_whole) else {
             continue;
@@ -440,6 +448,17 @@ fn hidden(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// What folders are called that hold packages.
+const OF_PACKAGES: &[&str] = &[
+    "dist-packages",
+    "gems",
+    "node_modules",
+    "nodejs",
+    "perl5",
+    "site-packages",
+    "vendor",
+];
+
 /// A folder that is mounted right where a package lies: `node_modules/pg`, `site-packages/yaml`.
 fn laid_over<'f>(
     world: &World<'f>,
@@ -449,7 +468,11 @@ fn laid_over<'f>(
     let mounts = world.mounts(container).unwrap_or_default();
     mounts.iter().find(|mount| {
         let mut parts = mount.target.rsplit('/');
-        parts.next() == Some(top(module)) && parts.next().is_some_and(|around| !around.is_empty())
+        let is_package = parts.next() == Some(top(module));
+        is_package
+            && parts
+                .next()
+                .is_some_and(|around| OF_PACKAGES.contains(&around))
     })
 }
 

@@ -7,7 +7,7 @@ use crate::edit::{Change, Edit, Piece, Spot};
 use crate::facts::{ContainerFact, Told};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::edges::Trouble;
+use crate::world::edges::{Trouble, answers_to};
 use crate::world::{Edge, Target, World, culprit, shown, spoken, whole};
 
 use super::jobs::DONE;
@@ -191,8 +191,8 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         // Many are told more than they use, by a file of settings that all share. Who suffers from something of its own may never
         // dial it, nor may who is well.
         let complaint = complaint(world, edge, LEADS_NOWHERE);
-        let is_suspect = !world.seems_well(edge.client) && !has_own_trouble(world, edge.client)
-            || is_blamed(world, edge.client);
+        let is_suspect = !world.seems_well(edge.client) || is_blamed(world, edge.client);
+        let is_suspect = is_suspect && !has_own_trouble(world, edge.client);
         let is_its = !is_refused && (complaint.is_some() || is_suspect);
         if !is_its || world.trouble(edge) != Some(Trouble::OtherNetwork) {
             continue;
@@ -276,6 +276,7 @@ fn is_blamed(world: &World<'_>, container: &ContainerFact) -> bool {
         edge.leads_to(container)
             && edge.client.name != container.name
             && world.fails(edge.client)
+            && !has_own_trouble(world, edge.client)
             && !blames_another(edge.client)
     })
 }
@@ -468,6 +469,28 @@ fn described(state: &ContainerFact) -> String {
     }
 }
 
+/// Whether an address is that of a service of the stack but for a slip: the port is the one at which that service listens, and
+/// the two names are more than two of a row (`kafka2` beside `kafka1`).
+pub(crate) fn is_slip(world: &World<'_>, edge: &Edge<'_>) -> bool {
+    let (
+        Target::Unknown {
+            nearest: Some(nearest),
+        },
+        Some(port),
+    ) = (&edge.target, edge.port)
+    else {
+        return false;
+    };
+    let stem = |name: &str| name.replace(|it: char| it.is_ascii_digit() || "-_".contains(it), "");
+    let mut servers = world.containers().filter(|one| answers_to(one, nearest));
+    let listens = servers.any(|one| {
+        world
+            .open_ports(one)
+            .is_some_and(|open| open.contains(&port))
+    });
+    listens && stem(&edge.host.name) != stem(nearest)
+}
+
 fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
         let Target::Unknown { nearest } = &edge.target else {
@@ -492,8 +515,7 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         let may_matter =
             !world.seems_well(edge.client) || nearest.is_some() && is_hurt(world, edge.client);
         // A slip in the name of a service is one wherever it stands, although nobody says what it is used for.
-        let is_slip = nearest.is_some() && edge.port.is_some();
-        let is_idle = !may_matter && !is_used && !is_slip;
+        let is_idle = !may_matter && !is_used && !is_slip(world, edge);
         if is_idle || !in_trouble || complaint.is_none() && asked.is_none() && !is_used {
             continue;
         }

@@ -522,13 +522,34 @@ fn namesake<'f>(
     stranger(world, edge, first)
 }
 
-/// Whether two containers do not do the same, as those do that share a name on purpose.
+/// Whether two containers do different work. Those that share a name on purpose are called alike as well (`app-blue`,
+/// `app-green`), or are given the same files.
 fn differ(one: &ContainerFact, other: &ContainerFact) -> bool {
-    let sources = |container: &ContainerFact| -> BTreeSet<String> {
-        let mounts = container.mounts.iter();
+    let files = |container: &ContainerFact| -> BTreeSet<String> {
+        let mounts = container.mounts.iter().filter(|mount| mount.kind == "bind");
         mounts.map(|mount| mount.source.clone()).collect()
     };
-    one.image_id != other.image_id || one.command != other.command || sources(one) != sources(other)
+    let stem = |container: &ContainerFact| {
+        let name = container.service.clone().unwrap_or_default();
+        let parts: Vec<&str> = name.split(['-', '_', '.']).collect();
+        let rest = parts.split_last().map_or(&*parts, |(_, rest)| rest);
+        let rest = if rest.is_empty() {
+            name.clone()
+        } else {
+            rest.join("-")
+        };
+        rest.trim_end_matches(|it: char| it.is_ascii_digit())
+            .to_owned()
+    };
+    let repository = |container: &ContainerFact| {
+        let image = container.image.split('@').next().unwrap_or_default();
+        let tag = image.rfind(':').filter(|at| !image[*at..].contains('/'));
+        image[..tag.unwrap_or(image.len())].to_owned()
+    };
+    let is_other = repository(one) != repository(other)
+        || one.command != other.command
+        || files(one) != files(other);
+    is_other && stem(one) != stem(other)
 }
 
 /// That the resolver gives the address of a namesake too, to a client that is not well, or before whom somebody is not, or to
@@ -609,7 +630,7 @@ fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
                 )
             })
             .or_else(|| complaint(world, edge, NOT_TAKEN));
-        let is_felt = attempt.is_some() || !world.seems_well(edge.client);
+        let is_felt = attempt.is_some();
         let attempt = attempt.or_else(|| led_to(world, edge, namesake.address.as_deref()));
         if attempt.is_none() {
             continue;

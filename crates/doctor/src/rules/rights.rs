@@ -215,7 +215,11 @@ fn outermost<'f>(
     who: Option<&Who>,
 ) -> &'f FileFact {
     let owner = |file: &FileFact| file.there.as_ref()?.owner;
-    let (Some(who), Some(mount)) = (who, world.mount_of(container, &file.path)) else {
+    // Of what is only to be read, a folder that cannot be written keeps nobody out.
+    let mount = world
+        .mount_of(container, &file.path)
+        .filter(|mount| mount.writable);
+    let (Some(who), Some(mount)) = (who, mount) else {
         return file;
     };
     let target = mount.target.trim_end_matches('/');
@@ -414,6 +418,14 @@ fn low_port(world: &World<'_>, cases: &mut Vec<Case>) {
                 continue;
             }
             let who = who(world, container);
+            if is_other && who.as_ref().is_none_or(|who| who.user == 0) {
+                continue;
+            }
+            let at_most = if is_other {
+                Confidence::Likely
+            } else {
+                Confidence::Certain
+            };
             let (field, rule) = what_forbids(container, port);
             let claim = match &who {
                 Some(who) => format!(
@@ -430,6 +442,7 @@ fn low_port(world: &World<'_>, cases: &mut Vec<Case>) {
             let forbids = made(world, container, &rule, "root alone may listen there");
             cases.push(
                 Case::new(culprit(container, Some(&field)), claim)
+                    .at_most(at_most)
                     .mended_by(
                         "let it listen on a port from 1024 on (and publish that), or set `cap_add: [NET_BIND_SERVICE]`; then `bowline up`",
                         Safety::Restart,
@@ -453,7 +466,17 @@ fn was_listening<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Sai
         return false;
     };
     let mut before = lines[index.saturating_sub(BEFORE)..index].iter();
-    before.any(|line| line.text.contains(".bind(") || line.text.contains(".listen("))
+    // A socket of files has no port.
+    let is_of_files = |text: &str| {
+        text.contains("AF_UNIX")
+            || text.contains(".sock\"")
+            || text.contains(".sock'")
+            || text.contains("(\"/")
+    };
+    before.any(|line| {
+        let text = line.text.as_str();
+        (text.contains(".bind(") || text.contains(".listen(")) && !is_of_files(text)
+    })
 }
 
 /// The field that makes a port forbidden, and what it says.

@@ -229,7 +229,6 @@ impl Full<'_> {
     }
 }
 
-/// Folders of a service in memory (`tmpfs`) in which there is no room.
 /// A folder in memory that a complaint may be of and that is as wanted, with what tells so.
 fn in_memory<'f>(
     world: &World<'f>,
@@ -296,6 +295,7 @@ fn few_inodes_in_memory(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// Folders of a service in memory (`tmpfs`) in which there is no room.
 fn memory_full(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let complaints = world.complaints(container, &[Says::NoSpace]);

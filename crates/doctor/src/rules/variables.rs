@@ -82,7 +82,9 @@ fn case<'f>(
     let key = field.strip_prefix("environment.").unwrap_or(name);
     let complaint = complaint(world, container, name, key);
     let mention = complaint.is_none().then(|| {
-        falls_back(world, container, key).or_else(|| mention(world, container, name, key))
+        let own = falls_back(world, container, key);
+        let own = own.map(|own| address(own, "it goes there by itself, since it was told nothing"));
+        own.or_else(|| mention(world, container, name, key))
     });
     let mention = mention.flatten();
     let is_weak = complaint.is_none() && mention.is_none();
@@ -211,18 +213,54 @@ const PLACES: &[&str] = &[
     "servers", "uri", "url",
 ];
 
-/// Where a program goes by itself that was to be told an address, and got nothing.
-fn falls_back(world: &World<'_>, container: &ContainerFact, key: &str) -> Option<Evidence> {
+/// Ports by which servers are known, with what settings call these.
+const KNOWN_PORTS: &[(u16, &[&str])] = &[
+    (25, &["mail", "smtp"]),
+    (465, &["mail", "smtp"]),
+    (587, &["mail", "smtp"]),
+    (1025, &["mail", "smtp"]),
+    (3306, &["database", "db", "mariadb", "mysql", "sql"]),
+    (4222, &["bus", "nats", "queue"]),
+    (
+        5432,
+        &["database", "db", "pg", "postgres", "postgresql", "sql"],
+    ),
+    (
+        5672,
+        &["amqp", "broker", "bus", "mq", "queue", "rabbit", "rabbitmq"],
+    ),
+    (
+        6379,
+        &["broker", "cache", "queue", "redis", "session", "valkey"],
+    ),
+    (9000, &["aws", "minio", "s3"]),
+    (9092, &["broker", "brokers", "bootstrap", "kafka"]),
+    (9200, &["elastic", "elasticsearch", "opensearch", "search"]),
+    (11211, &["cache", "memcache", "memcached", "session"]),
+    (27017, &["database", "db", "mongo", "mongodb"]),
+];
+
+/// The only address to which a program goes by itself, where it was to be told one by this setting, and got nothing.
+fn falls_back<'w, 'f>(
+    world: &'w World<'f>,
+    container: &ContainerFact,
+    key: &str,
+) -> Option<&'w Edge<'f>> {
     let key = key.to_ascii_lowercase();
-    let names_a_place = key.split('_').any(|word| PLACES.contains(&word));
-    let mut edges = world.edges().iter();
-    let own = edges
-        .find(|edge| edge.client.name == container.name && edge.host.carrier == Carrier::Program);
-    let own = own.filter(|_| names_a_place)?;
-    Some(address(
-        own,
-        "it goes there by itself, since it was told nothing",
-    ))
+    let words: Vec<&str> = key.split('_').collect();
+    let names_a_place = words.iter().any(|word| PLACES.contains(word));
+    let mut own = world
+        .edges()
+        .iter()
+        .filter(|edge| edge.client.name == container.name && edge.host.carrier == Carrier::Program);
+    let (Some(edge), None) = (own.next(), own.next()) else {
+        return None;
+    };
+    let known = KNOWN_PORTS
+        .iter()
+        .find(|(port, _)| edge.port == Some(*port));
+    let fits = known.is_none_or(|(_, names)| words.iter().any(|word| names.contains(word)));
+    (names_a_place && fits).then_some(edge)
 }
 
 /// Whether a container goes to an address by itself because the variable that was to tell it one is empty.

@@ -61,6 +61,11 @@ impl AskedFact {
         self.outcome == Outcome::LetIn { by_password: true }
     }
 
+    /// Whether it let the login in, with its password or without asking for one.
+    pub(crate) fn let_in(&self) -> bool {
+        matches!(self.outcome, Outcome::LetIn { .. })
+    }
+
     /// The code by which the server refused.
     pub(crate) fn refusal(&self) -> Option<&str> {
         match &self.outcome {

@@ -244,7 +244,8 @@ fn is_known_name(world: &World<'_>, name: &str) -> bool {
         .any(|container| answers_to(container, name))
 }
 
-fn answers_to(container: &ContainerFact, name: &str) -> bool {
+/// Whether a container may be found under a name.
+pub(crate) fn answers_to(container: &ContainerFact, name: &str) -> bool {
     let is_it = |known: &str| known.eq_ignore_ascii_case(name);
     names(container).any(is_it)
 }

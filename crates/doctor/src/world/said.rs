@@ -1,6 +1,6 @@
 //! What logs say, in the words of the recipes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::ContainerStatus;
 use bowline_recipes::{Proof, Recipes, Says};
@@ -64,11 +64,16 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Heard<'f>> {
         };
         let reading = Recipes::builtin().reading(world.recipe(container));
         let since = fresh_since(world, container);
+        let well = answered_well(&log.lines);
+        let is_bad = |(before, number): (&str, &str)| {
+            well.contains(before) && FAILED_ANSWERS.contains(&number)
+        };
         let mut said: Vec<Said<'f>> = Vec::new();
         let mut grumblings = Vec::new();
         for line in &log.lines {
             let Some(found) = reading.line(&line.text) else {
-                if line.at >= since && grumbles(&line.text) {
+                let is_trouble = grumbles(&line.text) || answers(&line.text).any(is_bad);
+                if line.at >= since && is_trouble {
                     grumblings.push(line);
                 }
                 continue;
@@ -201,39 +206,35 @@ pub(crate) fn is_everyday(line: &str) -> bool {
 
 /// The answers of a server over HTTP by which it says that it, or one behind it, failed.
 const FAILED_ANSWERS: &[&str] = &["500", "502", "503", "504"];
-/// What a number is of that is no answer.
-const UNITS: &[&str] = &[
-    "ms", "s", "sec", "seconds", "millis", "b", "kb", "mb", "bytes", "rows", "items", "records",
-    "messages", "entries", "of",
-];
 
-/// Whether a line has a word that is a server's answer to a failed request: `curl: 503`, `status 502,`.
-fn tells_of_failed_answer(line: &str) -> bool {
-    let is_rim = |it: char| ",;.()[]".contains(it);
-    let mut words = line
-        .split_whitespace()
-        .map(|word| word.trim_matches(is_rim))
-        .peekable();
-    let mut before = "";
-    while let Some(word) = words.next() {
-        let is_number = FAILED_ANSWERS.contains(&word);
-        let is_counted = words.peek().is_some_and(|next| UNITS.contains(next));
-        // The first word of a line may be a count or the number of a process.
-        if is_number && !before.is_empty() && !is_counted {
-            return true;
-        }
-        before = word;
-    }
-    false
+/// The numbers of a line that may be answers of servers, each with the word before it: `desk 503,` or `curl: 200`. Not
+/// those of logs of servers themselves: what a proxy passes on is of somebody else.
+fn answers(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    let words = line.split_whitespace();
+    let pairs = words.clone().zip(words.skip(1));
+    pairs.filter_map(|(before, word)| {
+        // One that is followed by what it counts is none.
+        let number = word.trim_end_matches([',', ';', '.', ')']);
+        let is_end = number.len() < word.len() || line.ends_with(word);
+        let is_number = number.len() == 3 && number.bytes().all(|it| it.is_ascii_digit());
+        let is_word = before.contains(|it: char| it.is_ascii_alphabetic());
+        let is_of_a_server = before.starts_with("HTTP/");
+        (is_number && is_end && is_word && !is_of_a_server).then_some((before, number))
+    })
+}
+
+/// What a log has answers of that were good: where a good one stands, another may be a bad one.
+fn answered_well(lines: &[LogLine]) -> BTreeSet<&str> {
+    let all = lines.iter().flat_map(|line| answers(&line.text));
+    all.filter(|(_, number)| number.starts_with('2'))
+        .map(|(before, _)| before)
+        .collect()
 }
 
 /// Whether a line calls something an error.
 pub(crate) fn grumbles(line: &str) -> bool {
     if is_everyday(line) {
         return false;
-    }
-    if tells_of_failed_answer(line) {
-        return true;
     }
     let mut before = String::new();
     for word in line.split(|it: char| !it.is_ascii_alphanumeric()) {

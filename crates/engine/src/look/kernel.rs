@@ -11,14 +11,16 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use bowline_model::{PathChange, PathChangeKind};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use crate::network_namespace::in_namespace;
 
+use super::layers::Layers;
 use super::{FileKind, FileStat, FileSystem, Unseen};
 
 /// No file of the kernel is read further, in bytes.
@@ -170,6 +172,80 @@ pub(super) fn read(path: &Path) -> Result<String, Unseen> {
 /// Whether there is something at a path.
 pub(super) fn exists(path: &Path) -> bool {
     path.exists()
+}
+
+/// Lists what is in the upper layer of an overlay, and whether the lower ones have it too; `None` for more than `most`. Every
+/// folder is opened below the one before, and no link is followed: the container may change them meanwhile.
+pub(super) fn changed_paths(
+    layers: &Layers,
+    most: usize,
+) -> Result<Option<Vec<PathChange>>, Unseen> {
+    let open = |path: &Path| {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(path, flags, Mode::empty());
+        opened.map_err(|error| refused("a layer of its root", error))
+    };
+    let lower: Vec<OwnedFd> = layers
+        .lower
+        .iter()
+        .map(|layer| open(layer))
+        .collect::<Result<_, _>>()?;
+    let mut changes = Vec::new();
+    let mut folders = vec![(open(&layers.upper)?, PathBuf::new())];
+    while let Some((folder, path)) = folders.pop() {
+        let entries =
+            Dir::read_from(&folder).map_err(|error| refused("a layer of its root", error))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let is_itself = [&b"."[..], b".."].contains(&name.to_bytes());
+            // One that is gone again is no change.
+            let found = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW);
+            let (Ok(found), Ok(text), false) = (found, name.to_str(), is_itself) else {
+                continue;
+            };
+            let path = path.join(text);
+            let kind = if is_whiteout(&found) {
+                PathChangeKind::Deleted
+            } else if is_below(&lower, &path) {
+                PathChangeKind::Modified
+            } else {
+                PathChangeKind::Added
+            };
+            changes.push(PathChange {
+                path: format!("/{}", path.display()),
+                kind,
+            });
+            if changes.len() > most {
+                return Ok(None);
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            if FileType::from_raw_mode(found.st_mode) == FileType::Directory
+                && let Ok(inner) = rustix::fs::openat(&folder, name, flags, Mode::empty())
+            {
+                folders.push((inner, path));
+            }
+        }
+    }
+    Ok(Some(changes))
+}
+
+/// What an overlay has in the place of what was deleted.
+fn is_whiteout(found: &rustix::fs::Stat) -> bool {
+    FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == 0
+}
+
+/// Whether a path is in the first of these layers that says anything of it.
+fn is_below(layers: &[OwnedFd], path: &Path) -> bool {
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let name = path.file_name().unwrap_or_default();
+    let mut found = layers.iter().filter_map(|layer| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = folder.unwrap_or(Path::new("."));
+        let folder = rustix::fs::openat2(layer, folder, flags, Mode::empty(), within).ok()?;
+        rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+    });
+    found.next().is_some_and(|found| !is_whiteout(&found))
 }
 
 /// How many parts of a second the kernel counts the start of processes in.

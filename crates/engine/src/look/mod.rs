@@ -16,6 +16,7 @@ mod kernel;
 #[path = "no_kernel.rs"]
 mod kernel;
 mod kills;
+mod layers;
 mod locks;
 mod network;
 mod processes;

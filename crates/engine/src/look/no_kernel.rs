@@ -3,6 +3,9 @@
 use std::convert::Infallible;
 use std::path::Path;
 
+use bowline_model::PathChange;
+
+use super::layers::Layers;
 use super::{FileStat, FileSystem, Unseen};
 
 fn unsupported<T>() -> Result<T, Unseen> {
@@ -53,6 +56,10 @@ pub(super) fn pids() -> Result<Vec<u32>, Unseen> {
 }
 
 pub(super) fn read(_: &Path) -> Result<String, Unseen> {
+    unsupported()
+}
+
+pub(super) fn changed_paths(_: &Layers, _: usize) -> Result<Option<Vec<PathChange>>, Unseen> {
     unsupported()
 }
 

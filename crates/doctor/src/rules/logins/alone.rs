@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bowline_recipes::Says;
 
-use crate::facts::ContainerFact;
+use crate::facts::{AskedFact, ContainerFact};
 use crate::finding::{Confidence, Safety};
 use crate::rule::Case;
 use crate::rules::names::{carrier, teller};
@@ -46,6 +46,16 @@ fn case<'w, 'f>(world: &'w World<'f>, login: &Login<'w, 'f>) -> Option<Case> {
     let said = refusal
         .by_client
         .filter(|said| REFUSALS.contains(&said.says))?;
+    // What many kinds of servers say may be of one outside of the stack.
+    let is_its = said.recipe != "any"
+        || refusal.by_server.is_some()
+        || refusal.answered.is_some()
+        || said.capture("host") == Some(login.edge.host.name.as_str())
+        || said.capture("user").is_some();
+    let is_let_in = world.asked_as(login).is_some_and(AskedFact::let_in);
+    if !is_its || is_let_in {
+        return None;
+    }
     let accounts = world.accounts(login.server);
     let account = own_account(login, &accounts);
     let has_copy = account.is_some_and(|account| server_copy(login, account).is_some())
