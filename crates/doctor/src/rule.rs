@@ -340,6 +340,7 @@ pub(crate) fn findings(world: &World<'_>) -> Vec<Finding> {
             let is_seen = later.confidence != Confidence::Possible;
             let more = later.fix.take().filter(|_| is_seen);
             if let (Some(first), Some(later)) = (&mut first.fix, more) {
+                add_service(&mut first.command, &later.command);
                 let new = later.edits.into_iter();
                 let new: Vec<Edit> = new.filter(|it| !first.edits.contains(it)).collect();
                 first.edits.extend(new);
@@ -352,6 +353,18 @@ pub(crate) fn findings(world: &World<'_>) -> Vec<Finding> {
         finding.chain.retain(|link| seen.insert(link.clone()));
     }
     findings
+}
+
+/// Lets an `up` of one service be of another one as well: what they share is to be made anew for both at once. Other verbs
+/// may be meant for one of them alone.
+fn add_service(command: &mut Vec<String>, other: &[String]) {
+    let Some((service, words)) = other.split_last() else {
+        return;
+    };
+    let is_up = words.get(1).is_some_and(|verb| verb == "up") && !service.starts_with('-');
+    if is_up && command.starts_with(words) && !command.contains(service) {
+        command.push(service.clone());
+    }
 }
 
 /// How sure a case is follows from the table alone: no rule can claim more than was seen.
