@@ -376,7 +376,9 @@ mod tests {
         let refused = |seed, program, options| begun.refusal(seed, program, options).unwrap();
         assert!(refused(8, "a program", "--jobs 2").starts_with("the last run has seed 7, not 8;"));
         let program = refused(7, "another program", "--jobs 2");
-        assert!(program.starts_with("the program is another one than"));
+        assert!(
+            program.starts_with("the program, or the one that measures it, is another one than")
+        );
         assert!(program.ends_with("leave `--go-on` out to begin anew"));
         let options = refused(7, "a program", "--jobs 3");
         assert!(options.starts_with("the last run is with `--jobs 2`, this one with `--jobs 3`;"));
