@@ -1,6 +1,6 @@
 //! Variables that nobody set, so that nothing stands where something should.
 
-use bowline_model::carried::Carrier;
+use bowline_model::carried::{Carrier, may_lead_to};
 use bowline_model::{ContainerStatus, is_secret_key};
 use bowline_recipes::Says;
 use jiff::SignedDuration;
@@ -207,48 +207,12 @@ fn complaint<'f>(
     Some(spoken(container, said, "it cannot do without it"))
 }
 
-/// Words in the names of settings that say where something is.
-const PLACES: &[&str] = &[
-    "addr", "address", "broker", "brokers", "endpoint", "host", "hostname", "hosts", "server",
-    "servers", "uri", "url",
-];
-
-/// Ports by which servers are known, with what settings call these.
-const KNOWN_PORTS: &[(u16, &[&str])] = &[
-    (25, &["mail", "smtp"]),
-    (465, &["mail", "smtp"]),
-    (587, &["mail", "smtp"]),
-    (1025, &["mail", "smtp"]),
-    (3306, &["database", "db", "mariadb", "mysql", "sql"]),
-    (4222, &["bus", "nats", "queue"]),
-    (
-        5432,
-        &["database", "db", "pg", "postgres", "postgresql", "sql"],
-    ),
-    (
-        5672,
-        &["amqp", "broker", "bus", "mq", "queue", "rabbit", "rabbitmq"],
-    ),
-    (
-        6379,
-        &["broker", "cache", "queue", "redis", "session", "valkey"],
-    ),
-    (9000, &["aws", "minio", "s3"]),
-    (9092, &["broker", "brokers", "bootstrap", "kafka"]),
-    (9200, &["elastic", "elasticsearch", "opensearch", "search"]),
-    (11211, &["cache", "memcache", "memcached", "session"]),
-    (27017, &["database", "db", "mongo", "mongodb"]),
-];
-
 /// The only address to which a program goes by itself, where it was to be told one by this setting, and got nothing.
 fn falls_back<'w, 'f>(
     world: &'w World<'f>,
     container: &ContainerFact,
     key: &str,
 ) -> Option<&'w Edge<'f>> {
-    let key = key.to_ascii_lowercase();
-    let words: Vec<&str> = key.split('_').collect();
-    let names_a_place = words.iter().any(|word| PLACES.contains(word));
     let mut own = world
         .edges()
         .iter()
@@ -256,11 +220,9 @@ fn falls_back<'w, 'f>(
     let (Some(edge), None) = (own.next(), own.next()) else {
         return None;
     };
-    let known = KNOWN_PORTS
-        .iter()
-        .find(|(port, _)| edge.port == Some(*port));
-    let fits = known.is_none_or(|(_, names)| words.iter().any(|word| names.contains(word)));
-    (names_a_place && fits).then_some(edge)
+    edge.port
+        .is_some_and(|port| may_lead_to(key, port))
+        .then_some(edge)
 }
 
 /// Whether a container goes to an address by itself because the variable that was to tell it one is empty.

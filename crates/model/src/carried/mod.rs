@@ -40,6 +40,18 @@ pub(crate) use url::password_spans;
 
 use pairs::{Pair, Source};
 
+/// Tells whether a setting may be meant to lead to a port: its key names a host or a URL, and no kind of server that is known
+/// by another port.
+///
+/// `SMTP_HOST` may lead to 1025, by which nobody is known, and not to 6379.
+pub fn may_lead_to(key: &str, port: u16) -> bool {
+    let place = key::read(key).filter(|key| matches!(key.field, Field::Host | Field::Url));
+    place.is_some_and(|key| {
+        let usual = key::scheme_of(&key.prefix).and_then(scheme::default_port);
+        usual.is_none_or(|usual| usual == port || !scheme::is_known_port(port))
+    })
+}
+
 /// Finds what a service is told about servers and logins.
 ///
 /// `environment` is what the container sees, by key; `command` the words of its entrypoint and command;

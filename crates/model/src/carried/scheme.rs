@@ -54,6 +54,11 @@ pub(super) fn default_port(scheme: &str) -> Option<u16> {
     scheme.split('+').find_map(port_of)
 }
 
+/// Tells whether a port is one by which a kind of server is known.
+pub(super) fn is_known_port(port: u16) -> bool {
+    KINDS.iter().any(|(_, known)| *known == port)
+}
+
 /// Returns the scheme that stands for the kind of server which a word of a key names.
 pub(super) fn of_word(word: &str) -> Option<&'static str> {
     KINDS

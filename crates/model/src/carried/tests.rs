@@ -600,3 +600,23 @@ fn an_address_that_is_announced_by_its_name_is_dialled_where_a_login_stands_besi
     let page = usage(&[("SITE_URL", "https://shop.example/")]);
     assert_eq!(page[0].1, Usage::Announces);
 }
+
+#[test]
+fn a_key_leads_to_ports_of_its_kind_and_to_those_of_nobody() {
+    for (key, port) in [
+        ("SMTP_HOST", 1025),
+        ("SMTP_HOST", 25),
+        ("BACKEND_URL", 6379),
+        ("PGHOST", 5432),
+    ] {
+        assert!(may_lead_to(key, port), "{key} {port}");
+    }
+    for (key, port) in [
+        ("SMTP_HOST", 6379),
+        ("REDIS_URL", 5432),
+        ("SMTP_PASSWORD", 25),
+        ("LOG_LEVEL", 25),
+    ] {
+        assert!(!may_lead_to(key, port), "{key} {port}");
+    }
+}
