@@ -89,7 +89,7 @@ impl Outcome {
 pub enum ServerAnswer {
     /// `PostgreSQL`.
     Postgres(DatabaseAnswer),
-    /// `MySQL` and `MariaDB`; what waits and what runs is not asked of them.
+    /// `MySQL` and `MariaDB`; who waits for whom is not asked of them.
     Mysql(DatabaseAnswer),
     /// Redis and Valkey.
     Redis(RedisAnswer),

@@ -7,7 +7,8 @@ use std::path::Path;
 use bowline_recipes::Says;
 
 use crate::facts::{
-    AskedFact, ContainerFact, DatabaseAnswer, HolderFact, SessionFact, SessionsFact,
+    AskedFact, ContainerFact, DatabaseAnswer, HolderFact, ServerAnswer, SessionFact, SessionsFact,
+    StatementFact,
 };
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
@@ -291,17 +292,39 @@ fn waiter<'f>(
     })
 }
 
+fn is_mysql(asked: &AskedFact) -> bool {
+    matches!(asked.answer, ServerAnswer::Mysql(_))
+}
+
+/// The statement that runs for longest: as the server says it, else as its list of sessions does, in which `MySQL` counts
+/// the time of statements alone.
+fn longest(asked: &AskedFact, answer: &DatabaseAnswer) -> Option<StatementFact> {
+    let running = || {
+        let sessions = answer.sessions.iter().flatten();
+        let active = sessions.filter(|it| is_mysql(asked) && it.state == "active");
+        let oldest = active.max_by_key(|it| it.oldest_secs)?;
+        Some(StatementFact {
+            user: oldest.user.clone(),
+            remote: oldest.remote,
+            since_secs: oldest.oldest_secs,
+            statement: None,
+        })
+    };
+    answer.longest.clone().or_else(running)
+}
+
 fn slow_statement(world: &World<'_>, cases: &mut Vec<Case>) {
     for busy in busy(world) {
-        let Some((asked, answer)) = seeing(world, busy.server) else {
+        let mut answers = world.database(busy.server);
+        let own = answers.find(|(asked, answer)| is_mysql(asked) && answer.sessions.is_some());
+        let Some((asked, answer)) = seeing(world, busy.server).or(own) else {
             continue;
         };
-        let longest = answer
-            .longest
-            .as_ref()
-            .filter(|it| it.since_secs >= LONG_RUN);
-        let Some(statement) = longest.filter(|_| answer.waits.as_ref().is_none_or(Vec::is_empty))
-        else {
+        let longest = longest(asked, answer).filter(|it| it.since_secs >= LONG_RUN);
+        let is_waiting = |it: &SessionsFact| it.state == "waiting";
+        let nobody_waits = answer.waits.as_ref().is_none_or(Vec::is_empty)
+            && !answer.sessions.iter().flatten().any(is_waiting);
+        let Some(statement) = longest.filter(|_| nobody_waits) else {
             continue;
         };
         let Some(service) = whose(world, &busy, statement.remote, &statement.user) else {

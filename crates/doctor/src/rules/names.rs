@@ -128,6 +128,19 @@ pub(super) fn complaint(world: &World<'_>, edge: &Edge<'_>, words: &[Says]) -> O
     Some(spoken(edge.client, said, "it tried and did not get there"))
 }
 
+/// Whether a client complains of this very host: by its name, or of nobody by name while it dials nobody else.
+fn is_said_of_it(world: &World<'_>, edge: &Edge<'_>, words: &[Says]) -> bool {
+    let is_it = |host: &str| host.eq_ignore_ascii_case(&edge.host.name);
+    let is_named = world.said(edge.client).iter().any(|said| {
+        said.is_fresh && words.contains(&said.says) && said.capture("host").is_some_and(is_it)
+    });
+    let mut others = world.edges().iter().filter(|other| {
+        let is_another = other.host.name != edge.host.name;
+        is_another && other.client.name == edge.client.name && other.service().is_some()
+    });
+    is_named || others.next().is_none() && complaint(world, edge, words).is_some()
+}
+
 /// That it came of a look-up or a call from within the client.
 pub(super) fn tried(world: &World<'_>, edge: &Edge<'_>, proves: &str) -> Option<Evidence> {
     let tried = world.tried(edge.client, &edge.host.name)?;
@@ -225,7 +238,7 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         let told = address(edge, "it is told to go there");
         cases.push(
             Case::new(culprit(edge.client, Some("networks")), claim)
-                .at_most(if complaint.is_some() {
+                .at_most(if is_said_of_it(world, edge, LEADS_NOWHERE) {
                     Confidence::Certain
                 } else {
                     Confidence::Likely
