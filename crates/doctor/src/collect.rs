@@ -71,8 +71,7 @@ pub struct Subject {
 pub struct Bounds {
     /// How long one look may take.
     pub look: Duration,
-    /// How long all looks together may take. What is tried and asked from within containers may go on for as long as
-    /// [`LONGEST_ANSWER`] after that.
+    /// How long all looks together may take. What is tried and asked from within containers may go on for 2.3 s after that.
     pub whole: Duration,
     /// How many lines of a log are read, from its end; 0 reads none.
     pub log_lines: u64,
