@@ -22,7 +22,7 @@ mod recipes;
 mod says;
 
 pub use load::{Problem, RecipeError, Source};
-pub use matching::Server;
+pub use matching::{Server, repository};
 pub use reading::{Reading, Said};
 pub use recipe::{
     By, DataFolder, Line, Login, Matching, Moved, Pattern, Piece, Proof, Protocol, Recipe,

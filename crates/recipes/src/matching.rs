@@ -188,7 +188,8 @@ fn contains(list: &[String], name: &str) -> bool {
 
 /// The repository of a reference, without the registry: `bitnami/postgresql` of
 /// `registry.example:5000/bitnami/postgresql:16@sha256:…`.
-fn repository(image: &str) -> &str {
+#[must_use]
+pub fn repository(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or(image);
     let image = match image.split_once('/') {
         Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => rest,

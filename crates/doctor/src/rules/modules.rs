@@ -200,9 +200,9 @@ fn missing<'w, 'f>(world: &'w World<'f>) -> Vec<Missing<'w, 'f>> {
                 .filter(|path| package.is_none_or(|package| package.path != **path))
                 .filter_map(|path| world.file(container, path))
                 .collect();
+            let over = laid_over(world, container, &module);
             let found = looked.iter().copied().find(|file| {
-                let is_laid = laid_over(world, container, &module);
-                let is_laid = is_laid.is_some_and(|mount| mount.target == file.path);
+                let is_laid = over.is_some_and(|mount| mount.target == file.path);
                 file.there.is_some() && !is_laid
             });
             let is_relative = module.starts_with('.');

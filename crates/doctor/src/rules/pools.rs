@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use bowline_engine::TcpState;
 use bowline_model::carried::{Carrier, Form};
 use bowline_model::{ContainerStatus, HealthStatus};
-use bowline_recipes::Says;
+use bowline_recipes::{Says, repository};
 
 use crate::facts::{ContainerFact, DialAnswer, NameAnswer, NetworkFact, TriedFact};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
@@ -541,12 +541,7 @@ fn differ(one: &ContainerFact, other: &ContainerFact) -> bool {
         rest.trim_end_matches(|it: char| it.is_ascii_digit())
             .to_owned()
     };
-    let repository = |container: &ContainerFact| {
-        let image = container.image.split('@').next().unwrap_or_default();
-        let tag = image.rfind(':').filter(|at| !image[*at..].contains('/'));
-        image[..tag.unwrap_or(image.len())].to_owned()
-    };
-    let is_other = repository(one) != repository(other)
+    let is_other = repository(&one.image) != repository(&other.image)
         || one.command != other.command
         || files(one) != files(other);
     is_other && stem(one) != stem(other)

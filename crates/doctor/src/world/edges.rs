@@ -215,10 +215,11 @@ pub(crate) fn target<'f>(
     if world.has_service(name) {
         return Target::Elsewhere;
     }
-    if let Some(first) = resolved(world, client, name).first() {
+    let found = resolved(world, client, name);
+    if let Some(&first) = found.first() {
         return Target::Service {
             name: first.service.as_deref().unwrap_or(&first.name),
-            containers: resolved(world, client, name),
+            containers: found,
             is_near: true,
         };
     }
