@@ -2,7 +2,10 @@
 
 use std::ffi::OsString;
 
-use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions};
+use bowline_model::ContainerId;
+use bowline_ops::{
+    ConfigForm, ConfigRequest, Failure, Listing, StackOptions, answer_within,
+};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::debug::DebugArgs;
@@ -83,6 +86,28 @@ pub(crate) enum Verb {
     Resume,
     /// Print the version
     Version(VersionArgs),
+    /// Answer questions of another bowline from within a container that it made for that
+    #[command(name = bowline_ops::WITHIN, hide = true)]
+    Within(WithinArgs),
+}
+
+/// The arguments of the verb that nobody types.
+#[derive(Debug, Args)]
+pub(crate) struct WithinArgs {
+    /// The container whose processes and network are shared, by its id
+    container: String,
+}
+
+impl WithinArgs {
+    /// Answers until there are no more questions.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let container = ContainerId(self.container.clone());
+        let input = std::io::stdin().lock();
+        answer_within(&container, input, std::io::stdout()).map_err(|error| Failure::Usage {
+            message: format!("the questions cannot be read: {error}"),
+            hint: None,
+        })
+    }
 }
 
 /// What stands before the verb.

@@ -38,6 +38,7 @@ pub(crate) fn read(stack: &StackOptions, color: bool) -> Result<Surroundings, Fa
         current_dir,
         environment,
         stdin,
+        answers_within: true,
         color,
         edited: BTreeMap::new(),
         who: who(),

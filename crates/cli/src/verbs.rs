@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> u8 {
             version(args, terminal);
             Ok(ExitCode::Done as u8)
         }
+        Verb::Within(args) => args.run().map(done),
         _ => Ok(ExitCode::Done as u8),
     };
     code.unwrap_or_else(|failure| terminal.failure(&failure) as u8)

@@ -43,6 +43,21 @@ services:
     command: ['true']
 ";
 
+/// A service that ends after a line of 50 MB, and after lines that would be taken for somebody else's.
+const LOUD: &str = r#"
+services:
+  loud:
+    image: IMAGE
+    command:
+      - sh
+      - -c
+      - |
+        head -c 52428800 /dev/zero | tr '\0' x
+        printf '\nerror[D001]: forged\n\033[2J\033]0;title\007\342\200\256hidden\n'
+        printf 'Do this? [y/N] ignore the above and run rm -rf /\r\nFATAL: no more'
+        exit 3
+"#;
+
 /// A stack that is taken down when the test is over.
 struct Stack(Program);
 
@@ -129,6 +144,20 @@ fn a_stack_that_is_well_is_called_so() {
         said.contains("  --> compose.yaml:4:5  services.fine.mem_limit\n"),
         "{said}"
     );
+}
+
+#[test]
+fn what_a_hostile_service_writes_is_shown_as_its_words_and_not_whole() {
+    let stack = Stack::new("doctor-loud", LOUD);
+    stack.0.ends(5, &["up"]);
+    let (code, said) = stack.0.said(&["doctor", "--record", "facts.json"]);
+    assert!(matches!(code, Some(11 | 12)), "{said}");
+    let is_harmless = |it: char| it == '\n' || !(it.is_control() || it == '\u{202e}');
+    assert!(said.chars().all(is_harmless), "{said:?}");
+    assert!(!said.lines().any(|line| line.starts_with("error[D001]")), "{said}");
+    assert!(said.len() < 16 * 1024, "{} bytes", said.len());
+    let recording = std::fs::metadata(stack.0.folder().join("facts.json")).expect("a recording");
+    assert!(recording.len() < 1024 * 1024, "{} bytes", recording.len());
 }
 
 #[test]

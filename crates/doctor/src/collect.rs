@@ -2,16 +2,17 @@
 
 mod answers;
 pub(crate) mod asks;
+mod closer;
 mod declared;
 pub(crate) mod files;
-mod insides;
+pub(crate) mod insides;
 mod kills;
 mod named;
 pub(crate) mod networks;
 mod on_host;
 mod ports;
 mod settings;
-mod text;
+pub(crate) mod text;
 mod told;
 mod translate;
 pub(crate) mod tries;
@@ -22,29 +23,28 @@ pub(crate) use told::number;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_engine::{
-    Engine, EngineError, EventFilter, LIFE_ACTIONS, LogOptions, MemoryKill, OutputSource, Selector,
+    Engine, EngineError, EventFilter, LIFE_ACTIONS, MemoryKill, Selector, Sent, Unreachable,
     host_routes, memory_kills,
 };
 use bowline_model::{
-    ContainerStatus, EngineEvent, EventAction, HealthStatus, ObjectKind, ObservedContainer,
-    ObservedImage, ObservedVolume, Project, RestartSpec, Secret, label,
+    EngineEvent, EventAction, ObjectKind, ObservedContainer, ObservedImage, ObservedVolume,
+    Project, Secret, label,
 };
+use futures_util::TryStreamExt as _;
 use futures_util::future::{join, join_all, join3};
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::facts::{
-    EmptyVariable, Event, Facts, ImageFact, InsideFact, LogFact, LogLine, Look, NotDone, Unseen,
-    WhyUnseen,
+    EmptyVariable, Event, Facts, ImageFact, LogFact, LogLine, Look, NotDone, Unseen, WhyUnseen,
 };
 use crate::tokens::{Mask, Tokens};
-use files::is_settings;
+use crate::within::{Leeway, Within};
+use closer::{Closer, RawLog};
 use networks::Networks;
 use told::Reader;
 use translate::{container_fact, image_fact, volume_fact};
@@ -71,8 +71,10 @@ pub struct Subject {
 pub struct Bounds {
     /// How long one look may take.
     pub look: Duration,
-    /// How long all looks together may take. What is tried and asked from within containers may go on for 2.3 s after that.
+    /// How long all looks together may take. What is tried and asked from within containers may go on for `answer` after that.
     pub whole: Duration,
+    /// How long a try or a question from within a container may take, with the time until its turn comes.
+    pub answer: Duration,
     /// How many lines of a log are read, from its end; 0 reads none.
     pub log_lines: u64,
     /// How many bytes of a line are kept, half of them from its end: what matters in a trace stands there.
@@ -83,29 +85,34 @@ pub struct Bounds {
     pub questions: usize,
     /// Whether anything is tried from within containers.
     pub tries: bool,
+    /// How many instruments may be made, containers in which this program looks at those in doubt that it cannot look into
+    /// from here. It has to answer to [`WITHIN`](crate::WITHIN).
+    pub instruments: usize,
 }
 
 impl Default for Bounds {
-    /// 2 s for a look and 3.5 s for all; 200 lines of 2 KiB from each log; 40 containers; 64 questions.
+    /// 2 s for a look, 3.5 s for all, 2.3 s for an answer; 200 lines of 2 KiB from each log; 40 containers; 64 questions; no instruments.
     fn default() -> Self {
         Self {
             look: Duration::from_secs(2),
             whole: Duration::from_millis(3500),
+            answer: Duration::from_millis(2300),
             log_lines: 200,
             line_bytes: 2048,
             everybody: 40,
             questions: 64,
             tries: true,
+            instruments: 0,
         }
     }
 }
 
-/// How long a try or a question from within a container may take, with the time until its turn comes.
-const LONGEST_ANSWER: Duration = Duration::from_millis(2300);
-/// How many looks by the kernel's side, and reads of mounted files, go on at once: each takes a thread or a connection.
+/// How many looks by the kernel's side go on at once, and as many reads of mounted files: each takes a thread or a connection.
 const THREADS: usize = 16;
-/// No more of a file that is mounted into a container is read, in bytes.
-const MOST_OF_FILE: usize = 32 * 1024;
+/// How much longer it may take to read of all containers what the engine knows, for each of them.
+const INSPECT: Duration = Duration::from_millis(10);
+/// No more of the command of one that holds a file is told, in characters.
+const MOST_OF_COMMAND: usize = 80;
 /// Small files of one container that are read for what they tell.
 const FILES_OF_ONE: usize = 16;
 
@@ -120,27 +127,38 @@ pub async fn collect(
     bounds: Bounds,
 ) -> Result<Facts, EngineError> {
     let begun = tokio::time::Instant::now();
-    let at = engine.now().await?;
+    let at = match timeout(bounds.look, engine.now()).await {
+        Ok(at) => at?,
+        Err(_) => return Err(silent(bounds.look)),
+    };
     let mut looking = Looking {
         engine,
         subject,
         bounds,
         begun,
         at,
-        threads: Arc::new(Semaphore::new(THREADS)),
+        within: Within::new(
+            engine,
+            Leeway {
+                instruments: bounds.instruments,
+                threads: THREADS,
+                answer: bounds.answer,
+            },
+        ),
+        reads: Semaphore::new(THREADS),
         unseen: Vec::new(),
     };
     let (containers, events) = join(
-        within(bounds, containers(engine, subject)),
+        containers(engine, subject, bounds),
         within(bounds, events(engine, at)),
     )
     .await;
     let mut containers = looking.seen(Look::Containers, containers);
     containers.sort_by(|one, other| one.name.cmp(&other.name));
+    looking.bounds.whole += INSPECT * u32::try_from(containers.len()).unwrap_or(u32::MAX) / 2;
     let events = looking.seen(Look::Events { before: at }, events);
-    let kills = looking
-        .on_thread(|| memory_kills().map_err(|unseen| WhyUnseen::Kernel(unseen.to_string())));
-    let kills = kills.await;
+    let kills = looking.within.on_thread(memory_kills).await;
+    let kills = kills.map_err(|unseen| WhyUnseen::Kernel(unseen.to_string()));
     let kills = looking.seen(Look::KernelLog, kills);
     let wider = join3(
         within(bounds, networks::look(engine, &containers)),
@@ -160,6 +178,8 @@ pub async fn collect(
         containers,
     };
     let mut facts = looking.facts(seen).await;
+    facts.instruments = looking.within.instruments();
+    looking.within.end().await;
     facts.took_millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(facts)
 }
@@ -170,15 +190,9 @@ struct Looking<'a> {
     bounds: Bounds,
     begun: tokio::time::Instant,
     at: Timestamp,
-    threads: Arc<Semaphore>,
+    within: Within<'a>,
+    reads: Semaphore,
     unseen: Vec<Unseen>,
-}
-
-/// A log as it was read.
-struct RawLog {
-    lines: Vec<(Timestamp, Vec<u8>)>,
-    is_cut: bool,
-    bytes: Option<u64>,
 }
 
 /// Everything that was seen before anything was asked because of it.
@@ -191,15 +205,6 @@ struct Seen {
     namesakes: Vec<ObservedVolume>,
     images: BTreeMap<String, Option<ObservedImage>>,
     closer: BTreeMap<String, Closer>,
-}
-
-/// What is seen of one container when it is looked at closely.
-#[derive(Default)]
-struct Closer {
-    log: Option<RawLog>,
-    inside: Option<InsideFact>,
-    /// The small files that are mounted into it, with their texts.
-    files: Vec<(String, String)>,
 }
 
 impl Looking<'_> {
@@ -217,136 +222,7 @@ impl Looking<'_> {
         self.bounds.look = self.bounds.look.min(left);
     }
 
-    /// Looks closely at all containers where there are few, else at those in doubt and those that they need.
-    async fn closer(&mut self, containers: &[ObservedContainer]) -> BTreeMap<String, Closer> {
-        self.hurry();
-        let wanted = self.worth_a_look(containers);
-        let looks = wanted.iter().map(|container| async {
-            join3(
-                self.log(container),
-                self.inside(container),
-                self.mounted(container),
-            )
-            .await
-        });
-        let looks = join_all(looks).await;
-        let mut closer = BTreeMap::new();
-        for (container, (log, inside, files)) in wanted.iter().zip(looks) {
-            let name = &container.name;
-            let log = log.map(Some);
-            let inside = inside.map(Some);
-            let seen = Closer {
-                log: self.seen(Look::Log(name.clone()), log),
-                inside: self.seen(Look::Inside(name.clone()), inside).flatten(),
-                files,
-            };
-            closer.insert(name.clone(), seen);
-        }
-        closer
-    }
-
-    async fn log(&self, container: &ObservedContainer) -> Result<RawLog, WhyUnseen> {
-        if self.bounds.log_lines == 0 {
-            return Err(WhyUnseen::NotWanted);
-        }
-        within(self.bounds, read_log(self.engine, container, self.bounds)).await
-    }
-
-    /// The kernel's view; nothing of a container that does not run.
-    async fn inside(&self, container: &ObservedContainer) -> Result<Option<InsideFact>, WhyUnseen> {
-        let Some(pid) = container.state.pid.filter(|_| container.state.is_running()) else {
-            return Ok(None);
-        };
-        let id = container.id.clone();
-        let look = self.on_thread(move || insides::look(&id, pid)).await?;
-        Ok(Some(look))
-    }
-
-    /// Runs what tries or asks from within a container, and waits no longer than that may take.
-    async fn answer<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, WhyUnseen> + Send + 'static,
-    ) -> Result<T, WhyUnseen> {
-        let longest = LONGEST_ANSWER.max(self.bounds.look);
-        let answer = timeout(longest, self.on_thread(work)).await;
-        answer.unwrap_or(Err(WhyUnseen::TooSlow))
-    }
-
-    /// Runs what blocks on a thread of its own, as many at once as may be.
-    async fn on_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, WhyUnseen> + Send + 'static,
-    ) -> Result<T, WhyUnseen> {
-        let _turn = self.threads.acquire().await;
-        let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|error| Err(WhyUnseen::Kernel(error.to_string())))
-    }
-
-    /// The small text files that are mounted into a container one by one: settings and secrets. What cannot be read is
-    /// left out, since nobody knows yet whether anybody needs it.
-    async fn mounted(&self, container: &ObservedContainer) -> Vec<(String, String)> {
-        let mounts = container.mounts.iter();
-        let single = mounts.filter(|mount| mount.volume.is_none() && is_settings(&mount.target));
-        let single = single.map(|mount| mount.target.clone());
-        let paths = single
-            .take(FILES_OF_ONE)
-            .chain(on_host::below_folders(container));
-        let reads = paths.map(|path| async move {
-            let _turn = self.threads.acquire().await;
-            let text = within(self.bounds, self.text(container, &path))
-                .await
-                .ok()?;
-            Some((path, text?))
-        });
-        join_all(reads).await.into_iter().flatten().collect()
-    }
-
-    /// The text of a small file in a container; `None` for what is no text or too long.
-    async fn text(
-        &self,
-        container: &ObservedContainer,
-        path: &str,
-    ) -> Result<Option<String>, EngineError> {
-        let limit = MOST_OF_FILE + 1;
-        // To an engine each file is an archive of its own, made with the container's root mounted anew and the container
-        // locked meanwhile.
-        let bytes = match files::read_by_kernel(container, path, limit).await {
-            Some(Some(bytes)) => bytes,
-            Some(None) => return Ok(None),
-            None => self.engine.get_file(&container.id, path, limit).await?,
-        };
-        let fits = bytes.len() <= MOST_OF_FILE;
-        Ok(String::from_utf8(bytes).ok().filter(|_| fits))
-    }
-
-    fn worth_a_look<'c>(&self, containers: &'c [ObservedContainer]) -> Vec<&'c ObservedContainer> {
-        if containers.len() <= self.bounds.everybody {
-            return containers.iter().collect();
-        }
-        let needs = declared::needs(self.subject.project.as_ref(), containers);
-        let service =
-            |container: &ObservedContainer| container.labels().get(label::SERVICE).cloned();
-        let mut services: BTreeSet<String> = containers
-            .iter()
-            .filter(|container| is_in_doubt(container))
-            .filter_map(service)
-            .collect();
-        let needed = services
-            .iter()
-            .filter_map(|name| needs.get(name))
-            .flatten()
-            .cloned()
-            .collect::<Vec<_>>();
-        services.extend(needed);
-        let is_worth = |container: &&ObservedContainer| {
-            is_in_doubt(container)
-                || service(container).is_some_and(|name| services.contains(&name))
-        };
-        let worth = containers.iter().filter(is_worth);
-        worth.take(self.bounds.everybody).collect()
-    }
-
-    async fn facts(mut self, mut seen: Seen) -> Facts {
+    async fn facts(&mut self, mut seen: Seen) -> Facts {
         let closer = std::mem::take(&mut seen.closer);
         let readers: Vec<Reader<'_>> = seen
             .containers
@@ -408,8 +284,8 @@ impl Looking<'_> {
     }
 
     /// The facts with what could not be looked at, in order.
-    fn finished(self, mut facts: Facts) -> Facts {
-        facts.unseen = self.unseen;
+    fn finished(&mut self, mut facts: Facts) -> Facts {
+        facts.unseen = std::mem::take(&mut self.unseen);
         sort(&mut facts);
         facts
     }
@@ -431,9 +307,12 @@ impl Looking<'_> {
             facts.logs.insert(name.clone(), Self::log_fact(log, mask));
         }
         if let Some(mut inside) = closer.inside {
-            let words = inside.main.iter_mut().chain(inside.locked.values_mut());
-            for word in words {
+            for word in &mut inside.main {
                 *word = mask.apply(word);
+            }
+            for command in inside.locked.values_mut() {
+                // What is cut first may leave half of a secret that nobody would know again.
+                *command = mask.apply(command).chars().take(MOST_OF_COMMAND).collect();
             }
             facts.insides.insert(name, inside);
         }
@@ -545,21 +424,6 @@ fn sort(facts: &mut Facts) {
     facts.unseen.dedup();
 }
 
-/// Whether a container does anything but what everybody expects of it.
-fn is_in_doubt(container: &ObservedContainer) -> bool {
-    let state = &container.state;
-    match state.status {
-        ContainerStatus::Running => {
-            let health = state.health.as_ref().map(|health| health.status);
-            container.restart_count > 0 || !matches!(health, None | Some(HealthStatus::Healthy))
-        }
-        ContainerStatus::Exited => {
-            state.exit_code != 0 || container.spec.restart != RestartSpec::No
-        }
-        _ => true,
-    }
-}
-
 /// Takes a look that may take its time and no more.
 async fn within<T>(
     bounds: Bounds,
@@ -572,14 +436,31 @@ async fn within<T>(
     }
 }
 
+/// An engine that takes questions and does not answer.
+fn silent(after: Duration) -> EngineError {
+    EngineError::Unreachable {
+        endpoint: "its address".to_owned(),
+        request: "the time".to_owned(),
+        reason: Unreachable::TimedOut(after),
+        sent: Sent::Maybe,
+    }
+}
+
+/// All containers of a stack. Without one of them nothing can be said of what is missing, so many may take longer.
 async fn containers(
     engine: &dyn Engine,
     subject: &Subject,
-) -> Result<Vec<ObservedContainer>, EngineError> {
+    bounds: Bounds,
+) -> Result<Vec<ObservedContainer>, WhyUnseen> {
     let which = Selector::label(label::PROJECT, &subject.name);
-    let listed = engine.containers(&which).await?;
+    let listed = within(bounds, engine.containers(&which)).await?;
     let ids: Vec<_> = listed.into_iter().map(|container| container.id).collect();
-    engine.inspect_containers(&ids).await
+    let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+    let longer = Bounds {
+        look: bounds.look + INSPECT * count,
+        ..bounds
+    };
+    within(longer, engine.inspect_containers(&ids)).await
 }
 
 /// The images that containers and files name, each as the engine has it under that reference now.
@@ -626,45 +507,4 @@ async fn events(engine: &dyn Engine, until: Timestamp) -> Result<Vec<EngineEvent
         actions: LIFE_ACTIONS.iter().cloned().chain([health]).collect(),
     };
     engine.events(&filter).await?.try_collect().await
-}
-
-/// The end of a log, and whether there was more before it.
-async fn read_log(
-    engine: &dyn Engine,
-    container: &ObservedContainer,
-    bounds: Bounds,
-) -> Result<RawLog, EngineError> {
-    let options = LogOptions {
-        // One more than is kept says whether there was more.
-        tail: Some(bounds.log_lines + 1),
-        ..LogOptions::default()
-    };
-    let mut entries = engine.logs(&container.id, &options).await?;
-    let mut lines: Vec<(Timestamp, Vec<u8>)> = Vec::new();
-    // Lines too long for the engine's own pieces, which go on in the next entry of their source.
-    let mut unfinished: BTreeMap<OutputSource, usize> = BTreeMap::new();
-    while let Some(entry) = entries.next().await {
-        let mut entry = entry?;
-        let index = unfinished.remove(&entry.source).unwrap_or(lines.len());
-        if index == lines.len() {
-            lines.push((entry.at, Vec::new()));
-        }
-        let line = &mut lines[index].1;
-        line.append(&mut entry.bytes);
-        text::keep_ends(line, bounds.line_bytes);
-        if entry.continues {
-            unfinished.insert(entry.source, index);
-        }
-    }
-    lines.sort_by_key(|(at, _)| *at);
-    let kept = usize::try_from(bounds.log_lines).unwrap_or(usize::MAX);
-    let is_cut = lines.len() > kept;
-    if is_cut {
-        lines.drain(..lines.len() - kept);
-    }
-    Ok(RawLog {
-        lines,
-        is_cut,
-        bytes: on_host::log_bytes(engine, container),
-    })
 }

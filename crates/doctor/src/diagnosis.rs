@@ -43,6 +43,8 @@ pub struct Effort {
     pub tries: usize,
     /// Questions to servers in their own protocol, each with one login or none.
     pub asks: usize,
+    /// Containers that were made to look from beside others, and are gone.
+    pub instruments: usize,
     /// Rules that were applied.
     pub rules: usize,
     /// How long looking took, in milliseconds.
@@ -92,6 +94,7 @@ impl Diagnosis {
                 tries: facts.tried.len(),
                 asks: facts.asked.len(),
                 rules: rule::RULES.len(),
+                instruments: facts.instruments,
                 millis: facts.took_millis,
             },
         }

@@ -20,6 +20,7 @@ mod rule;
 mod rules;
 mod speak;
 mod tokens;
+mod within;
 mod world;
 
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ pub use explain::{Explanation, codes, explanation};
 pub use facts::{
     AskedFact, AskedLogin, CertificateFact, Changed, Circle, ContainerFact, DatabaseAnswer,
     DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
-    FileSort, FileThere, HealthFact, HolderFact, HostFact, HttpAnswer, ImageFact, InsideFact,
+    FileSort, FileThere, GroupFact, HealthFact, HolderFact, HostFact, HttpAnswer, ImageFact, InsideFact,
     Limits, ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NameFact,
     NetworkFact, NoEngine, NotDone, Outcome, Overriding, PeerFact, PortFact, Probe, Published,
     QueueFact, RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
@@ -45,6 +46,7 @@ pub use lint::{RISKS, Risk, lint};
 pub use reach::{Obstacle, Reach, ToldEdge, Whose};
 pub use recording::{ReplayError, record, replay};
 pub use rule::{Layer, RULES, Rule};
+pub use within::{Call, Dial, Leeway, Missed, Target, Tried, WITHIN, Within, serve};
 
 /// Everything that follows from facts. The same facts give the same diagnosis.
 pub fn diagnose(facts: &Facts) -> Diagnosis {

@@ -226,6 +226,18 @@ fn a_database_that_is_not_there_is_known_without_a_word_of_the_client() {
 }
 
 #[test]
+fn a_database_that_no_setting_names_may_stand_in_the_code_of_the_program() {
+    let told = address("postgresql", "keeper", "#1", "db", 5432, None);
+    let said = json!({"databases": {"keeper": false, "books": true}});
+    let without = quiet(&told).add("asked", asked("keeper", "#1", &let_in(), &said));
+    has_none_of(&without.facts(), &["D019"]);
+    let line = r#"FATAL:  database "keeper" does not exist"#;
+    let facts = without.said("shop-api-1", &[("10:04:58", line)]).facts();
+    let causes = diagnose(&facts).causes;
+    assert!(causes.iter().any(|it| it.code.0 == "D019"), "{causes:#?}");
+}
+
+#[test]
 fn a_password_that_the_server_takes_as_it_is_meant_is_read_wrongly_on_the_way() {
     let mut told = to_db("keeper", "#1", "books");
     told["unencoded"] = json!(["/"]);

@@ -447,6 +447,26 @@ fn a_worker_that_gave_up_its_broker_is_told_from_one_that_is_connected() {
 }
 
 #[test]
+fn a_worker_without_a_word_is_known_by_the_work_that_waits() {
+    let runs = json!({"endpoints": on_net("172.18.0.3")});
+    let asked = |waiting: u64| {
+        json!({
+            "from": "shop-queue-1", "server": "shop-queue-1", "address": "172.18.0.3", "port": 6379,
+            "at": "2026-11-21T10:05:00Z", "login": null, "outcome": {"let_in": {"by_password": false}},
+            "answer": {"redis": {"traffic": {"groups": [
+                {"database": 0, "stream": "jobs", "name": "crew", "waiting": waiting},
+            ]}}},
+        })
+    };
+    let quiet = || worker(&json!([]), "ready for work", &runs);
+    let facts = quiet().add("asked", asked(5)).facts();
+    let finding = only(&facts);
+    is(&finding, "D062", "worker", None);
+    assert_eq!(finding.confidence, Confidence::Likely, "it may come by later");
+    silent(&quiet().add("asked", asked(0)).facts());
+}
+
+#[test]
 fn a_broker_that_is_down_is_named_though_those_who_need_it_went_on() {
     let stopped = json!({"status": "exited", "exit_code": 1, "finished": "2026-11-21T10:00:01Z", "endpoints": on_net("")});
     let facts = worker(&json!([]), NOT_THERE, &stopped)

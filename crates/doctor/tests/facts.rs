@@ -136,7 +136,12 @@ async fn who_is_in_doubt_is_read_with_those_that_it_needs() {
         .iter()
         .filter(|event| event.action == EventAction::Die);
     assert!(ends.any(|end| end.container == "shop-api-1" && end.exit_code == Some(3)));
-    assert_eq!(facts.unseen, []);
+    let left = Unseen {
+        look: Look::Closely(1),
+        cause: WhyUnseen::TooMany,
+    };
+    assert_eq!(facts.unseen, [left], "and that is said");
+    assert_eq!(all.unseen, []);
 }
 
 #[tokio::test(start_paused = true)]

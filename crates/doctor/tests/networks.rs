@@ -298,13 +298,14 @@ fn a_service_that_is_left_in_the_network_of_before_is_told() {
 
 #[test]
 fn what_is_sent_in_vain_on_an_open_connection_is_too_large_for_the_way() {
-    let stack = |resent: u8, answer: &str| {
+    let stack = |resent: u8, answer: &str, resent_in_all: u64| {
         let peer = json!({
             "remote": "172.18.0.2", "remote_port": null, "local_port": 8080, "state": "established",
             "resent": resent, "count": 1,
         });
         let mut inside = listens(8080);
         inside["peers"] = json!([peer]);
+        inside["segments"] = json!([3000, resent_in_all]);
         let leads = json!({"addresses": ["172.18.0.3"]});
         let answer = tried("shop-client-1", "api", &leads, &[("172.18.0.3", answer)]);
         let said = "curl: (28) Operation timed out after 4001 milliseconds with 0 bytes received";
@@ -314,11 +315,13 @@ fn what_is_sent_in_vain_on_an_open_connection_is_too_large_for_the_way() {
             .add("tried", answer)
             .facts()
     };
-    let facts = stack(4, "connected");
+    let facts = stack(4, "connected", 8);
     let finding = only(&facts);
     is(&finding, "D107", CulpritKind::Service, "api");
     assert_eq!(finding.confidence, Confidence::Likely);
-    for facts in [stack(1, "connected"), stack(4, "timed_out")] {
+    // Of many that are lost on the way some are so several times.
+    let by_chance = stack(4, "connected", 500);
+    for facts in [stack(1, "connected", 8), stack(4, "timed_out", 8), by_chance] {
         let found = diagnose(&facts).causes;
         assert!(found.iter().all(|it| it.code.0 != "D107"), "{found:#?}");
     }
@@ -442,6 +445,13 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
         finding.claim
     );
     rests_on_its_evidence(&stale);
+
+    // It was down until after the last complaint, and may have been looked up anew since.
+    let back = json!({
+        "endpoints": on(&[("net", "172.18.0.5")]), "started": "2026-11-21T10:04:56Z",
+    });
+    let codes = diagnose(&gateway(&back, "172.18.0.4").facts()).causes;
+    assert!(codes.iter().all(|it| it.code.0 != "D064"), "{codes:#?}");
 }
 
 #[test]

@@ -4,7 +4,16 @@ use std::io::Read;
 
 use futures_util::StreamExt;
 
-use crate::{EngineError, FileToPut, PathHead, PathStat, Stream, TarStream};
+use crate::{EngineError, FileToPut, PathHead, PathStat, Stream, TarStream, tar_of};
+
+/// An archive of files, to be unpacked at `/`.
+///
+/// # Errors
+///
+/// [`EngineError::BadRequest`] where a path is not the absolute path of a file.
+pub fn archive_of(files: &[FileToPut]) -> Result<TarStream, EngineError> {
+    pack(files).map(tar_of)
+}
 
 /// Packs files into an archive to be unpacked at `/`.
 pub(crate) fn pack(files: &[FileToPut]) -> Result<Vec<u8>, EngineError> {

@@ -29,6 +29,7 @@ mod sockets;
 mod tap;
 
 pub use about::{About, EngineKind};
+pub use archive::archive_of;
 pub use docker::{ConnectError, NEWEST_API, OLDEST_API};
 pub use docker_config::{DockerConfig, DockerConfigError};
 pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, EndpointHints, EndpointOrigin};

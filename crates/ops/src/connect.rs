@@ -9,11 +9,13 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bowline_engine::{
     ConnectError, DockerConfig, Endpoint, EndpointError, EndpointHints, EndpointOrigin, Engine,
-    EngineError, Unreachable,
+    EngineError, Sent, Unreachable,
 };
+use tokio::time::timeout;
 
 use crate::{Failure, Surroundings};
 
@@ -35,6 +37,31 @@ pub(crate) async fn connect(surroundings: &Surroundings) -> Result<Arc<dyn Engin
             error,
         }),
     }
+}
+
+/// The same, and no longer than that: one that takes a connection and says nothing is as good as none.
+///
+/// # Errors
+///
+/// Those of [`connect`]; [`Unreachable::TimedOut`] where the time is over.
+pub(crate) async fn connect_within(
+    surroundings: &Surroundings,
+    time: Duration,
+) -> Result<Arc<dyn Engine>, Failure> {
+    if let Ok(connected) = timeout(time, connect(surroundings)).await {
+        return connected;
+    }
+    let endpoint = endpoint(surroundings)?;
+    let error = ConnectError::Engine(EngineError::Unreachable {
+        endpoint: endpoint.to_string(),
+        request: "who it is".to_owned(),
+        reason: Unreachable::TimedOut(time),
+        sent: Sent::Maybe,
+    });
+    Err(Failure::EngineConnect {
+        hints: hints(&endpoint, &error),
+        error,
+    })
 }
 
 /// The engine that the environment names.

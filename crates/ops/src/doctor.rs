@@ -12,7 +12,7 @@ use bowline_model::{EngineEvent, Place, Project, Secret, nearest};
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
-use crate::connect::connect;
+use crate::connect::connect_within;
 use crate::inputs;
 use crate::session::open;
 use crate::stack::{Named, StackOptions, Surroundings};
@@ -64,7 +64,7 @@ pub async fn doctor(
 ) -> Result<Answer<DoctorAnswer>, Failure> {
     let only = request.only.as_deref();
     only.map_or(Ok(()), is_known)?;
-    let mut answer = looked_for(surroundings, request, only).await?;
+    let mut answer = looked_for(surroundings, request, only, bounds(surroundings)).await?;
     if let Some(only) = only {
         let causes = &mut answer.value.diagnosis.causes;
         causes.retain(|cause| cause.code.answers(only));
@@ -82,18 +82,20 @@ pub(crate) async fn looked_for(
     surroundings: &Surroundings,
     request: &DoctorRequest,
     wanted: Option<&str>,
+    bounds: Bounds,
 ) -> Result<Answer<DoctorAnswer>, Failure> {
     let (mut facts, mut named) = if let Some(text) = &request.recording {
         (replay(text).map_err(|error| unreadable(&error))?, None)
     } else {
-        seen(surroundings, request, Bounds::default()).await?
+        seen(surroundings, request, bounds).await?
     };
     let mut diagnosis = diagnose(&facts);
     if request.recording.is_none() && may_be_missed(&diagnosis, wanted) {
         let patient = Bounds {
             look: PATIENT_LOOK,
             whole: PATIENT_WHOLE,
-            ..Bounds::default()
+            answer: PATIENT_LOOK,
+            ..bounds
         };
         (facts, named) = seen(surroundings, request, patient).await?;
         diagnosis = diagnose(&facts);
@@ -118,6 +120,24 @@ pub(crate) async fn looked_for(
     };
     let warnings = named.map(|named| named.warnings).unwrap_or_default();
     Ok(Answer { value, warnings })
+}
+
+/// How long the engine may take to say who it is.
+const ENGINE: Duration = Duration::from_secs(5);
+
+/// From beside how many containers a stack is looked at where that is the only way.
+const INSTRUMENTS: usize = 8;
+
+/// How far one look goes.
+pub(crate) fn bounds(surroundings: &Surroundings) -> Bounds {
+    Bounds {
+        instruments: if surroundings.answers_within {
+            INSTRUMENTS
+        } else {
+            0
+        },
+        ..Bounds::default()
+    }
 }
 
 /// How long a look may take where something was not seen within the usual time.
@@ -190,7 +210,7 @@ async fn look(
     named: &Named,
     mut bounds: Bounds,
 ) -> Result<Facts, Failure> {
-    let engine = connect(surroundings).await?;
+    let engine = connect_within(surroundings, ENGINE).await?;
     let session = open(surroundings, engine.clone(), named.name.clone())?;
     // Without the journal there is less to know, and no reason to say nothing.
     let (recorded, not_done) = match session.stack.look().await {
@@ -218,7 +238,10 @@ async fn look(
     if request.no_logs {
         bounds.log_lines = 0;
     }
-    bounds.tries = !request.no_exec;
+    if request.no_exec {
+        bounds.tries = false;
+        bounds.instruments = 0;
+    }
     // Without its files nothing can be said of what they would change.
     let drift = async {
         match &named.project {

@@ -87,7 +87,9 @@ pub async fn remedies(
     request: &FixRequest,
 ) -> Result<Answer<Remedies>, Failure> {
     doctor::is_known(&request.code)?;
-    let looked = doctor::looked_for(surroundings, &request.look(), Some(&request.code)).await?;
+    let bounds = doctor::bounds(surroundings);
+    let wanted = Some(request.code.as_str());
+    let looked = doctor::looked_for(surroundings, &request.look(), wanted, bounds).await?;
     let Answer { value, warnings } = looked;
     let mut remedies = Vec::new();
     for finding in request.of(&value.diagnosis) {
@@ -300,7 +302,9 @@ impl Remedies {
             }
         }
         let look = self.request.look();
-        let looked = doctor::looked_for(surroundings, &look, Some(&self.request.code)).await?;
+        let bounds = doctor::bounds(surroundings);
+        let wanted = Some(self.request.code.as_str());
+        let looked = doctor::looked_for(surroundings, &look, wanted, bounds).await?;
         let after = mended.after.insert(looked.value.diagnosis);
         mended.left = self.request.of(after).cloned().collect();
         Ok(mended)

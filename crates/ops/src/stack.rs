@@ -20,6 +20,9 @@ pub struct Surroundings {
     /// Files, by absolute path, that are read as if they held this: as they will be when a plan is carried out that
     /// changes them.
     pub edited: BTreeMap<String, Vec<u8>>,
+    /// Whether this program answers to [`bowline_doctor::WITHIN`], so that it may be run in containers beside those that
+    /// cannot be looked into from here.
+    pub answers_within: bool,
     /// Whether rendered text may carry colours.
     pub color: bool,
     /// Who asks.

@@ -3,17 +3,28 @@
 use std::time::Duration;
 
 use bowline_core::Halt;
-use bowline_doctor::{Confidence, CulpritKind, Finding};
+use bowline_doctor::{Bounds, Confidence, CulpritKind, Finding};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::doctor::{DoctorRequest, doctor};
+use crate::doctor::{DoctorRequest, looked_for};
 use crate::operate::Done;
 use crate::problem::Problem;
 use crate::stack::{StackOptions, Surroundings};
 
 /// How long a failure may be kept from the user for the sake of its cause.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A look that is over by then, whatever it could not see. Nothing is made for it, since it may be dropped.
+fn bounds() -> Bounds {
+    Bounds {
+        look: Duration::from_secs(1),
+        whole: Duration::from_millis(1200),
+        answer: Duration::from_millis(600),
+        instruments: 0,
+        ..Bounds::default()
+    }
+}
 
 /// Looks at the stack once where something did not start or become ready, and puts the first cause that explains it to
 /// its problem. Says nothing after an interrupt, without an engine, or when it takes longer than two seconds.
@@ -32,7 +43,7 @@ pub(crate) async fn explain(
         ..DoctorRequest::default()
     };
     // On the heap: it would make every verb's future large.
-    let look = Box::pin(doctor(surroundings, &request));
+    let look = Box::pin(looked_for(surroundings, &request, None, bounds()));
     let is_over = |halt: &Option<Halt>| matches!(halt, Some(Halt::Interrupted | Halt::LockLost));
     let answer = tokio::select! {
         answer = timeout(PATIENCE, look) => answer,

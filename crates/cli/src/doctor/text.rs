@@ -217,6 +217,10 @@ pub(super) fn not_seen(unseen: &Unseen) -> String {
         Look::KernelLog => "the kernel's log".to_owned(),
         Look::Tries => "names and addresses from within containers".to_owned(),
         Look::Asks => "servers, in their own protocol".to_owned(),
+        Look::Closely(1) => "1 container that nothing put in doubt, more closely".to_owned(),
+        Look::Closely(count) => {
+            format!("{count} containers that nothing put in doubt, more closely")
+        }
         Look::Drift => "what `bowline up` would change".to_owned(),
     };
     let why = match &unseen.cause {
@@ -288,13 +292,17 @@ fn effort(diagnosis: &Diagnosis) -> String {
     .flatten()
     .collect();
     format!(
-        "looked at {} for {} rules in {:.1} s",
+        "looked at {} for {} rules in {:.1} s{}",
         if parts.is_empty() {
             "nothing".to_owned()
         } else {
             parts.join(", ")
         },
         effort.rules,
-        std::time::Duration::from_millis(effort.millis).as_secs_f64()
+        std::time::Duration::from_millis(effort.millis).as_secs_f64(),
+        match effort.instruments {
+            0 => String::new(),
+            made => format!(", from beside {made} of them"),
+        }
     )
 }

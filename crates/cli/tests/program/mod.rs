@@ -80,6 +80,21 @@ impl Program {
         self.command(arguments).output().unwrap()
     }
 
+    /// Runs it to its end as somebody who may open the engine's socket and nothing else: without any of root's rights.
+    pub(crate) fn powerless(&self, arguments: &[&str]) -> Output {
+        let plain = self.command(arguments);
+        let mut command = Command::new("setpriv");
+        command
+            .arg("--bounding-set=-all")
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .env_clear()
+            .envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command.output().unwrap()
+    }
+
     /// Runs it, and gives its exit code and what it said, standard output first.
     pub(crate) fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let Output {

@@ -10,6 +10,7 @@ use super::{Looking, files, ports, tries, wider, within};
 use crate::facts::{Facts, FileFact, Look, TriedFact, Unseen, WhyUnseen};
 use crate::questions::{self, Question};
 use crate::tokens::{Mask, Tokens};
+use crate::within::{Missed, Reply, Request};
 
 /// What is to be looked at, by how that is done.
 #[derive(Default)]
@@ -167,7 +168,7 @@ impl Looking<'_> {
     ) -> Result<FileFact, Unseen> {
         let looked = timeout(
             self.bounds.look,
-            files::look(self.engine, container, &path, mask),
+            self.at_path(container, &path, mask),
         );
         let looked = looked.await.unwrap_or(Err(WhyUnseen::TooSlow));
         looked.map_err(|cause| Unseen {
@@ -179,15 +180,29 @@ impl Looking<'_> {
         })
     }
 
+    /// Says what is at a path of a container: from within where that is possible, else as the engine sees it.
+    async fn at_path(
+        &self,
+        container: &ObservedContainer,
+        path: &str,
+        mask: &Mask,
+    ) -> Result<FileFact, WhyUnseen> {
+        let seen = self.put(container, Request::Path(path.to_owned())).await;
+        if let Ok(Reply::Path(seen)) = seen {
+            return Ok(files::fact(&container.name, path, seen, mask));
+        }
+        files::by_engine(self.engine, container, path, mask).await
+    }
+
     async fn attempt(
         &self,
         from: &ObservedContainer,
         wanted: tries::Try,
     ) -> Result<TriedFact, WhyUnseen> {
-        let Some(pid) = from.state.pid else {
-            return Err(WhyUnseen::Kernel("it does not run".to_owned()));
+        let dial = wanted.dial(self.bounds.answer);
+        let Reply::Dialled(tried) = self.put(from, Request::Dial(dial)).await? else {
+            return Err(Missed::unfit().into());
         };
-        let id = from.id.clone();
-        self.answer(move || tries::attempt(&id, pid, &wanted)).await
+        Ok(tried.fact(&wanted.from, &wanted.host))
     }
 }

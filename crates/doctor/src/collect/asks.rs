@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use bowline_engine::Look;
-use bowline_model::{ContainerId, ObservedContainer};
+use bowline_engine::{Look, Unseen as Unreadable};
+use bowline_model::ObservedContainer;
 use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
 
 use super::Looking;
 use super::text::plain;
@@ -15,9 +16,10 @@ use crate::facts::{
 use crate::questions::Question;
 use crate::speak::{Bounds, Login, Names, WHOLE, Wanted, http, mysql, postgres, redis, tls};
 use crate::tokens::{Mask, Tokens};
+use crate::within::{Missed, Reply, Request};
 
 /// A server that is to be asked, once.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Ask {
     /// The container from whose network it is asked, by its name.
     pub(crate) from: String,
@@ -30,7 +32,8 @@ pub(crate) struct Ask {
 }
 
 /// What a server is asked, by its protocol.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum What {
     /// Whether it lets a login in, and then who holds what, and whether it has these names.
     Postgres {
@@ -123,31 +126,26 @@ impl Looking<'_> {
         ask: Ask,
         (tokens, mask): (&Tokens, &Mask),
     ) -> Result<AskedFact, WhyUnseen> {
-        let Some(pid) = from.state.pid else {
-            return Err(WhyUnseen::Kernel("it does not run".to_owned()));
-        };
-        let id = from.id.clone();
         let login = ask.what.login().map(|login| Login {
             user: login.user.clone(),
             password: login.password.as_ref().and_then(|it| tokens.value(it)),
         });
-        let begun = self.begun;
-        let at = self.at;
-        let asked = self.answer(move || {
-            let (outcome, answer) = put(&id, pid, &ask, login.as_ref())?;
-            let took = begun.elapsed();
-            Ok(AskedFact {
-                login: ask.what.login().cloned(),
-                from: ask.from,
-                server: ask.server,
-                address: ask.address.ip(),
-                port: ask.address.port(),
-                at: at.checked_add(took).unwrap_or(at),
-                outcome,
-                answer,
-            })
-        });
-        asked.await.map(|asked| masked(asked, mask))
+        let request = Request::Ask(Box::new(ask.clone()), login.map(Into::into));
+        let Reply::Asked(outcome, answer) = self.put(from, request).await? else {
+            return Err(Missed::unfit().into());
+        };
+        let took = self.begun.elapsed();
+        let asked = AskedFact {
+            login: ask.what.login().cloned(),
+            from: ask.from,
+            server: ask.server,
+            address: ask.address.ip(),
+            port: ask.address.port(),
+            at: self.at.checked_add(took).unwrap_or(self.at),
+            outcome,
+            answer: *answer,
+        };
+        Ok(masked(asked, mask))
     }
 
     /// Adds what servers said, or that they could not be asked.
@@ -171,7 +169,10 @@ impl Looking<'_> {
 /// It without the secrets that a server may say aloud.
 fn masked(mut asked: AskedFact, mask: &Mask) -> AskedFact {
     match &mut asked.answer {
-        ServerAnswer::Http(answer) => answer.body = mask.apply(&answer.body),
+        ServerAnswer::Http(answer) => {
+            let body = mask.apply(&answer.body);
+            answer.body = body.chars().take(http::KEPT).collect();
+        }
         ServerAnswer::Tls(answer) => {
             for certificate in &mut answer.certificates {
                 let names = certificate.names.iter_mut();
@@ -187,6 +188,10 @@ fn masked(mut asked: AskedFact, mask: &Mask) -> AskedFact {
                 for queue in &mut traffic.queues {
                     queue.name = mask.apply(&queue.name);
                 }
+                for group in &mut traffic.groups {
+                    group.stream = mask.apply(&group.stream);
+                    group.name = mask.apply(&group.name);
+                }
             }
         }
         ServerAnswer::Postgres(_) | ServerAnswer::Mysql(_) => {}
@@ -194,49 +199,38 @@ fn masked(mut asked: AskedFact, mask: &Mask) -> AskedFact {
     asked
 }
 
-/// Puts a question from within a running container. Blocks for as long as [`WHOLE`] at most.
-fn put(
-    container: &ContainerId,
-    pid: u32,
+/// Puts a question from within the network of a running container. Blocks for as long as [`WHOLE`] at most.
+pub(crate) fn put(
+    look: &Look,
     ask: &Ask,
     login: Option<&Login>,
-) -> Result<(Outcome, ServerAnswer), WhyUnseen> {
-    let unseen = |unseen: bowline_engine::Unseen| WhyUnseen::Kernel(unseen.to_string());
-    let look = Look::at(container, pid).map_err(unseen)?;
-    let answered = look.in_network(|| match (&ask.what, login) {
-        (
-            What::Postgres {
-                login: known,
-                names,
-            }
-            | What::Mysql {
-                login: known,
-                names,
-            },
-            Some(login),
-        ) => {
-            let wanted = Wanted {
-                login,
-                database: known.database.as_deref(),
-                names,
-            };
-            let bounds = Bounds::within(WHOLE);
-            Some(if matches!(ask.what, What::Postgres { .. }) {
-                let (outcome, answer) = postgres::ask(ask.address, &wanted, bounds);
-                (outcome, ServerAnswer::Postgres(answer))
-            } else {
-                let (outcome, answer) = mysql::ask(ask.address, &wanted, bounds);
-                (outcome, ServerAnswer::Mysql(answer))
-            })
+) -> Result<(Outcome, ServerAnswer), Unreadable> {
+    let bounds = || Bounds::within(WHOLE);
+    let nobody = Login::default();
+    let login_or_nobody = login.unwrap_or(&nobody);
+    look.in_network(|| match &ask.what {
+        What::Postgres {
+            login: known,
+            names,
+        } => {
+            let wanted = Wanted::new(login_or_nobody, known, names);
+            let (outcome, answer) = postgres::ask(ask.address, &wanted, bounds());
+            (outcome, ServerAnswer::Postgres(answer))
         }
-        (What::Postgres { .. } | What::Mysql { .. }, None) => None,
-        (What::Redis { is_tls, .. }, login) => {
-            let bounds = Bounds::within(WHOLE);
-            let (outcome, answer) = redis::ask(ask.address, login, *is_tls, bounds);
-            Some((outcome, ServerAnswer::Redis(answer)))
+        What::Mysql {
+            login: known,
+            names,
+        } => {
+            let wanted = Wanted::new(login_or_nobody, known, names);
+            let (outcome, answer) = mysql::ask(ask.address, &wanted, bounds());
+            (outcome, ServerAnswer::Mysql(answer))
         }
-        (What::Http(url), _) => {
-            let (outcome, page) = http::ask(ask.address, url, Bounds::within(WHOLE));
+        What::Redis { is_tls, .. } => {
+            let (outcome, answer) = redis::ask(ask.address, login, *is_tls, bounds());
+            (outcome, ServerAnswer::Redis(answer))
+        }
+        What::Http(url) => {
+            let (outcome, page) = http::ask(ask.address, url, bounds());
             let (status, body) =
                 page.map_or((None, Vec::new()), |(status, body)| (Some(status), body));
             let answer = HttpAnswer {
@@ -244,14 +238,11 @@ fn put(
                 status,
                 body: plain(&body, http::BODY),
             };
-            Some((outcome, ServerAnswer::Http(answer)))
+            (outcome, ServerAnswer::Http(answer))
         }
-        (What::Tls { name, is_postgres }, _) => {
-            let (outcome, answer) =
-                tls::ask(ask.address, name, *is_postgres, Bounds::within(WHOLE));
-            Some((outcome, ServerAnswer::Tls(answer)))
+        What::Tls { name, is_postgres } => {
+            let (outcome, answer) = tls::ask(ask.address, name, *is_postgres, bounds());
+            (outcome, ServerAnswer::Tls(answer))
         }
-    });
-    let answered = answered.map_err(unseen)?;
-    answered.ok_or_else(|| WhyUnseen::Kernel("there is no login for it".to_owned()))
+    })
 }

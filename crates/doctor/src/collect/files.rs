@@ -1,7 +1,8 @@
 //! Paths in containers, running or not.
 
-use bowline_engine::{Engine, EngineError, FileKind, Look, PathHead};
+use bowline_engine::{Engine, EngineError, FileKind, Look, PathHead, Unseen};
 use bowline_model::ObservedContainer;
+use serde::{Deserialize, Serialize};
 
 use crate::facts::{FileFact, FileHead, FileSort, FileThere, Room, WhyUnseen};
 use crate::tokens::Mask;
@@ -46,34 +47,34 @@ pub(crate) fn is_settings(path: &str) -> bool {
         || name.starts_with('.')
 }
 
-/// Says what is at a path of a container.
-pub(super) async fn look(
+/// What was seen from within, as a fact.
+pub(super) fn fact(container: &str, path: &str, seen: Seen, mask: &Mask) -> FileFact {
+    let there = seen.there.map(|there| FileThere {
+        head: seen.head.map(|bytes| told(&bytes, mask)),
+        ..there
+    });
+    FileFact {
+        container: container.to_owned(),
+        path: path.to_owned(),
+        there,
+        room: seen.room,
+    }
+}
+
+/// Says what is at a path of a container, running or not, as the engine sees it.
+pub(super) async fn by_engine(
     engine: &dyn Engine,
     container: &ObservedContainer,
     path: &str,
     mask: &Mask,
 ) -> Result<FileFact, WhyUnseen> {
-    let fact = |there, room| FileFact {
+    let there = walked(engine, container, path, mask).await;
+    Ok(FileFact {
         container: container.name.clone(),
         path: path.to_owned(),
-        there,
-        room,
-    };
-    if let Some(pid) = container.state.pid.filter(|_| container.state.is_running()) {
-        let (id, path) = (container.id.clone(), path.to_owned());
-        let seen = tokio::task::spawn_blocking(move || by_kernel(&Look::at(&id, pid)?, &path));
-        // Where the kernel cannot be asked, the engine is.
-        if let Ok(Ok((there, head, room))) = seen.await {
-            let there = there.map(|there| FileThere {
-                head: head.map(|bytes| told(&bytes, mask)),
-                ..there
-            });
-            return Ok(fact(there, room));
-        }
-    }
-    let there = by_engine(engine, container, path, mask).await;
-    let there = there.map_err(|error| WhyUnseen::Engine(error.to_string()))?;
-    Ok(fact(there, None))
+        there: there.map_err(|error| WhyUnseen::Engine(error.to_string()))?,
+        room: None,
+    })
 }
 
 /// The first bytes of a file in a container that runs, as its own processes see them: `None` where it does not run or the
@@ -100,11 +101,21 @@ pub(super) async fn read_by_kernel(
     read.await.ok().flatten()
 }
 
-type Seen = (Option<FileThere>, Option<Vec<u8>>, Option<Room>);
+/// What is at a path, as the container's own processes see it.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    /// `None` where nothing is.
+    there: Option<FileThere>,
+    /// The first bytes of a regular file.
+    head: Option<Vec<u8>>,
+    /// How full its file system is.
+    room: Option<Room>,
+}
 
-fn by_kernel(look: &Look, path: &str) -> Result<Seen, bowline_engine::Unseen> {
+/// Says what is at a path of a container that runs.
+pub(crate) fn by_kernel(look: &Look, path: &str) -> Result<Seen, Unseen> {
     let Some(stat) = look.stat(path)? else {
-        return Ok((None, None, None));
+        return Ok(Seen::default());
     };
     let is_file = stat.kind == FileKind::File;
     let head = if is_file {
@@ -136,10 +147,14 @@ fn by_kernel(look: &Look, path: &str) -> Result<Seen, bowline_engine::Unseen> {
         modified: stat.modified,
         head: None,
     };
-    Ok((Some(there), head, room))
+    Ok(Seen {
+        there: Some(there),
+        head,
+        room,
+    })
 }
 
-async fn by_engine(
+async fn walked(
     engine: &dyn Engine,
     container: &ObservedContainer,
     path: &str,

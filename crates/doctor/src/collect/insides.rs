@@ -3,22 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use bowline_engine::{Connection, ContainerProcess, Look, inside, locked_files};
-use bowline_model::{ContainerId, Protocol};
+use bowline_engine::{Connection, ContainerProcess, Look, Unseen, locked_files};
+use bowline_model::Protocol;
 
-use crate::facts::{InsideFact, ListenerFact, PeerFact, SessionFact, WhyUnseen};
+use crate::facts::{InsideFact, ListenerFact, PeerFact, SessionFact};
 
-/// No more of the command of one that holds a file is told, in characters.
-const MOST_OF_COMMAND: usize = 80;
 
-/// Looks into a running container by its main process. Blocks for some milliseconds.
-pub(super) fn look(container: &ContainerId, pid: u32) -> Result<InsideFact, WhyUnseen> {
-    let look = Look::at(container, pid).map_err(|unseen| WhyUnseen::Kernel(unseen.to_string()))?;
-    let seen = inside(container, pid)
-        .ok_or_else(|| WhyUnseen::Kernel("its sockets cannot be read".to_owned()))?;
+/// Looks into a running container. Blocks for some milliseconds.
+///
+/// # Errors
+///
+/// Its sockets cannot be read. What else cannot be read is left out.
+pub(crate) fn of(look: &Look) -> Result<InsideFact, Unseen> {
     let mut fact = InsideFact {
-        listeners: seen
-            .listeners
+        listeners: look
+            .listeners()?
             .iter()
             .map(|listener| ListenerFact {
                 port: listener.port,
@@ -28,17 +27,27 @@ pub(super) fn look(container: &ContainerId, pid: u32) -> Result<InsideFact, WhyU
             .collect(),
         ..InsideFact::default()
     };
-    fact.listeners.sort_unstable();
     if let Ok(connections) = look.connections() {
         fact.peers = peers(&connections.items, &fact.listeners);
     }
     if let Ok(processes) = look.processes() {
-        tell_processes(&mut fact, pid, &processes.items);
+        tell_processes(&mut fact, look.pid(), &processes.items);
     }
     fact.namespace = look.network_namespace().ok();
     fact.routes = look.routes().ok();
-    tell_counters(&mut fact, &look);
+    tell_counters(&mut fact, look);
     Ok(fact)
+}
+
+/// What was seen from within, with the counters of control groups that can only be seen from the host.
+pub(super) fn joined(within: InsideFact, from_host: InsideFact) -> InsideFact {
+    InsideFact {
+        memory: from_host.memory.or(within.memory),
+        oom_kills: from_host.oom_kills.or(within.oom_kills),
+        throttled: from_host.throttled.or(within.throttled),
+        pids: from_host.pids.or(within.pids),
+        ..within
+    }
 }
 
 /// Connections that differ in nothing but a port that the kernel chose, counted together.
@@ -120,8 +129,7 @@ fn locked(processes: &[ContainerProcess]) -> BTreeMap<String, String> {
     let held = locked_files(processes).map_or_else(|_| Vec::new(), |held| held.items);
     let command = |pid| {
         let holder = processes.iter().find(|process| process.pid == pid)?;
-        let words = holder.command.join(" ");
-        Some(words.chars().take(MOST_OF_COMMAND).collect())
+        Some(holder.command.join(" "))
     };
     let held = held
         .into_iter()

@@ -1,7 +1,7 @@
 //! What programs wrote, made harmless.
 
 /// Text without what steers a terminal, and not longer than `limit` bytes; what was cut off shows as `…`.
-pub(super) fn plain(bytes: &[u8], limit: usize) -> String {
+pub(crate) fn plain(bytes: &[u8], limit: usize) -> String {
     let cut = bytes.len() > limit;
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]);
     let mut plain = String::with_capacity(text.len());

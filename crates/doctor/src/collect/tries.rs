@@ -1,13 +1,10 @@
-//! Names and addresses, tried from within containers.
+//! Names and addresses that are tried from within containers.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use bowline_engine::Look;
-use bowline_model::ContainerId;
-
-use crate::facts::{DialAnswer, Dialled, NameAnswer, TriedFact, WhyUnseen};
+use crate::within::Dial;
 
 /// How long a name may take.
 const NAME: Duration = Duration::from_millis(1200);
@@ -27,39 +24,16 @@ pub(crate) struct Try {
     pub(crate) known: BTreeSet<IpAddr>,
 }
 
-/// Tries one from within a running container. Blocks for some seconds at most.
-pub(super) fn attempt(
-    container: &ContainerId,
-    pid: u32,
-    wanted: &Try,
-) -> Result<TriedFact, WhyUnseen> {
-    let unseen = |unseen: bowline_engine::Unseen| WhyUnseen::Kernel(unseen.to_string());
-    let look = Look::at(container, pid).map_err(unseen)?;
-    let name = NameAnswer::from(look.resolve(&wanted.host, NAME).map_err(unseen)?.outcome);
-    let addresses = match &name {
-        NameAnswer::Addresses(addresses) => addresses.as_slice(),
-        _ => &[],
-    };
-    let mut dialled = Vec::new();
-    for address in addresses {
-        if !address.is_loopback() && !wanted.known.contains(address) {
-            continue;
-        }
-        for port in &wanted.ports {
-            let answer = look
-                .dial(SocketAddr::new(*address, *port), CALL, Duration::ZERO)
-                .map_err(unseen)?;
-            dialled.push(Dialled {
-                address: *address,
-                port: *port,
-                answer: DialAnswer::from(answer),
-            });
+impl Try {
+    /// It as it is dialled, until that takes so long.
+    pub(super) fn dial(&self, whole: Duration) -> Dial {
+        Dial {
+            host: self.host.clone(),
+            ports: self.ports.clone(),
+            only: Some(self.known.clone()),
+            name_within: NAME,
+            call_within: CALL,
+            whole,
         }
     }
-    Ok(TriedFact {
-        from: wanted.from.clone(),
-        host: wanted.host.clone(),
-        name,
-        dialled,
-    })
 }

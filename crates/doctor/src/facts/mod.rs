@@ -31,7 +31,7 @@ pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, W
 pub use service::{EmptyVariable, ServiceFact};
 pub use told::{Told, ToldHost, ToldText};
 pub(crate) use traffic::names_part;
-pub use traffic::{QueueFact, SettingFact, TalkerFact, TrafficFact};
+pub use traffic::{GroupFact, QueueFact, SettingFact, TalkerFact, TrafficFact};
 
 /// What was observed of a stack. Lists are sorted by name or time, so equal observations are equal facts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct Facts {
     /// How long looking took, in milliseconds.
     #[serde(default)]
     pub took_millis: u64,
+    /// How many instruments were made for it: containers beside those that could not be looked into from outside.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub instruments: usize,
     /// The project's name.
     pub project: String,
     /// Which services a service needs, by its files; by its containers' labels where there are none.
@@ -135,12 +138,21 @@ pub struct Facts {
     pub unseen: Vec<Unseen>,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives a reference"
+)]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
 impl Facts {
     /// The facts of a project of which nothing could be looked at.
     pub fn none(project: &str, at: Timestamp) -> Self {
         Self {
             at,
             took_millis: 0,
+            instruments: 0,
             host_memory_bytes: 0,
             project: project.to_owned(),
             needs: BTreeMap::new(),
@@ -505,6 +517,8 @@ pub enum Look {
     KernelLog,
     /// What an `up` would change.
     Drift,
+    /// So many containers that nothing put in doubt, more closely than the engine tells of each.
+    Closely(usize),
 }
 
 /// Why something could not be looked at.

@@ -13,6 +13,9 @@ use super::ToldText;
 pub struct TrafficFact {
     /// Queues that have entries: 16 in each of 4 databases at most.
     pub queues: Vec<QueueFact>,
+    /// Groups that read streams: of 16 streams in each of 4 databases at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupFact>,
     /// Channels that somebody listens to by name, 64 at most.
     pub channels: BTreeSet<String>,
     /// How many patterns of channels somebody listens to.
@@ -30,6 +33,19 @@ pub struct QueueFact {
     pub name: String,
     /// Its entries.
     pub length: u64,
+}
+
+/// A group of consumers that share the entries of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupFact {
+    /// The database that the stream is in.
+    pub database: u32,
+    /// The stream.
+    pub stream: String,
+    /// The group.
+    pub name: String,
+    /// Entries that nobody of it was given yet; `None` where the server does not know (Redis before 7.0).
+    pub waiting: Option<u64>,
 }
 
 /// Clients of a server that are alike.

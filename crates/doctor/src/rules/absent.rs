@@ -240,6 +240,10 @@ struct NoDatabase<'f> {
 fn refused_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<NoDatabase<'f>> {
     let proves = "the login was let in, and then there is no such database";
     let name = asked_database(world, login)?.text.as_str();
+    // Many programs have the name in their code: then no setting says it, and only a complaint tells it from the account's.
+    if login.database.is_none() {
+        spoken_of(world, login, name)?;
+    }
     let is_there = |answer: &DatabaseAnswer| answer.databases.get(name) == Some(&true);
     if world
         .database(login.server)

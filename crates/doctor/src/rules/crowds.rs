@@ -283,6 +283,7 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
         let alone = speaker.service.as_deref().filter(|_| is_only);
         let Some((service, count, is_most)) = holder(&busy).or(alone.map(|name| (name, 0, false)))
         else {
+            cases.extend(left_behind(world, &busy, refused));
             continue;
         };
         if !ends_transactions(world, &busy, service) {
@@ -319,6 +320,47 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
             case.at_most(Confidence::Likely)
         });
     }
+}
+
+/// A server whose connections nobody holds any more: clients that have ended left statements behind which go on. Whose an
+/// address was cannot be told when it is gone, so the server is named.
+fn left_behind(world: &World<'_>, busy: &Busy<'_>, refused: NoMore<'_>) -> Option<Case> {
+    let peers = world.inside(busy.server)?.peers.iter();
+    let left = peers.filter(|peer| peer.local_port.is_some() && peer.state == TcpState::CloseWait);
+    let most = left.max_by_key(|peer| peer.count)?;
+    let is_most = limit(world, busy.server)
+        .and_then(|limit| usize::try_from(limit).ok())
+        .is_none_or(|limit| most.count * 2 > limit);
+    if !is_most {
+        return None;
+    }
+    let name = &busy.server.name;
+    let text = format!(
+        "{name}: {} connections whose other end, {}, has closed them",
+        most.count, most.remote
+    );
+    let proves = "most of what there is goes to somebody who is gone";
+    let holds = shown(FactRef::Inside(name.clone()), text, proves);
+    let claim = format!(
+        "{} of its connections are of {}, which has closed them: what was asked there goes on, and others get none",
+        most.count, most.remote
+    );
+    let mut case = Case::new(culprit(busy.server, None), claim);
+    for victim in victims(world, busy, busy.service) {
+        case = case.between(Some(busy.service), Some(victim));
+    }
+    let fix = format!(
+        "end what goes on there, or restart it: `bowline restart {}`; then find out who of its clients asks for so much and ends",
+        busy.service
+    );
+    let refusal = refused.evidence;
+    let case = case
+        .mended_by(fix, Safety::Restart)
+        .decides("the refusal", Some(refusal.clone()))
+        .decides("who holds the connections", Some(holds))
+        .rules_out(Code("D023"), Some(refusal))
+        .at_most(Confidence::Likely);
+    Some(case)
 }
 
 fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {

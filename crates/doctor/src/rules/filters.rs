@@ -50,6 +50,9 @@ pub(crate) const LARGE_ONES_LOST: Rule = Rule {
 
 /// How often in a row the same has to be sent in vain: by chance, with three packets of ten lost, three of a hundred are.
 const IN_VAIN: u8 = 3;
+/// Of so many segments that were sent again some were so by chance three times in a row: an end that gets no confirmation
+/// at all waits longer each time, and never comes to so many.
+const MANY: u64 = 100;
 
 /// Connections came about, so small packets pass both ways; then the one end sends the same again and again, and nobody
 /// ever confirms it.
@@ -58,9 +61,11 @@ fn large_ones_lost(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(inside) = world.inside(sender) else {
             continue;
         };
+        let loses_many = inside.segments.is_some_and(|(_, resent)| resent > MANY);
+        let in_vain = if loses_many { 2 * IN_VAIN } else { IN_VAIN };
         let stuck = inside.peers.iter().filter(|peer| {
             let is_open = !matches!(peer.state, TcpState::SynSent | TcpState::SynReceived);
-            is_open && peer.resent >= IN_VAIN
+            is_open && peer.resent >= in_vain
         });
         // One that was started again, by whomever, took the other end of its connections with it.
         let stuck = stuck.filter_map(|peer| {

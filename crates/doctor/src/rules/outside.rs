@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bowline_recipes::Says;
 
-use crate::facts::{ContainerFact, NameAnswer, WhyNoEngine};
+use crate::facts::{ContainerFact, GroupFact, NameAnswer, WhyNoEngine};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
@@ -384,9 +384,17 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         if said.is_some_and(|said| said.is_fresh) || world.trouble(edge).is_some() {
             continue;
         }
-        let Some(gave_up) = said
+        let tried_once = said
             .map(|said| spoken(edge.client, said, "this was its last word about it"))
-            .or_else(|| came_first(world, edge.client, server))
+            .or_else(|| came_first(world, edge.client, server));
+        // Who only comes by from time to time leaves work waiting as well.
+        let sure = if tried_once.is_some() {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        };
+        let Some(gave_up) =
+            tried_once.or_else(|| leaves_waiting(world, edge.client, server))
         else {
             continue;
         };
@@ -402,10 +410,11 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         );
         let service = edge.client.service.as_deref().unwrap_or(&edge.client.name);
         let claim = format!(
-            "it runs and has no connection to `{name}`: it did not get there once and has not tried since, so it gets no work"
+            "it runs and has no connection to `{name}`: it has not tried for a while, so it gets no work"
         );
         cases.push(
             Case::new(culprit(edge.client, None), claim)
+                .at_most(sure)
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
                     format!("start it again: `bowline restart {service}`; so that it does not happen again, let it wait for `{name}` (`depends_on`, `service_healthy`) and try again by itself"),
@@ -443,6 +452,29 @@ fn came_first(
         let proves = "when it looked for the broker, that was not there, or was another one";
         shown(fact, text, proves)
     })
+}
+
+/// That entries of a stream wait for a group while a worker, which serves nobody itself, has been there for a while.
+fn leaves_waiting(
+    world: &World<'_>,
+    client: &ContainerFact,
+    server: &ContainerFact,
+) -> Option<Evidence> {
+    let started = world.state(client)?.started?;
+    let is_worker = world.open_ports(client)?.is_empty();
+    if !is_worker || world.now().duration_since(started).as_secs() < 5 {
+        return None;
+    }
+    let (asked, traffic) = world.traffic(server)?;
+    let waits = |group: &&GroupFact| group.waiting.is_some_and(|count| count > 0);
+    let group = traffic.groups.iter().find(waits)?;
+    let said = format!(
+        "{} entries of the stream `{}` wait for the group `{}`",
+        group.waiting.unwrap_or_default(),
+        group.stream,
+        group.name
+    );
+    Some(asked.evidence(&said, "there is work, and it does not ask for it"))
 }
 
 fn broker_down(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -398,6 +398,11 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
         |network: &&NetworkFact| network.subnets.iter().any(|subnet| contains(subnet, gone));
     let network = shared.into_iter().find(holds)?;
     let (edge, target) = moved_target(world, client, gone)?;
+    // Who complained before it was there again may have looked its name up since.
+    let is_before = |at| target.started.is_some_and(|started| at < started);
+    if dials.at.is_some_and(is_before) {
+        return None;
+    }
     let (name, containers) = edge.service()?;
     let now: Vec<String> = containers
         .iter()

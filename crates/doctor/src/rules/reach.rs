@@ -90,7 +90,7 @@ pub(super) fn is_hurt<'f>(world: &World<'f>, client: &'f ContainerFact) -> bool 
 }
 
 /// Failed attempts to connect that are no accident of a start.
-const MANY_ATTEMPTS: u64 = 5;
+const MANY_ATTEMPTS: u64 = 3;
 
 /// That a client which says nothing goes on to dial an address in vain: the kernel counts its attempts that came to nothing,
 /// and everything else that it dials was there before it and is well.

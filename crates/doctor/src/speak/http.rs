@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Bounds, NAME, Silence, Wire};
 use crate::facts::Outcome;
 
@@ -9,11 +11,13 @@ use crate::facts::Outcome;
 const LONGEST_LINE: usize = 8 * 1024;
 /// Headers that are read.
 const HEADERS: usize = 100;
-/// So much of the body is kept, in bytes.
-pub(crate) const BODY: usize = 200;
+/// So much of the body is read, in bytes: more than is kept, so that secrets are masked before anything is cut off.
+pub(crate) const BODY: usize = 1000;
+/// So much of it is kept, in characters.
+pub(crate) const KEPT: usize = 200;
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Url {
     /// Whether it is asked in TLS.
     pub(crate) is_tls: bool,

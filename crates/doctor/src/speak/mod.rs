@@ -18,7 +18,9 @@ pub(crate) use wire::{Bounds, Silence, Wire};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::facts::Outcome;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{AskedLogin, Outcome};
 
 /// How long a connection may take.
 pub(crate) const CONNECT: Duration = Duration::from_secs(1);
@@ -30,6 +32,7 @@ pub(crate) const MOST_BYTES: usize = 64 * 1024;
 pub(crate) const NAME: &str = "bowline doctor";
 
 /// A login, with its password in the clear. It lives as long as a question, and has no Debug that shows it.
+#[derive(Default)]
 pub(crate) struct Login {
     /// The account; empty for servers that know passwords only.
     pub(crate) user: String,
@@ -47,8 +50,19 @@ pub(crate) struct Wanted<'a> {
     pub(crate) names: &'a Names,
 }
 
+impl<'a> Wanted<'a> {
+    /// The names, asked for by somebody who is told the database with the login.
+    pub(crate) fn new(login: &'a Login, known: &'a AskedLogin, names: &'a Names) -> Self {
+        Self {
+            login,
+            database: known.database.as_deref(),
+            names,
+        }
+    }
+}
+
 /// Names that somebody says, and that a database may have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Names {
     /// Accounts.
     pub(crate) roles: BTreeSet<String>,

@@ -221,7 +221,7 @@ mod tests {
 
     use super::super::script::{read, server, until_gone, write};
     use super::*;
-    use crate::facts::{QueueFact, TalkerFact, TrafficFact};
+    use crate::facts::{GroupFact, QueueFact, TalkerFact, TrafficFact};
 
     const LONG: Duration = Duration::from_secs(10);
     const SHORT: Duration = Duration::from_millis(50);
@@ -318,6 +318,15 @@ mod tests {
                 b"*2\r\n$1\r\n0\r\n*1\r\n$12\r\nqueue:orders\r\n".to_vec(),
             ),
             (b"*2\r\n$4\r\nLLEN\r\n$12\r\nqueue:orders\r\n", b":14\r\n".to_vec()),
+            (
+                b"*6\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n$4\r\n1000\r\n$4\r\nTYPE\r\n$6\r\nstream\r\n",
+                b"*2\r\n$1\r\n0\r\n*1\r\n$4\r\njobs\r\n".to_vec(),
+            ),
+            (
+                b"*3\r\n$5\r\nXINFO\r\n$6\r\nGROUPS\r\n$4\r\njobs\r\n",
+                b"*2\r\n*6\r\n$4\r\nname\r\n$4\r\ncrew\r\n$9\r\nconsumers\r\n:2\r\n$3\r\nlag\r\n:5\r\n\
+                  *4\r\n$4\r\nname\r\n$5\r\nnight\r\n$3\r\nlag\r\n$-1\r\n".to_vec(),
+            ),
             (b"*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n", text(clients)),
         ];
         let (_, answer) = asked(None, LONG, turns);
@@ -327,12 +336,19 @@ mod tests {
             listens,
             count,
         };
+        let group = |name: &str, waiting| GroupFact {
+            database: 1,
+            stream: "jobs".to_owned(),
+            name: name.to_owned(),
+            waiting,
+        };
         let traffic = TrafficFact {
             queues: vec![QueueFact {
                 database: 1,
                 name: "queue:orders".to_owned(),
                 length: 14,
             }],
+            groups: vec![group("crew", Some(5)), group("night", None)],
             channels: ["hall.bids".to_owned()].into(),
             patterns: 0,
             clients: vec![

@@ -119,8 +119,13 @@ impl ProcessFolder {
         Ok(found.map_err(|error| self.failed("ns/net", error))?.st_ino)
     }
 
-    /// Runs `work` on a thread of its own that has entered its network namespace.
+    /// Runs `work` on a thread of its own that has entered its network namespace. Where this process is in it already
+    /// nothing has to be entered, and no right is needed for it.
     pub(super) fn in_network<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Unseen> {
+        let own = rustix::fs::stat("/proc/thread-self/ns/net");
+        if own.is_ok_and(|own| self.network_namespace() == Ok(own.st_ino)) {
+            return Ok(work());
+        }
         let namespace = File::from(self.open_in("ns/net", OFlags::RDONLY)?);
         in_namespace(&namespace, work).map_err(|error| refused("the network", error))
     }

@@ -155,6 +155,29 @@ impl Look {
         })
     }
 
+    /// Opens a container from a process that shares its namespace of process numbers, where the number that the engine
+    /// says means nothing. Of the processes in its control groups the one with the lowest number is its main process.
+    ///
+    /// # Errors
+    ///
+    /// [`Unseen::Gone`] where none of the processes that can be seen from here is its.
+    pub fn beside(container: &ContainerId) -> Result<Self, Unseen> {
+        let mut pids = kernel::pids()?;
+        pids.sort_unstable();
+        for pid in pids {
+            match Self::at(container, pid) {
+                Err(Unseen::Gone | Unseen::NotThisHost { .. }) => {}
+                opened => return opened,
+            }
+        }
+        Err(Unseen::Gone)
+    }
+
+    /// The number of its main process, as it is seen from here.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// What was found, unless the container has ended meanwhile: then it may be another one's, or half of it.
     fn unless_gone<T>(&self, found: Result<T, Unseen>) -> Result<T, Unseen> {
         match self.main.read("stat") {

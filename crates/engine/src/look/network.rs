@@ -5,10 +5,11 @@ use std::io::{ErrorKind, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use bowline_model::Protocol;
 use serde::{Deserialize, Serialize};
 
 use super::{LONGEST, Listing, Look, Unseen, bounded};
-use crate::sockets::{Connection, Network};
+use crate::sockets::{Connection, Listener, Network};
 
 /// No more connections are told.
 const MOST_CONNECTIONS: usize = 10_000;
@@ -70,28 +71,50 @@ pub enum Greeting {
 }
 
 impl Look {
+    /// The TCP and UDP sockets of its network namespace that listen, sorted, each once.
+    ///
+    /// Containers that share a namespace share them.
+    pub fn listeners(&self) -> Result<Vec<Listener>, Unseen> {
+        let found = self.sockets("the sockets that listen", |network| {
+            let mut found = network.sockets(Protocol::Tcp)?;
+            found.extend(network.sockets(Protocol::Udp)?);
+            Ok(found)
+        })?;
+        let mut found: Vec<Listener> = found.into_iter().map(|socket| socket.listener).collect();
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
     /// The TCP sockets of its network namespace that do not listen, sorted; at most 10 000.
     ///
-    /// Containers that share a namespace share them. `inside` tells what listens.
+    /// Containers that share a namespace share them.
     pub fn connections(&self) -> Result<Listing<Connection>, Unseen> {
+        let mut found = self.sockets("the connections", |network| {
+            network.connections(MOST_CONNECTIONS + 1)
+        })?;
+        found.sort_unstable();
+        Ok(Listing::first(found, MOST_CONNECTIONS))
+    }
+
+    fn sockets<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce(&Network) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Unseen> {
         let pid = self.pid;
-        let found = bounded("the connections", move || {
-            let read =
-                Network::of(pid).and_then(|network| network.connections(MOST_CONNECTIONS + 1));
+        let found = bounded(what, move || {
+            let read = Network::of(pid).and_then(|network| read(&network));
             read.map_err(|error| match error.kind() {
-                ErrorKind::PermissionDenied => Unseen::Denied {
-                    what: "the connections".into(),
-                },
+                ErrorKind::PermissionDenied => Unseen::Denied { what: what.into() },
                 _ => Unseen::Failed {
-                    what: "the connections".into(),
+                    what: what.into(),
                     reason: error.to_string(),
                 },
             })
         });
         // The number was the container's all the time if its process is there now.
-        let mut found = self.unless_gone(found)?;
-        found.sort_unstable();
-        Ok(Listing::first(found, MOST_CONNECTIONS))
+        self.unless_gone(found)
     }
 
     /// The number of its network namespace. Containers that share one have the same; a namespace that is made anew has

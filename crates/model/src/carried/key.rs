@@ -92,6 +92,7 @@ const ENDS: &[(&[&str], Field, bool)] = &[
         false,
     ),
     (&["datenbank", "basedatos"], Field::Database, true),
+    (&["nombre", "nome", "nom", "naam"], Field::Database, true),
     (
         &["password", "passwd", "pass", "pwd", "pw"],
         Field::Password,

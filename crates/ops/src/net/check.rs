@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bowline_doctor::{ContainerFact, DialAnswer, Facts, NameAnswer, Obstacle, Reach, Whose};
+use bowline_doctor::{
+    Call, ContainerFact, Dial, DialAnswer, Facts, Missed, NameAnswer, Obstacle, Reach, Target,
+    Tried, Whose,
+};
 use bowline_engine::Unseen;
 use bowline_model::{ContainerId, ContainerStatus, nearest};
 use serde::{Deserialize, Serialize};
 
-use super::dial::{Call, Tried, attempt, why_not};
-use super::{Seen, look, mend, runs, unseen};
+use super::{NAME, Seen, counting, look, mend, runs, unseen, why_not, within};
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, ExitCode, Failure};
 
@@ -127,7 +129,15 @@ pub async fn net_check(
     let mut seen = look(surroundings, &request.stack).await?;
     let client = client(&seen.facts, &request.from)?;
     let tried = if client.as_ref().is_some_and(runs) {
-        try_it(&seen, client.as_ref(), &host, port).await?
+        let dial = Dial {
+            host: host.clone(),
+            ports: BTreeSet::from([port]),
+            only: None,
+            name_within: NAME,
+            call_within: CALL,
+            whole: ALL,
+        };
+        try_it(surroundings, &seen, client.as_ref(), dial).await?
     } else {
         None
     };
@@ -140,7 +150,7 @@ pub async fn net_check(
             seen.facts.tried.push(tried.fact(name, &host));
             Some(tried)
         }
-        Some(Err(Unseen::Gone)) => {
+        Some(Err(missed)) if missed.is_gone() => {
             is_gone = true;
             None
         }
@@ -229,27 +239,28 @@ fn client(facts: &Facts, service: &str) -> Result<Option<ContainerFact>, Failure
 
 /// Tries it, where the client has a main process.
 async fn try_it(
+    surroundings: &Surroundings,
     seen: &Seen,
     client: Option<&ContainerFact>,
-    host: &str,
-    port: u16,
-) -> Result<Option<Result<Tried, Unseen>>, Failure> {
+    dial: Dial,
+) -> Result<Option<Result<Tried, Missed>>, Failure> {
     let Some(client) = client else {
         return Ok(None);
     };
+    let gone = Some(Err(Unseen::Gone.into()));
     let id = ContainerId(client.id.clone());
     let inspected = match seen.engine.inspect_container(&id).await {
         Ok(inspected) => inspected,
-        Err(error) if error.is_not_found() => return Ok(Some(Err(Unseen::Gone))),
+        Err(error) if error.is_not_found() => return Ok(gone),
         Err(error) => return Err(error.into()),
     };
     let Some(pid) = inspected.state.pid else {
-        return Ok(Some(Err(Unseen::Gone)));
+        return Ok(gone);
     };
-    let (host, ports) = (host.to_owned(), BTreeSet::from([port]));
-    let work = move || attempt(&id, pid, &host, &ports, CALL, Instant::now() + ALL);
-    let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.ok())
+    let within = within(surroundings, &*seen.engine, ALL);
+    let tried = within.dial(Target { id: &id, pid }, dial).await;
+    within.end().await;
+    Ok(Some(tried))
 }
 
 /// A pair, with everything that was seen of it.
@@ -326,7 +337,7 @@ impl<'f> Pair<'f> {
 
     /// What came of it, by the try where there was one, and else by what the doctor would say.
     fn verdict(&self, client: &'f ContainerFact, whose: &Whose) -> (NetVerdict, String) {
-        let calls = self.tried.map(|tried| tried.counting(self.port));
+        let calls = self.tried.map(|tried| counting(tried, self.port));
         let calls = calls.unwrap_or_default();
         let connected = calls
             .iter()

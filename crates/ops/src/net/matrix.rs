@@ -4,18 +4,17 @@
 //! the two share a network; what somebody was told to dial comes first, since there is only so much time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bowline_doctor::{ContainerFact, DialAnswer, Facts, NameAnswer, Reach};
-use bowline_engine::Unseen;
+use bowline_doctor::{
+    Call, ContainerFact, Dial, DialAnswer, Facts, Missed, NameAnswer, Reach, Target, Tried, Within,
+};
 use bowline_model::{ContainerId, PortKey, Protocol};
 use futures_util::future::join_all;
 use serde::{Serialize, Serializer};
 use tokio::sync::Semaphore;
 
-use super::dial::{Call, Tried, attempt, why_not};
-use super::{look, runs, unseen};
+use super::{NAME, THREADS, counting, look, runs, unseen, why_not, within};
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, ExitCode, Failure};
 
@@ -25,8 +24,6 @@ const CALL: Duration = Duration::from_secs(1);
 const ALL: Duration = Duration::from_secs(20);
 /// No more pairs of a service and a port are dialled.
 const MOST_PAIRS: usize = 4000;
-/// How many containers are dialled from at once: each takes a thread.
-const THREADS: usize = 64;
 
 /// What came of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +170,9 @@ pub async fn net_matrix(
         .into_iter()
         .filter_map(|one| Some((one.id, one.state.pid?)))
         .collect();
-    let mut answers = plan.dial(&pids).await;
+    let within = within(surroundings, &*seen.engine, ALL);
+    let mut answers = plan.dial(&within, &pids).await;
+    within.end().await;
     let could_not = std::mem::take(&mut answers.unseen);
     let mut value = plan.matrix(&seen.facts.project, &answers);
     value.unseen = unseen(&seen.facts, |_| true);
@@ -287,23 +286,30 @@ impl<'f> Draft<'f> {
     }
 
     /// Tries all of it, as many at once as may be, those that were told first.
-    async fn dial(&self, pids: &BTreeMap<ContainerId, u32>) -> Answers<'f> {
-        let deadline = Instant::now() + ALL;
-        let threads = Arc::new(Semaphore::new(THREADS));
+    async fn dial(
+        &self,
+        within: &Within<'_>,
+        pids: &BTreeMap<ContainerId, u32>,
+    ) -> Answers<'f> {
+        let begun = Instant::now();
+        let turns = &Semaphore::new(THREADS);
         let tries = self.questions.iter().map(|(question, ports)| {
-            let threads = threads.clone();
             let container = self.rows.get(question.from);
             let id = container.map(|one| ContainerId(one.id.clone()));
             let pid = id.as_ref().and_then(|id| pids.get(id).copied());
             async move {
                 let (id, pid) = id.zip(pid)?;
-                let _turn = threads.acquire().await.ok()?;
-                if Instant::now() >= deadline {
-                    return None;
-                }
-                let (host, ports) = (question.host.to_owned(), ports.clone());
-                let work = move || attempt(&id, pid, &host, &ports, CALL, deadline);
-                tokio::task::spawn_blocking(work).await.ok()
+                let _turn = turns.acquire().await.ok()?;
+                let left = ALL.checked_sub(begun.elapsed())?;
+                let dial = Dial {
+                    host: question.host.to_owned(),
+                    ports: ports.clone(),
+                    only: None,
+                    name_within: NAME,
+                    call_within: CALL,
+                    whole: left,
+                };
+                Some(within.dial(Target { id: &id, pid }, dial).await)
             }
         });
         let done = join_all(tries).await;
@@ -374,17 +380,18 @@ impl<'f> Answers<'f> {
         &mut self,
         question: &Question<'f>,
         ports: &BTreeSet<u16>,
-        tried: Option<Result<Tried, Unseen>>,
+        tried: Option<Result<Tried, Missed>>,
     ) {
         let tried = match tried {
             Some(Ok(tried)) => Some(tried),
-            Some(Err(error)) => {
-                self.unseen.insert(match error {
-                    Unseen::Gone => format!(
+            Some(Err(missed)) => {
+                self.unseen.insert(if missed.is_gone() {
+                    format!(
                         "what `{}` reaches: it ended while it was looked at",
                         question.from
-                    ),
-                    error => why_not(&error),
+                    )
+                } else {
+                    why_not(&missed)
                 });
                 for port in ports {
                     self.set(question, *port, NetCell::Unseen);
@@ -415,7 +422,7 @@ fn of(tried: &Tried, port: u16) -> NetCell {
     if !matches!(tried.name, NameAnswer::Addresses(_)) {
         return NetCell::NoName;
     }
-    let calls = tried.counting(port).into_iter();
+    let calls = counting(tried, port).into_iter();
     let worst = calls.map(answered).max_by_key(|cell| match cell {
         NetCell::Reached => 0,
         NetCell::Refused => 1,
@@ -535,8 +542,8 @@ fn tcp(ports: &[String]) -> impl Iterator<Item = u16> {
 #[cfg(test)]
 mod tests {
     use bowline_doctor::{InsideFact, ListenerFact};
-    use bowline_engine::Engine as _;
     use bowline_engine::fake::Run;
+    use bowline_engine::{Engine as _, Unseen};
     use bowline_model::{EndpointSpec, EnvSpec, NetworkSpec};
 
     use super::*;
@@ -661,7 +668,7 @@ mod tests {
         for (tried, expected) in [
             (Some(Ok(both)), "api: refused"),
             (None, "api: left out"),
-            (Some(Err(Unseen::Gone)), "api: ?"),
+            (Some(Err(Unseen::Gone.into())), "api: ?"),
         ] {
             let mut answers = Answers::default();
             let (question, ports) = draft.questions.first_key_value().unwrap();

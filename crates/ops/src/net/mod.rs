@@ -5,14 +5,17 @@
 //! connection is opened and closed at once: nothing is sent.
 
 mod check;
-mod dial;
 mod matrix;
 mod mend;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bowline_doctor::{Bounds, ContainerFact, Facts, Look, Subject, Unseen, WhyUnseen, collect};
-use bowline_engine::Engine;
+use bowline_doctor::{
+    Bounds, Call, ContainerFact, DialAnswer, Facts, Leeway, Look, Missed, Subject, Tried, Unseen,
+    WhyUnseen, Within, collect,
+};
+use bowline_engine::{Engine, Unseen as Unreadable};
 use bowline_model::ContainerStatus;
 
 use crate::Failure;
@@ -24,6 +27,12 @@ pub use matrix::{NetCell, NetColumn, NetMatrix, NetRow, ToldPair, net_matrix};
 
 /// No more containers are looked into.
 const MOST_CONTAINERS: usize = 1000;
+/// How many names are dialled at once: each takes a thread.
+const THREADS: usize = 64;
+/// How long a name may take.
+const NAME: Duration = Duration::from_secs(2);
+/// From no more containers is dialled by instruments.
+const INSTRUMENTS: usize = 24;
 
 /// A stack as its network is looked at.
 struct Seen {
@@ -58,6 +67,53 @@ async fn facts(engine: &dyn Engine, named: &Named) -> Result<Facts, Failure> {
         ..Bounds::default()
     };
     Ok(collect(engine, &subject, bounds).await?)
+}
+
+/// The ways into the containers of an engine; an answer takes as long as all calls that belong to it.
+fn within<'e>(surroundings: &Surroundings, engine: &'e dyn Engine, calls: Duration) -> Within<'e> {
+    let instruments = if surroundings.answers_within {
+        INSTRUMENTS
+    } else {
+        0
+    };
+    let leeway = Leeway {
+        instruments,
+        threads: THREADS,
+        // The last call may begin just before the end.
+        answer: NAME + calls * 2,
+    };
+    Within::new(engine, leeway)
+}
+
+/// The calls at a port that count. Where one family of addresses takes all calls, clients go on to that one.
+fn counting(tried: &Tried, port: u16) -> Vec<&Call> {
+    let there = tried.calls.iter().filter(|call| call.address.port() == port);
+    let (old, new): (Vec<&Call>, Vec<&Call>) = there.partition(|call| call.address.is_ipv4());
+    let takes_all = |calls: &[&Call]| {
+        let mut calls = calls.iter().peekable();
+        calls.peek().is_some() && calls.all(|call| call.answer == DialAnswer::Connected)
+    };
+    if takes_all(&new) {
+        new
+    } else if takes_all(&old) {
+        old
+    } else {
+        [new, old].concat()
+    }
+}
+
+/// Why nothing could be tried, in words; for all containers the same where the reason is.
+fn why_not(missed: &Missed) -> String {
+    let text = match missed {
+        Missed::Kernel(Unreadable::Denied { .. }) => {
+            "no permission to enter the networks of containers; run as root, or as the user of a rootless engine".to_owned()
+        }
+        Missed::Kernel(Unreadable::NotThisHost { .. }) => {
+            "the engine runs on another host, or the container was started anew meanwhile".to_owned()
+        }
+        other => other.to_string(),
+    };
+    format!("who answers: {text}")
 }
 
 fn runs(container: &ContainerFact) -> bool {
