@@ -3,9 +3,7 @@
 use std::ffi::OsString;
 
 use bowline_model::ContainerId;
-use bowline_ops::{
-    ConfigForm, ConfigRequest, Failure, Listing, StackOptions, answer_within,
-};
+use bowline_ops::{ConfigForm, ConfigRequest, Failure, Listing, StackOptions, answer_within};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::debug::DebugArgs;

@@ -154,7 +154,10 @@ fn what_a_hostile_service_writes_is_shown_as_its_words_and_not_whole() {
     assert!(matches!(code, Some(11 | 12)), "{said}");
     let is_harmless = |it: char| it == '\n' || !(it.is_control() || it == '\u{202e}');
     assert!(said.chars().all(is_harmless), "{said:?}");
-    assert!(!said.lines().any(|line| line.starts_with("error[D001]")), "{said}");
+    assert!(
+        !said.lines().any(|line| line.starts_with("error[D001]")),
+        "{said}"
+    );
     assert!(said.len() < 16 * 1024, "{} bytes", said.len());
     let recording = std::fs::metadata(stack.0.folder().join("facts.json")).expect("a recording");
     assert!(recording.len() < 1024 * 1024, "{} bytes", recording.len());

@@ -57,7 +57,10 @@ fn who_may_only_open_the_socket_sees_from_beside_what_root_sees() {
         (Some("D001"), Some("certain")),
         "{said}"
     );
-    assert_eq!(json["effort"]["instruments"], 1, "beside the client alone: {said}");
+    assert_eq!(
+        json["effort"]["instruments"], 1,
+        "beside the client alone: {said}"
+    );
     assert!(!said.contains("sesame-"), "no password is said: {said}");
 
     let output = bowline.powerless(&["net", "check", "wrong", "db:5432"]);
@@ -66,7 +69,10 @@ fn who_may_only_open_the_socket_sees_from_beside_what_root_sees() {
 
     let output = bowline.powerless(&["doctor", "--no-exec", "--format", "json"]);
     let json: Json = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json["effort"]["instruments"], 0, "none is made where none is wanted");
+    assert_eq!(
+        json["effort"]["instruments"], 0,
+        "none is made where none is wanted"
+    );
 
     let api = Api::at(&engine_host());
     let left = (0..100).map(|_| instruments(&api)).find(Vec::is_empty);

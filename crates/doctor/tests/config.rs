@@ -462,7 +462,11 @@ fn a_worker_without_a_word_is_known_by_the_work_that_waits() {
     let facts = quiet().add("asked", asked(5)).facts();
     let finding = only(&facts);
     is(&finding, "D062", "worker", None);
-    assert_eq!(finding.confidence, Confidence::Likely, "it may come by later");
+    assert_eq!(
+        finding.confidence,
+        Confidence::Likely,
+        "it may come by later"
+    );
     silent(&quiet().add("asked", asked(0)).facts());
 }
 

@@ -321,7 +321,11 @@ fn what_is_sent_in_vain_on_an_open_connection_is_too_large_for_the_way() {
     assert_eq!(finding.confidence, Confidence::Likely);
     // Of many that are lost on the way some are so several times.
     let by_chance = stack(4, "connected", 500);
-    for facts in [stack(1, "connected", 8), stack(4, "timed_out", 8), by_chance] {
+    for facts in [
+        stack(1, "connected", 8),
+        stack(4, "timed_out", 8),
+        by_chance,
+    ] {
         let found = diagnose(&facts).causes;
         assert!(found.iter().all(|it| it.code.0 != "D107"), "{found:#?}");
     }

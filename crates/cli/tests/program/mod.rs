@@ -89,7 +89,11 @@ impl Program {
             .arg(plain.get_program())
             .args(plain.get_args())
             .env_clear()
-            .envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))))
+            .envs(
+                plain
+                    .get_envs()
+                    .filter_map(|(key, value)| Some((key, value?))),
+            )
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command.output().unwrap()

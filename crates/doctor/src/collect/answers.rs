@@ -166,10 +166,7 @@ impl Looking<'_> {
         path: String,
         mask: &Mask,
     ) -> Result<FileFact, Unseen> {
-        let looked = timeout(
-            self.bounds.look,
-            self.at_path(container, &path, mask),
-        );
+        let looked = timeout(self.bounds.look, self.at_path(container, &path, mask));
         let looked = looked.await.unwrap_or(Err(WhyUnseen::TooSlow));
         looked.map_err(|cause| Unseen {
             look: Look::File {

@@ -34,7 +34,10 @@ pub(super) struct RawLog {
 
 impl Looking<'_> {
     /// Looks closely at all containers where there are few, else at those in doubt and those that they need.
-    pub(super) async fn closer(&mut self, containers: &[ObservedContainer]) -> BTreeMap<String, Closer> {
+    pub(super) async fn closer(
+        &mut self,
+        containers: &[ObservedContainer],
+    ) -> BTreeMap<String, Closer> {
         self.hurry();
         let suspects = self.suspects(containers);
         let is_suspect = |container: &ObservedContainer| {

@@ -8,7 +8,6 @@ use bowline_model::Protocol;
 
 use crate::facts::{InsideFact, ListenerFact, PeerFact, SessionFact};
 
-
 /// Looks into a running container. Blocks for some milliseconds.
 ///
 /// # Errors

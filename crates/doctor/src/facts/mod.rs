@@ -138,10 +138,7 @@ pub struct Facts {
     pub unseen: Vec<Unseen>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde gives a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_none(count: &usize) -> bool {
     *count == 0
 }

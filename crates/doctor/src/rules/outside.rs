@@ -393,8 +393,7 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         } else {
             Confidence::Likely
         };
-        let Some(gave_up) =
-            tried_once.or_else(|| leaves_waiting(world, edge.client, server))
+        let Some(gave_up) = tried_once.or_else(|| leaves_waiting(world, edge.client, server))
         else {
             continue;
         };

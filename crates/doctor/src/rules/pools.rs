@@ -398,9 +398,11 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
         |network: &&NetworkFact| network.subnets.iter().any(|subnet| contains(subnet, gone));
     let network = shared.into_iter().find(holds)?;
     let (edge, target) = moved_target(world, client, gone)?;
-    // Who complained before it was there again may have looked its name up since.
+    // Who complained before it was there again may have looked its name up since. nginx does so only where it is told to.
     let is_before = |at| target.started.is_some_and(|started| at < started);
-    if dials.at.is_some_and(is_before) {
+    let is_before = dials.at.is_some_and(is_before);
+    let asks_once = world.recipe(client).is_some_and(|it| it.name == "nginx");
+    if is_before && !asks_once {
         return None;
     }
     let (name, containers) = edge.service()?;
@@ -440,7 +442,12 @@ fn stale(world: &World<'_>, client: &ContainerFact, gone: IpAddr, dials: Evidenc
             .decides("where the service is", Some(elsewhere))
             .decides("that the service takes calls", takes)
             .rules_out(Code("D052"), runs.clone())
-            .rules_out(Code("D059"), runs),
+            .rules_out(Code("D059"), runs)
+            .at_most(if is_before {
+                Confidence::Likely
+            } else {
+                Confidence::Certain
+            }),
     )
 }
 

@@ -190,7 +190,8 @@ fn spec(container: &ContainerId, image: &str, program: &Program) -> ContainerSpe
 
 /// Makes sure that an engine has this program as an image, removes what older ones left there, and gives its name.
 async fn bring(engine: &dyn Engine) -> Result<(String, Program), String> {
-    let program = Program::own().map_err(|error| format!("this program cannot be read: {error}"))?;
+    let program =
+        Program::own().map_err(|error| format!("this program cannot be read: {error}"))?;
     let reference = format!("{IMAGE}:{}", program.version);
     match engine.inspect_image(&reference).await {
         Ok(_) => return Ok((reference, program)),
@@ -200,9 +201,14 @@ async fn bring(engine: &dyn Engine) -> Result<(String, Program), String> {
     let read = tokio::task::spawn_blocking(move || program.files().map(|files| (program, files)));
     let read = read.await.map_err(|error| error.to_string())?;
     let (program, files) = read.map_err(|error| format!("this program cannot be read: {error}"))?;
-    if !files.first().is_some_and(|own| fits(&own.contents, engine.about())) {
+    if !files
+        .first()
+        .is_some_and(|own| fits(&own.contents, engine.about()))
+    {
         let arch = &engine.about().arch;
-        return Err(format!("this program does not run on the engine's machine ({arch})"));
+        return Err(format!(
+            "this program does not run on the engine's machine ({arch})"
+        ));
     }
     let spec = ImportSpec {
         reference: reference.clone(),
@@ -277,7 +283,8 @@ impl Instrument {
             input.write_all(&line).await?;
             input.flush().await
         };
-        sent.await.map_err(|error: std::io::Error| error.to_string())?;
+        sent.await
+            .map_err(|error: std::io::Error| error.to_string())?;
         answered.await.map_err(|_| {
             let why = lock(&self.waiting).ended.clone();
             why.unwrap_or_else(|| "it ended".to_owned())
@@ -420,7 +427,11 @@ mod tests {
             id: &web,
             pid: pid.expect("a process"),
         };
-        let missed = within.ask(target, Request::Inside).await.err().expect("no answer");
+        let missed = within
+            .ask(target, Request::Inside)
+            .await
+            .err()
+            .expect("no answer");
         assert!(
             matches!(&missed, Missed::Beside { beside, .. } if beside.contains("no such namespace")),
             "{missed:?}"
@@ -430,12 +441,24 @@ mod tests {
             id: &other,
             pid: u32::MAX,
         };
-        let missed = within.ask(other, Request::Inside).await.err().expect("no answer");
+        let missed = within
+            .ask(other, Request::Inside)
+            .await
+            .err()
+            .expect("no answer");
         assert!(missed.is_gone(), "{missed:?}");
         within.end().await;
-        assert_eq!(names(&engine).await, ["web"], "what was not started is removed");
+        assert_eq!(
+            names(&engine).await,
+            ["web"],
+            "what was not started is removed"
+        );
         let none = Within::new(&engine, limits(0));
-        let missed = none.ask(target, Request::Inside).await.err().expect("no answer");
+        let missed = none
+            .ask(target, Request::Inside)
+            .await
+            .err()
+            .expect("no answer");
         assert!(matches!(missed, Missed::Kernel(_)), "{missed:?}");
     }
 }

@@ -297,4 +297,3 @@ pub(crate) fn is_out_of_reach(unseen: &Unseen) -> bool {
         Unseen::NoAnswer { .. } | Unseen::Failed { .. } => false,
     }
 }
-

@@ -60,7 +60,12 @@ impl Program {
     /// One of them cannot be read.
     pub(super) fn files(&self) -> io::Result<Vec<FileToPut>> {
         let mut files = vec![file(PROGRAM.to_owned(), fs::read(OWN)?)];
-        for (name, path) in self.loader.iter().map(|(name, path)| (name, path)).chain(&self.libraries) {
+        for (name, path) in self
+            .loader
+            .iter()
+            .map(|(name, path)| (name, path))
+            .chain(&self.libraries)
+        {
             files.push(file(format!("{LIBRARIES}/{name}"), fs::read(path)?));
         }
         Ok(files)

@@ -87,7 +87,11 @@ mod tests {
             .lines()
             .map(|line| {
                 let answered: Answered = serde_json::from_str(line).expect("an answer");
-                assert_eq!(answered.reply.err(), Some(Unseen::Gone), "nobody is called so");
+                assert_eq!(
+                    answered.reply.err(),
+                    Some(Unseen::Gone),
+                    "nobody is called so"
+                );
                 answered.number
             })
             .collect();

@@ -286,11 +286,7 @@ impl<'f> Draft<'f> {
     }
 
     /// Tries all of it, as many at once as may be, those that were told first.
-    async fn dial(
-        &self,
-        within: &Within<'_>,
-        pids: &BTreeMap<ContainerId, u32>,
-    ) -> Answers<'f> {
+    async fn dial(&self, within: &Within<'_>, pids: &BTreeMap<ContainerId, u32>) -> Answers<'f> {
         let begun = Instant::now();
         let turns = &Semaphore::new(THREADS);
         let tries = self.questions.iter().map(|(question, ports)| {

@@ -87,7 +87,10 @@ fn within<'e>(surroundings: &Surroundings, engine: &'e dyn Engine, calls: Durati
 
 /// The calls at a port that count. Where one family of addresses takes all calls, clients go on to that one.
 fn counting(tried: &Tried, port: u16) -> Vec<&Call> {
-    let there = tried.calls.iter().filter(|call| call.address.port() == port);
+    let there = tried
+        .calls
+        .iter()
+        .filter(|call| call.address.port() == port);
     let (old, new): (Vec<&Call>, Vec<&Call>) = there.partition(|call| call.address.is_ipv4());
     let takes_all = |calls: &[&Call]| {
         let mut calls = calls.iter().peekable();
