@@ -31,6 +31,7 @@ pub(crate) mod programs;
 pub(crate) mod reach;
 pub(crate) mod rights;
 pub(crate) mod routes;
+pub(crate) mod search;
 pub(crate) mod sockets;
 pub(crate) mod storage;
 pub(crate) mod stray;
