@@ -67,6 +67,7 @@ pub const RULES: &[Rule] = &[
     rules::names::NOT_ENCODED,
     rules::logins::STALE_COPY,
     rules::drift::ONLY_RESTARTED,
+    rules::drift::NOT_THERE_YET,
     rules::health::budget::GIVES_UP_TOO_SOON,
     rules::health::address::ASKS_LOOPBACK,
     rules::names::NEEDED_AND_DOWN,
