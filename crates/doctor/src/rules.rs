@@ -1,6 +1,7 @@
 //! The rules, by what they are about. Each says in its entry of the table what decides it.
 
 pub(crate) mod absent;
+pub(crate) mod backups;
 pub(crate) mod brokers;
 pub(crate) mod caches;
 pub(crate) mod caps;
@@ -17,6 +18,7 @@ pub(crate) mod hostports;
 pub(crate) mod image;
 pub(crate) mod jobs;
 pub(crate) mod kernel;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod locks;
 pub(crate) mod logins;

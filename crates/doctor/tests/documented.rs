@@ -9,7 +9,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, Facts, Finding, diagnose};
-use recording::{Recording, container, only, silent};
+use recording::{Recording, container, event_of, only, silent};
 use serde_json::{Value, json};
 
 /// The first container of a service, on the network that all of them share, at the address `.host`.
@@ -156,4 +156,186 @@ fn a_search_server_that_takes_no_writes_is_told_from_a_disk_on_which_nobody_can_
         &refused,
     );
     has_none_of(&both.facts(), &["D030"]);
+}
+
+/// A client that is told to dial a gateway at a port of its own, with what the gateway listens on and showed there.
+fn ingress(scheme: &str, ports: &[u16], shows: Option<u16>) -> Facts {
+    let listeners = ports
+        .iter()
+        .map(|port| json!({"port": port, "address": "0.0.0.0", "protocol": "tcp"}));
+    let listeners: Vec<Value> = listeners.collect();
+    let line = "connect to entrance port 7233 failed: Connection refused";
+    let mut recording = Recording::new()
+        .with(at(2, "entrance", &json!({})))
+        .with(at(3, "worker", &unhealthy()))
+        .set("told", "shop-worker-1", address(scheme, "entrance", 7233))
+        .set(
+            "insides",
+            "shop-entrance-1",
+            json!({"main": ["serve"], "listeners": listeners}),
+        )
+        .said("shop-worker-1", &[("10:04:58", line)]);
+    if let Some(port) = shows {
+        recording = recording.add(
+            "asked",
+            json!({
+                "from": "shop-worker-1", "server": "shop-entrance-1", "address": "172.20.0.2", "port": port,
+                "at": "2026-11-21T10:05:00Z", "outcome": "answered", "answer": {"tls": {"name": "entrance", "certificates": []}},
+            }),
+        );
+    }
+    recording.facts()
+}
+
+#[test]
+fn an_entrance_that_takes_tls_elsewhere_is_told_from_a_port_that_is_merely_wrong() {
+    let field = Some("environment.SERVER_URL");
+    let finding = likely(&ingress("http", &[443], Some(443)), "D021", "worker", field);
+    assert!(
+        finding.claim.contains("in TLS at port 443"),
+        "{}",
+        finding.claim
+    );
+    likely(
+        &ingress("grpc", &[80, 443], Some(443)),
+        "D021",
+        "worker",
+        field,
+    );
+    // In the clear elsewhere, TLS that the client speaks anyway, or another port that takes it as it is.
+    for facts in [
+        ingress("http", &[443], None),
+        ingress("https", &[443], Some(443)),
+        ingress("http", &[443, 7234], Some(443)),
+    ] {
+        assert_eq!(only(&facts).code.0, "D054");
+    }
+}
+
+/// A Redis with a limit of its own, a client that says this, and what the Redis said when it was asked.
+fn cache(client_says: &[(&str, &str)], said: &Value) -> Facts {
+    let server = json!({
+        "image": "redis:7", "command": ["redis-server", "--maxmemory", "64mb"], "exposed": ["6379/tcp"],
+    });
+    let mut answer = json!({
+        "used_bytes": 66_000_000, "limit_bytes": 67_108_864, "policy": "allkeys-lru", "evicted": 9000,
+        "evicted_meanwhile": 40, "lookups": [1000, 9000], "lookups_meanwhile": [10, 90],
+    });
+    for (key, value) in said.as_object().unwrap() {
+        answer[key] = value.clone();
+    }
+    Recording::new()
+        .with(at(2, "cache", &server))
+        .with(at(3, "api", &json!({})))
+        .set("told", "shop-api-1", address("redis", "cache", 6379))
+        .said("shop-api-1", client_says)
+        .add(
+            "asked",
+            json!({
+                "from": "shop-api-1", "server": "shop-cache-1", "address": "172.20.0.2", "port": 6379,
+                "at": "2026-11-21T10:05:00Z", "outcome": {"let_in": {"by_password": false}}, "answer": {"redis": answer},
+            }),
+        )
+        .facts()
+}
+
+#[test]
+fn a_cache_is_too_small_only_where_it_has_nothing_for_most_and_somebody_waits() {
+    let slow = [("10:04:58", "net/http: timeout awaiting response headers")];
+    let finding = likely(&cache(&slow, &json!({})), "D087", "cache", Some("command"));
+    assert!(finding.affects.contains(&"api".to_owned()), "{finding:#?}");
+    for said in [
+        json!({"lookups_meanwhile": [90, 10]}),
+        json!({"lookups_meanwhile": [1, 3]}),
+        json!({"evicted_meanwhile": 0}),
+        json!({"used_bytes": 20_000_000}),
+        json!({"policy": "noeviction"}),
+    ] {
+        has_none_of(&cache(&slow, &said), &["D087"]);
+    }
+    // Nobody waits: a cache that throws away does what it is for.
+    silent(&cache(&[("10:04:58", "all is well")], &json!({})));
+}
+
+/// A gate that tells keys by a salt, and clients that are refused from a time on, of which there may have been another gate.
+fn gate(refused: &[(&str, &str)], events: &[Value]) -> Facts {
+    let gate = json!({
+        "environment": {"API_KEY_SALT": "#1"}, "created": "2026-11-21T10:04:00Z", "started": "2026-11-21T10:04:01Z",
+    });
+    let mut recording = Recording::new()
+        .with(at(2, "gate", &gate))
+        .heard(events.to_vec());
+    for ((host, client), at_first) in (3..).zip(["one", "two"]).zip(refused) {
+        let name = format!("shop-{client}-1");
+        recording = recording
+            .with(at(host, client, &json!({})))
+            .set("told", &name, address("http", "gate", 8000))
+            .said(
+                &name,
+                &[
+                    ("10:01:00", "fetched 20 orders"),
+                    (at_first.0, at_first.1),
+                    ("10:04:58", at_first.1),
+                ],
+            );
+    }
+    recording.facts()
+}
+
+#[test]
+fn keys_that_are_refused_all_at_once_are_told_from_one_that_is_wrong() {
+    let line = "HTTP/1.1 401 Unauthorized";
+    let before = [event_of("shop-gate-1", &json!("start"), 1, &json!({}))];
+    let since = ("10:04:10", line);
+    let facts = gate(&[since, since], &before);
+    likely(&facts, "D086", "gate", Some("environment.API_KEY_SALT"));
+    for facts in [
+        // One of them gets in, one was refused before, or there was no other gate before this one.
+        gate(&[since, ("10:04:10", "fetched 20 orders")], &before),
+        gate(&[since, ("10:02:00", line)], &before),
+        gate(&[since, since], &[]),
+    ] {
+        has_none_of(&facts, &["D086"]);
+    }
+}
+
+/// A job that is to make backups, its folder, and since when it runs.
+fn backups(interval: &str, there: &Value, started: &str) -> Facts {
+    let job = json!({
+        "command": ["/bin/sh", "/scripts/backup.sh"], "environment": {"BACKUP_INTERVAL": interval},
+        "mounts": [{"target": "/backups", "kind": "volume", "source": "shop_backups", "writable": true}],
+        "created": started, "started": started,
+    });
+    let mut folder = json!({
+        "sort": "folder", "mode": 0o755, "owner": [0, 0], "size_bytes": 4096, "modified": null, "is_empty": false,
+    });
+    for (key, value) in there.as_object().unwrap() {
+        folder[key] = value.clone();
+    }
+    Recording::new()
+        .with(container("keeper", &job))
+        .add(
+            "files",
+            json!({"container": "shop-keeper-1", "path": "/backups", "there": folder}),
+        )
+        .facts()
+}
+
+#[test]
+fn backups_that_are_several_intervals_late_are_not_being_made() {
+    let (long_ago, lately) = ("2026-11-18T10:00:00Z", "2026-11-21T09:30:00Z");
+    let old = json!({"newest": "2026-11-18T12:00:00Z"});
+    likely(&backups("6h", &old, long_ago), "D063", "keeper", None);
+    let none = json!({"is_empty": true});
+    likely(&backups("6h", &none, long_ago), "D063", "keeper", None);
+    // In time, soon enough, or not there for long enough; and where nobody knows when one is due.
+    silent(&backups(
+        "6h",
+        &json!({"newest": "2026-11-21T06:00:00Z"}),
+        long_ago,
+    ));
+    silent(&backups("@weekly", &old, long_ago));
+    silent(&backups("6h", &old, lately));
+    silent(&backups("nightly", &old, long_ago));
+    silent(&backups("6h", &json!({}), long_ago));
 }

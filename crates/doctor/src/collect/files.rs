@@ -123,8 +123,13 @@ fn by_kernel(look: &Look, path: &str) -> Result<Seen, bowline_engine::Unseen> {
         FileKind::Folder => look.is_empty_folder(path)?,
         _ => None,
     };
+    let newest = match stat.kind {
+        FileKind::Folder => look.newest_in_folder(path).ok().flatten(),
+        _ => None,
+    };
     let there = FileThere {
         is_empty,
+        newest,
         sort: match stat.kind {
             FileKind::File => FileSort::File,
             FileKind::Folder => FileSort::Folder,
@@ -169,6 +174,7 @@ async fn by_engine(
         size_bytes: 0,
         modified: None,
         is_empty: None,
+        newest: None,
         head: None,
     }))
 }
@@ -176,6 +182,7 @@ async fn by_engine(
 fn there(found: &PathHead, mask: &Mask) -> FileThere {
     FileThere {
         is_empty: found.stat.is_folder.then_some(found.is_empty_folder),
+        newest: None,
         sort: if found.stat.is_folder {
             FileSort::Folder
         } else if found.bytes.is_some() {

@@ -33,6 +33,9 @@ pub struct FileThere {
     /// Whether nothing is in it, for a folder; `None` where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_empty: Option<bool>,
+    /// When the newest of what is in it was changed, for a folder; `None` where nothing is, or nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
     /// What its beginning tells, for a file that somebody runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<FileHead>,

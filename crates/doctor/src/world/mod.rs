@@ -533,6 +533,17 @@ impl<'f> World<'f> {
         Some(reported(removed, "the container before this one"))
     }
 
+    /// The last that was reported of another container of the same name, before this one was made.
+    pub(crate) fn another_before(&self, container: &ContainerFact) -> Option<&'f Event> {
+        let created = container.created?;
+        let mut events = self.facts.events.iter().rev();
+        events.find(|event| {
+            event.container == container.name
+                && event.at < created
+                && self.is_known(&event_ref(event))
+        })
+    }
+
     /// Whether nothing that was reported from a moment on is missing.
     fn hears_all_since(&self, moment: Option<Timestamp>) -> bool {
         let mut unseen = self.facts.unseen.iter();
