@@ -28,6 +28,7 @@ pub(crate) mod modules;
 pub(crate) mod names;
 pub(crate) mod networks;
 pub(crate) mod outside;
+pub(crate) mod platforms;
 pub(crate) mod pools;
 pub(crate) mod programs;
 pub(crate) mod reach;

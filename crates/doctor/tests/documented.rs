@@ -339,3 +339,66 @@ fn backups_that_are_several_intervals_late_are_not_being_made() {
     silent(&backups("nightly", &old, long_ago));
     silent(&backups("6h", &json!({}), long_ago));
 }
+
+/// A recording that holds nothing but what a platform said.
+fn platform(said: &Value) -> Facts {
+    let mut recording = Recording::new();
+    for (key, value) in said.as_object().unwrap() {
+        recording = recording.set("platform", key, value.clone());
+    }
+    recording.facts()
+}
+
+const IDENTITY: &str = "/subscriptions/1/resourceGroups/shop/providers/Microsoft.ManagedIdentity/userAssignedIdentities/zep";
+
+/// An app, as `az containerapp show` tells of it, with a secret in the vault `shop-kv`.
+fn app(health: &str, identities: &Value, roles: &Value) -> Facts {
+    platform(&json!({
+        "apps": [{
+            "name": "zep", "health": health, "identities": identities,
+            "secrets": [{"name": "zep-postgres-dsn", "vault": "shop-kv", "identity": IDENTITY}],
+        }],
+        "roles": roles,
+    }))
+}
+
+#[test]
+fn an_app_without_an_identity_is_told_from_one_whose_identity_may_not_read_the_vault() {
+    let vault = |name: &str| {
+        format!("/subscriptions/1/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/{name}")
+    };
+    let role = |role: &str, scope: &str| json!([{"principal": "p1", "role": role, "scope": scope}]);
+    let reader = "Key Vault Secrets User";
+    let has_it = json!({IDENTITY: "p1"});
+    let none = app("Unhealthy", &json!({}), &json!(null));
+    likely(&none, "D007", "zep", Some("identity"));
+    let other = app("Unhealthy", &json!({"system": "p2"}), &json!(null));
+    likely(&other, "D007", "zep", Some("identity"));
+    for roles in [
+        json!([]),
+        role(reader, &vault("other-kv")),
+        role("Key Vault Reader", &vault("shop-kv")),
+    ] {
+        let facts = app("Unhealthy", &has_it, &roles);
+        likely(&facts, "D008", "zep", Some("identity"));
+    }
+    for scope in [vault("shop-kv"), "/subscriptions/1".to_owned()] {
+        silent(&app("Unhealthy", &has_it, &role(reader, &scope)));
+    }
+    // Nobody asked for roles, or all is well.
+    silent(&app("Unhealthy", &has_it, &json!(null)));
+    silent(&app("Healthy", &json!({}), &json!([])));
+}
+
+#[test]
+fn a_node_whose_host_has_another_address_is_told_from_one_that_kept_it() {
+    let node = |kept: &str, restarts: u64| {
+        platform(&json!({"nodes": [{
+            "name": "k3s", "kept": kept, "certificate_names": ["10.43.0.1", "127.0.0.1", kept, "kubernetes"],
+            "addresses": ["192.168.1.40", "10.42.0.1"], "restarts": restarts,
+        }]}))
+    };
+    let finding = likely(&node("192.168.1.10", 14), "D044", "k3s", Some("node-ip"));
+    assert!(finding.unchecked.is_empty(), "{finding:#?}");
+    silent(&node("192.168.1.40", 0));
+}

@@ -25,8 +25,8 @@ use jiff::Timestamp;
 use crate::facts::{
     Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
     HealthFact, HostFact, ImageFact, InsideFact, Limits, LogFact, Look, MissingNetwork, Mount,
-    NameFact, NetworkFact, NoEngine, NotDone, Overriding, PortFact, RouteFact, ServiceFact,
-    SettingFact, TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
+    NameFact, NetworkFact, NoEngine, NotDone, Overriding, PlatformFact, PortFact, RouteFact,
+    ServiceFact, SettingFact, TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
 };
 use crate::finding::{Evidence, FactRef};
 
@@ -294,6 +294,12 @@ impl<'f> World<'f> {
     pub(crate) fn host(&self) -> Option<&'f HostFact> {
         let host = self.facts.host.as_ref()?;
         self.is_known(&FactRef::Host).then_some(host)
+    }
+
+    /// What a platform that is no engine said.
+    pub(crate) fn platform(&self) -> Option<&'f PlatformFact> {
+        let platform = &self.facts.platform;
+        (!platform.is_empty() && self.is_known(&FactRef::Platform)).then_some(platform)
     }
 
     /// The project's name.
