@@ -128,4 +128,8 @@ pub struct HostFact {
     pub folder: String,
     /// Security options of the engine: `name=selinux`, `name=rootless`.
     pub security: Vec<String>,
+    /// By how many milliseconds at least its clock is ahead of the one of the host that looks; less than none where it is
+    /// behind. `None` where the two agree to within 2 s, and where nobody compared them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead_millis: Option<i64>,
 }
