@@ -64,6 +64,8 @@ pub struct Subject {
     pub recorded: Vec<EngineEvent>,
     /// What the last operation could not do.
     pub not_done: Vec<NotDone>,
+    /// What time it is on this host when looking begins; `None` where its clock is not to be compared with the engine's.
+    pub begins: Option<Timestamp>,
 }
 
 /// How far looking may go.
@@ -131,12 +133,16 @@ pub async fn collect(
         Ok(at) => at?,
         Err(_) => return Err(silent(bounds.look)),
     };
+    let ahead_millis = subject
+        .begins
+        .and_then(|begins| wider::ahead(at, begins, begun.elapsed()));
     let mut looking = Looking {
         engine,
         subject,
         bounds,
         begun,
         at,
+        ahead_millis,
         within: Within::new(
             engine,
             Leeway {
@@ -190,6 +196,7 @@ struct Looking<'a> {
     bounds: Bounds,
     begun: tokio::time::Instant,
     at: Timestamp,
+    ahead_millis: Option<i64>,
     within: Within<'a>,
     reads: Semaphore,
     unseen: Vec<Unseen>,
@@ -258,7 +265,7 @@ impl Looking<'_> {
             networks: std::mem::take(&mut seen.networks.own),
             volumes: seen.volumes.iter().map(volume_fact).collect(),
             namesakes: seen.namesakes.iter().map(volume_fact).collect(),
-            host: Some(wider::host(self.engine)),
+            host: Some(wider::host(self.engine, self.ahead_millis)),
             images: image_facts(&seen.images),
             host_memory_bytes: self.engine.about().memory_bytes,
             events,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::facts::{Facts, Unseen};
 use crate::finding::{Confidence, CulpritKind, Evidence, FactRef, Finding};
 use crate::rule;
-use crate::rules::drift::{DRIFTED, ONLY_RESTARTED, is_mended_in_files};
+use crate::rules::drift::{DRIFTED, NOT_THERE_YET, ONLY_RESTARTED, is_mended_in_files};
 use crate::world::{Target, World};
 
 /// What is not well in a stack, and why.
@@ -149,7 +149,9 @@ fn weight(cause: &Finding, failing: &BTreeMap<String, String>) -> (bool, usize, 
 /// Leaves out what blames a setting that the files have changed by now, where something says that the container is older
 /// than the files.
 fn without_mended(world: &World<'_>, causes: Vec<Finding>) -> Vec<Finding> {
-    let is_drift = |cause: &Finding| [ONLY_RESTARTED.code, DRIFTED.code].contains(&cause.code);
+    let is_drift = |cause: &Finding| {
+        [NOT_THERE_YET.code, ONLY_RESTARTED.code, DRIFTED.code].contains(&cause.code)
+    };
     let drifted: BTreeSet<String> = causes
         .iter()
         .filter(|cause| is_drift(cause))

@@ -106,6 +106,8 @@ pub enum FactRef {
     Changes(String),
     /// What the engine says of itself and its host.
     Host,
+    /// What a platform that is no engine said.
+    Platform,
     /// Something that the engine reported.
     Event {
         /// The container.

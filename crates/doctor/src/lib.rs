@@ -30,15 +30,15 @@ pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use edit::{Change, Edit, Piece, Setting, Spot};
 pub use explain::{Explanation, codes, explanation};
 pub use facts::{
-    AskedFact, AskedLogin, CertificateFact, Changed, Circle, ContainerFact, DatabaseAnswer,
-    DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
-    FileSort, FileThere, GroupFact, HealthFact, HolderFact, HostFact, HttpAnswer, ImageFact,
-    InsideFact, Limits, ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer,
-    NameFact, NetworkFact, NoEngine, NotDone, Outcome, Overriding, PeerFact, PortFact, Probe,
-    Published, QueueFact, RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact,
-    SessionsFact, SettingFact, StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told,
-    ToldHost, ToldText, TrafficFact, TriedFact, Unseen, VolumeFact, WaitFact, WhyNoEngine,
-    WhyUnseen,
+    AppFact, AskedFact, AskedLogin, CertificateFact, Changed, Circle, ContainerFact,
+    DatabaseAnswer, DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event, Facts,
+    FileFact, FileHead, FileSort, FileThere, GroupFact, HealthFact, HolderFact, HostFact,
+    HttpAnswer, ImageFact, InsideFact, Limits, ListenerFact, LogFact, LogLine, Look,
+    MissingNetwork, Mount, NameAnswer, NameFact, NetworkFact, NoEngine, NodeFact, NotDone, Outcome,
+    Overriding, PeerFact, PlatformFact, PortFact, Probe, Published, QueueFact, RedisAnswer,
+    RoleFact, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact, SettingFact,
+    StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost, ToldText,
+    TrafficFact, TriedFact, Unseen, VaultSecretFact, VolumeFact, WaitFact, WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

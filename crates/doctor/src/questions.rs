@@ -12,6 +12,7 @@ use bowline_recipes::Says;
 use crate::collect::asks::Ask;
 use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
+use crate::rules::backups::planned;
 use crate::rules::drift::is_secret;
 use crate::rules::files::{absolute, refused_program};
 use crate::rules::health::address::failed;
@@ -21,6 +22,7 @@ use crate::rules::modules::{module_of, module_paths};
 use crate::rules::names::is_slip;
 use crate::rules::pools::is_shared;
 use crate::rules::programs::interpreter_paths;
+use crate::rules::search;
 use crate::world::edges::Trouble;
 use crate::world::logins::Account;
 use crate::world::{Edge, Said, Target, World};
@@ -60,6 +62,8 @@ pub(crate) fn of(facts: &Facts) -> Vec<Question> {
     }
     logins(&world, &mut questions);
     kernel(&world, &mut questions);
+    full_disks(&world, &mut questions);
+    backups(&world, &mut questions);
     names(&world, &mut questions);
     let mut questions: Vec<Question> = questions.into_iter().collect();
     questions.extend(servers::asks(&world).into_iter().map(Question::Ask));
@@ -331,6 +335,37 @@ fn kernel(world: &World<'_>, questions: &mut BTreeSet<Question>) {
             container: running.name.clone(),
             path: MOST_MEMORY_AREAS.to_owned(),
         });
+    }
+}
+
+/// How old the newest of the backups is that a service makes at intervals.
+fn backups(world: &World<'_>, questions: &mut BTreeSet<Question>) {
+    for container in world.containers().filter(|it| world.runs(it)) {
+        if let Some(plan) = planned(world, container) {
+            let mut asked = Paths {
+                container,
+                questions,
+            };
+            asked.ask(plan.folder);
+        }
+    }
+}
+
+/// How full the disks of search servers are that speak of it, or have lost a part of their data.
+fn full_disks(world: &World<'_>, questions: &mut BTreeSet<Question>) {
+    for container in search::in_question(world) {
+        let mut asked = Paths {
+            container,
+            questions,
+        };
+        let said = world.said(container).iter();
+        let named = said.filter(|said| said.says == Says::FloodStage);
+        for path in named.filter_map(|said| said.capture("path")) {
+            asked.ask(path);
+        }
+        for folder in data_folders(world, container) {
+            asked.ask(&folder);
+        }
     }
 }
 

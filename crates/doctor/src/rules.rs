@@ -1,6 +1,7 @@
 //! The rules, by what they are about. Each says in its entry of the table what decides it.
 
 pub(crate) mod absent;
+pub(crate) mod backups;
 pub(crate) mod brokers;
 pub(crate) mod caches;
 pub(crate) mod caps;
@@ -17,6 +18,7 @@ pub(crate) mod hostports;
 pub(crate) mod image;
 pub(crate) mod jobs;
 pub(crate) mod kernel;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod locks;
 pub(crate) mod logins;
@@ -26,11 +28,13 @@ pub(crate) mod modules;
 pub(crate) mod names;
 pub(crate) mod networks;
 pub(crate) mod outside;
+pub(crate) mod platforms;
 pub(crate) mod pools;
 pub(crate) mod programs;
 pub(crate) mod reach;
 pub(crate) mod rights;
 pub(crate) mod routes;
+pub(crate) mod search;
 pub(crate) mod sockets;
 pub(crate) mod storage;
 pub(crate) mod stray;

@@ -590,6 +590,29 @@ fn a_certificate_speaks_for_itself() {
 }
 
 #[test]
+fn a_certificate_of_the_future_is_the_clocks_mistake_where_they_differ_by_as_much() {
+    let certificate = json!([{"subject": "CN=web", "issuer": "CN=shop", "names": ["web"],
+        "not_before": "2026-11-21T10:06:00Z", "not_after": "2027-11-21T10:05:00Z"}]);
+    let line = "x509: certificate is not yet valid";
+    let by = |ahead: i64| {
+        secured("answered", &certificate, Some(line))
+            .set("host", "processor", json!("amd64"))
+            .set("host", "folder", json!("/var/lib/docker"))
+            .set("host", "security", json!([]))
+            .set("host", "ahead_millis", json!(ahead))
+            .facts()
+    };
+    says(&by(-95_000), ("D129", "api", None), "disagree");
+    for ahead in [-30_000, 95_000] {
+        let finding = only(&by(ahead));
+        assert_eq!(
+            (finding.code.0, finding.confidence),
+            ("D129", Confidence::Likely)
+        );
+    }
+}
+
+#[test]
 fn a_server_that_speaks_tls_only_is_known_by_what_it_does_not_understand() {
     let said = |plain: &str| {
         cached(&json!(null), &json!(plain), &json!({}), None)

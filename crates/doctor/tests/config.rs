@@ -158,6 +158,54 @@ fn a_secret_that_is_younger_than_a_process_in_trouble_may_not_be_the_one_that_it
     assert_eq!(diagnose(&facts(younger, "all is well")).causes, []);
 }
 
+/// A service whose secret was changed on the host while it ran, with what it has in its own file.
+fn later_secret(size: u64, head: &str, modified: &str) -> Recording {
+    let mount = json!([{
+        "target": "/run/secrets/key", "kind": "bind", "source": "/srv/key", "writable": false,
+        "changed_on_host": "2026-11-21T10:03:00Z",
+    }]);
+    Recording::new()
+        .with(container("api", &json!({"mounts": mount})))
+        .declared("api", &json!({}))
+        .set("changed", "api", json!([{"field": "content of secret key", "by_files": true}]))
+        .add("files", json!({"container": "shop-api-1", "path": "/run/secrets/key", "there": {
+            "sort": "file", "mode": 384, "owner": [0, 0], "size_bytes": size, "modified": modified, "head": head,
+        }}))
+}
+
+#[test]
+fn a_secret_that_came_too_late_is_told_from_one_that_was_changed() {
+    let (before, meanwhile) = ("2026-11-21T09:59:00Z", "2026-11-21T10:03:00Z");
+    let empty = later_secret(0, "empty", before).facts();
+    let finding = certain(&empty);
+    is(&finding, "D009", "api", Some("secrets"));
+    let fix = finding.fix.clone().unwrap();
+    assert_eq!(fix.command, ["bowline", "up", "api"]);
+    rests_on_its_evidence(&empty);
+
+    let former = later_secret(20, "text", before).facts();
+    is(&certain(&former), "D006", "api", Some("secrets"));
+    rests_on_its_evidence(&former);
+
+    // One that was written over may have been empty before; whoever brings none says so.
+    let written_over = later_secret(20, "text", meanwhile);
+    let finding = only(&written_over.facts());
+    is(&finding, "D006", "api", Some("secrets"));
+    assert_eq!(finding.confidence, Confidence::Likely);
+    let password =
+        json!({"text": "#1", "carrier": {"file": {"path": "/run/secrets/key", "line": 1}}});
+    let told = json!([{
+        "form": "split", "scheme": null, "user": null, "password": password, "hosts": [], "database": null, "usage": "dials",
+    }]);
+    let line = "Access denied for user 'clerk'@'172.18.0.3' (using password: NO)";
+    let brings_none = written_over
+        .set("told", "shop-api-1", told)
+        .said("shop-api-1", &[("10:04:55", line)])
+        .facts();
+    is(&certain(&brings_none), "D009", "api", Some("secrets"));
+    rests_on_its_evidence(&brings_none);
+}
+
 #[test]
 fn a_container_of_a_service_that_is_no_more_is_named_where_it_does_harm() {
     let worker = json!({"environment": {"QUEUE": "jobs"}});

@@ -237,6 +237,9 @@ fn what_is_at_a_path_is_told_and_only_regular_files_are_opened() {
     assert_eq!(look.stat("/etc").unwrap().unwrap().kind, FileKind::Folder);
     assert_eq!(look.is_empty_folder("/etc"), Ok(Some(false)));
     assert_eq!(look.is_empty_folder("/nowhere"), Ok(None));
+    assert!(look.newest_in_folder("/etc").unwrap().is_some());
+    assert_eq!(look.newest_in_folder("/nowhere"), Ok(None));
+    assert!(look.newest_in_folder("/etc/hosts").is_err());
     assert!(look.is_empty_folder("/etc/hosts").is_err());
     for path in ["/socket", "/etc"] {
         assert_eq!(

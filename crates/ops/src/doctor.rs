@@ -234,6 +234,7 @@ async fn look(
         secrets: named.project.as_ref().map(secrets).unwrap_or_default(),
         recorded,
         not_done,
+        begins: Some(SystemClock.now()),
     };
     if request.no_logs {
         bounds.log_lines = 0;

@@ -164,6 +164,8 @@ vocabulary! {
     MessageTooLarge = "message_too_large" needs [] may [limit, size];
     /// The other side asks for fewer requests.
     RateLimited = "rate_limited" needs [] may [host];
+    /// Everything in a search cluster has its place again.
+    ClusterGreen = "cluster_green" needs [] may [];
     /// A replica of an index has no place; everything can be read and written.
     ClusterYellow = "cluster_yellow" needs [] may [];
     /// An index lacks a part of its data.
@@ -283,6 +285,8 @@ impl Says {
                 | Self::Initialised
                 | Self::InitialisationSkipped
                 | Self::ShuttingDown
+                | Self::ClusterGreen
+                | Self::ClusterYellow
         )
     }
 

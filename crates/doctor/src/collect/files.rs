@@ -134,8 +134,13 @@ pub(crate) fn by_kernel(look: &Look, path: &str) -> Result<Seen, Unseen> {
         FileKind::Folder => look.is_empty_folder(path)?,
         _ => None,
     };
+    let newest = match stat.kind {
+        FileKind::Folder => look.newest_in_folder(path).ok().flatten(),
+        _ => None,
+    };
     let there = FileThere {
         is_empty,
+        newest,
         sort: match stat.kind {
             FileKind::File => FileSort::File,
             FileKind::Folder => FileSort::Folder,
@@ -184,6 +189,7 @@ async fn walked(
         size_bytes: 0,
         modified: None,
         is_empty: None,
+        newest: None,
         head: None,
     }))
 }
@@ -191,6 +197,7 @@ async fn walked(
 fn there(found: &PathHead, mask: &Mask) -> FileThere {
     FileThere {
         is_empty: found.stat.is_folder.then_some(found.is_empty_folder),
+        newest: None,
         sort: if found.stat.is_folder {
             FileSort::Folder
         } else if found.bytes.is_some() {

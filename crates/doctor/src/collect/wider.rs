@@ -1,9 +1,11 @@
 //! Around the stack: the host, other projects, and what was done to containers by hand.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bowline_engine::{Engine, EngineError, Look, Selector};
 use bowline_model::{ObservedContainer, ObservedVolume, PathChange, label};
+use jiff::Timestamp;
 
 use crate::facts::{HostFact, NameFact};
 
@@ -16,13 +18,30 @@ const MOST_CHANGES: usize = 5000;
 /// Volumes of other projects that are kept.
 const NAMESAKES: usize = 32;
 
+/// By how much two clocks may differ and still be set by one time.
+const SAME_TIME: Duration = Duration::from_secs(2);
+
+/// By how many milliseconds at least an engine's clock is ahead of this host's: it said `at` within so long after this host's
+/// clock said `begins`. Nothing where the two agree.
+pub(super) fn ahead(at: Timestamp, begins: Timestamp, within: Duration) -> Option<i64> {
+    let within = i64::try_from(within.as_millis()).ok()?;
+    let between = at.as_millisecond() - begins.as_millisecond();
+    let ahead = if between > 0 {
+        (between - within).max(0)
+    } else {
+        between
+    };
+    (u128::from(ahead.unsigned_abs()) > SAME_TIME.as_millis()).then_some(ahead)
+}
+
 /// What the engine says of itself and its host.
-pub(super) fn host(engine: &dyn Engine) -> HostFact {
+pub(super) fn host(engine: &dyn Engine, ahead_millis: Option<i64>) -> HostFact {
     let about = engine.about();
     HostFact {
         processor: about.arch.clone(),
         folder: about.root_dir.clone(),
         security: about.security_options.clone(),
+        ahead_millis,
     }
 }
 
@@ -100,4 +119,22 @@ pub(super) async fn changes(
     changes.sort();
     changes.truncate(CHANGES);
     Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_differ_only_by_what_the_way_to_the_engine_cannot_explain() {
+        let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap();
+        let ahead = |engine: i64, within: u64| {
+            ahead(at(engine), at(100_000), Duration::from_millis(within))
+        };
+        assert_eq!(ahead(100_040, 50), None);
+        assert_eq!(ahead(101_900, 0), None);
+        assert_eq!(ahead(103_000, 1500), None);
+        assert_eq!(ahead(105_000, 1500), Some(3_500));
+        assert_eq!(ahead(95_000, 1500), Some(-5_000));
+    }
 }

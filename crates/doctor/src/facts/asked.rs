@@ -185,6 +185,12 @@ pub struct RedisAnswer {
     /// Those of them that it threw away while it was looked at, in 300 ms; `None` where it was looked at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evicted_meanwhile: Option<u64>,
+    /// How often it was asked for a key since its start: those that it had, and those that it did not have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookups: Option<(u64, u64)>,
+    /// Those of them while it was looked at, in 300 ms; `None` where it was looked at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookups_meanwhile: Option<(u64, u64)>,
     /// Clients that are connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clients: Option<u64>,

@@ -33,6 +33,9 @@ pub struct FileThere {
     /// Whether nothing is in it, for a folder; `None` where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_empty: Option<bool>,
+    /// When the newest of what is in it was changed, for a folder; `None` where nothing is, or nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
     /// What its beginning tells, for a file that somebody runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<FileHead>,
@@ -125,4 +128,8 @@ pub struct HostFact {
     pub folder: String,
     /// Security options of the engine: `name=selinux`, `name=rootless`.
     pub security: Vec<String>,
+    /// By how many milliseconds at least its clock is ahead of the one of the host that looks; less than none where it is
+    /// behind. `None` where the two agree to within 2 s, and where nobody compared them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead_millis: Option<i64>,
 }

@@ -8,6 +8,7 @@ mod host;
 mod inside;
 mod networks;
 mod operation;
+mod platform;
 mod service;
 mod told;
 mod traffic;
@@ -28,6 +29,7 @@ pub use inside::{
 };
 pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
 pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
+pub use platform::{AppFact, NodeFact, PlatformFact, RoleFact, VaultSecretFact};
 pub use service::{EmptyVariable, ServiceFact};
 pub use told::{Told, ToldHost, ToldText};
 pub(crate) use traffic::names_part;
@@ -134,6 +136,9 @@ pub struct Facts {
     /// What the engine says of itself and its host.
     #[serde(default)]
     pub host: Option<HostFact>,
+    /// What a platform that is no engine said. Nothing here asks one: only a recording can hold it.
+    #[serde(default, skip_serializing_if = "PlatformFact::is_empty")]
+    pub platform: PlatformFact,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
 }
@@ -182,6 +187,7 @@ impl Facts {
             circles: Vec::new(),
             no_engine: None,
             elsewhere: None,
+            platform: PlatformFact::default(),
             unseen: Vec::new(),
         }
     }

@@ -17,9 +17,12 @@ use crate::facts::{AskedLogin, ContainerFact, ServerAnswer, SessionFact};
 use crate::rules::health::asked_url;
 use crate::rules::tls::{is_about_tls, wants_tls};
 use crate::speak::Names;
-use crate::world::World;
+use crate::world::edges::Trouble;
 use crate::world::logins::Login;
+use crate::world::{Edge, World};
 
+/// The port of HTTPS: what is to take TLS elsewhere mostly ends with it, as 8443 does.
+const HTTPS: u16 = 443;
 /// How many logins are tried at one server.
 const MOST_LOGINS: usize = 6;
 
@@ -94,33 +97,53 @@ fn handshakes(world: &World<'_>) -> Vec<Ask> {
         let is_odd = edge
             .port
             .is_some_and(|port| world.not_understood(server, port).is_some());
-        if !is_odd && !is_about_tls(world, edge) {
-            continue;
-        }
-        let runs = world.runs(edge.client) && edge.is_near();
-        let from = if runs { edge.client } else { server };
-        let port = edge.port;
-        let Some(address) = port.and_then(|port| address_at(world, from, server, port)) else {
-            continue;
-        };
-        let is_known = asks
-            .iter()
-            .any(|ask| ask.server == server.name && ask.address.port() == address.port());
-        let was_asked = world.tls(server, address.port()).is_some();
-        let recipe = world.recipe(server);
-        if !is_known && !was_asked {
-            asks.push(Ask {
-                from: from.name.clone(),
-                server: server.name.clone(),
-                address,
-                what: What::Tls {
-                    name: edge.host.name.clone(),
-                    is_postgres: recipe.and_then(|it| it.speaks) == Some(Protocol::Postgres),
-                },
-            });
+        let own = edge.port.filter(|_| is_odd || is_about_tls(world, edge));
+        for port in own.into_iter().chain(entrances(world, edge)) {
+            let runs = world.runs(edge.client) && edge.is_near();
+            let from = if runs { edge.client } else { server };
+            let Some(address) = address_at(world, from, server, port) else {
+                continue;
+            };
+            let is_known = asks
+                .iter()
+                .any(|ask| ask.server == server.name && ask.address.port() == port);
+            let was_asked = world.tls(server, port).is_some();
+            let recipe = world.recipe(server);
+            if !is_known && !was_asked {
+                asks.push(Ask {
+                    from: from.name.clone(),
+                    server: server.name.clone(),
+                    address,
+                    what: What::Tls {
+                        name: edge.host.name.clone(),
+                        is_postgres: recipe.and_then(|it| it.speaks) == Some(Protocol::Postgres),
+                    },
+                });
+            }
         }
     }
     asks
+}
+
+/// The ports at which a server may take TLS, where a client dials it at one on which it does not listen: those that are
+/// usual for it, and those at which others are told to speak it.
+fn entrances(world: &World<'_>, edge: &Edge<'_>) -> Vec<u16> {
+    let Some(Trouble::OtherPort(open)) = world.trouble(edge) else {
+        return Vec::new();
+    };
+    let is_told = |port: u16| {
+        let mut others = world.edges().iter();
+        others.any(|other| {
+            let is_it = other.port == Some(port)
+                && other.service().map(|it| it.0) == edge.service().map(|it| it.0);
+            is_it && wants_tls(other.told).is_some_and(|(is_wanted, _)| is_wanted)
+        })
+    };
+    let ports = open.into_iter();
+    ports
+        .filter(|port| port % 1000 == HTTPS || is_told(*port))
+        .take(2)
+        .collect()
 }
 
 fn asks_of(world: &World<'_>, server: &ContainerFact) -> Vec<Ask> {
@@ -448,6 +471,38 @@ mod tests {
         );
         let well = stack(&[("web", false, web), silent]);
         assert_eq!(asked(&well), <[String; 0]>::default());
+    }
+
+    #[test]
+    fn an_entrance_is_asked_for_tls_where_it_may_take_it_and_not_where_nobody_listens() {
+        let carrier = json!({"variable": "API_URL"});
+        let told = |scheme: &str, port: u16| {
+            json!([{
+                "form": "url", "scheme": scheme, "user": null, "password": null, "database": null, "usage": "dials",
+                "hosts": [{"name": "db", "port": {"written": port}, "carrier": carrier, "port_carrier": null}],
+            }])
+        };
+        let asked = |is_ill: bool, ports: &[u16]| {
+            let mut facts = stack(&[
+                ("web", is_ill, told("http", 7233)),
+                ("other", false, told("https", 9000)),
+            ]);
+            let listeners = ports
+                .iter()
+                .map(|port| json!({"port": port, "address": "0.0.0.0", "protocol": "tcp"}));
+            facts["insides"]["shop-db-1"]["listeners"] = listeners.collect();
+            let facts: Facts = serde_json::from_value(facts).unwrap();
+            let asks = asks(&World::new(&facts, Set::new()));
+            let secured = asks
+                .iter()
+                .filter(|ask| matches!(ask.what, What::Tls { .. }));
+            secured.map(|ask| ask.address.port()).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(true, &[443, 5000]), [443]);
+        assert_eq!(asked(true, &[5000, 8443, 9000]), [8443, 9000]);
+        assert_eq!(asked(true, &[5000]), <[u16; 0]>::default());
+        assert_eq!(asked(false, &[443]), <[u16; 0]>::default());
+        assert_eq!(asked(true, &[443, 7233]), <[u16; 0]>::default());
     }
 
     #[test]

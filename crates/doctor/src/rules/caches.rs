@@ -55,6 +55,32 @@ pub(crate) const CANNOT_SAVE: Rule = Rule {
     find: cannot_save,
 };
 
+pub(crate) const TOO_SMALL: Rule = Rule {
+    code: Code("D087"),
+    title: "a cache is too small: most of what it is asked for it has thrown away",
+    layer: Layer::Resource,
+    decisive: &[
+        "how often it has nothing",
+        "that it is at its limit",
+        "who waits for what it should have had",
+    ],
+    look_alikes: &[Code("D047"), Code("D058"), Code("D116")],
+    yields: true,
+    endangers_data: false,
+    find: too_small,
+};
+
+/// How often a cache has to be asked while it is looked at, for its answers to say anything.
+const LOOKUPS: u64 = 20;
+/// What is said by those who wait for too long.
+const SLOW: &[Says] = &[
+    Says::AnswerTimeout,
+    Says::StatementTimeout,
+    Says::UpstreamNotAnswering,
+    Says::PoolExhausted,
+    Says::WorkersBusy,
+];
+
 /// Servers of which somebody says a word now: they themselves, or clients that dial them and are not well.
 fn complained_of<'w, 'f>(
     world: &'w World<'f>,
@@ -272,6 +298,86 @@ fn at_its_limit(world: &World<'_>, cases: &mut Vec<Case>, what: Says) {
             case.at_most(Confidence::Likely)
         });
     }
+}
+
+/// What shows that a cache is too small for what it is asked for now: it throws away, it stands at its limit, and of those who
+/// ask most get nothing. Each of these alone is everyday.
+fn is_too_small(answer: &RedisAnswer, limit: u64) -> Option<(String, String)> {
+    let evicted = answer.evicted_meanwhile.filter(|count| *count > 0)?;
+    let used = answer.used_bytes.filter(|used| *used >= limit / 10 * 9)?;
+    let (had, lacked) = answer.lookups_meanwhile?;
+    let is_asked = had.saturating_add(lacked) >= LOOKUPS;
+    let keeps_all = answer.policy.as_deref() == Some("noeviction");
+    (is_asked && lacked > had && !keeps_all).then(|| {
+        let asked = had.saturating_add(lacked);
+        (
+            format!("asked {asked} times within 300 ms, it had nothing {lacked} times"),
+            format!(
+                "{used} bytes in use of {limit}, {evicted} keys thrown away within 300 ms, {}",
+                policy(answer)
+            ),
+        )
+    })
+}
+
+fn too_small(world: &World<'_>, cases: &mut Vec<Case>) {
+    let evicting = at_limit(world, Says::Evicting);
+    for server in world.containers() {
+        let Some((asked, answer, limit)) = memory(world, server) else {
+            continue;
+        };
+        let Some((misses, level)) = is_too_small(answer, limit) else {
+            continue;
+        };
+        // Where somebody misses what was thrown away, that is another cause.
+        if evicting.iter().any(|it| it.server.name == server.name) {
+            continue;
+        }
+        let service = server.service.as_deref().unwrap_or(&server.name);
+        let dials_it = |client: &ContainerFact| {
+            let mut edges = world.edges().iter();
+            edges.any(|edge| edge.client.name == client.name && edge.leads_to(server))
+        };
+        for client in world.containers().filter(|it| dials_it(it)) {
+            let complaints = world.complaints(client, SLOW);
+            let Some(slow) = complaints.first() else {
+                continue;
+            };
+            let case = Case::new(
+                blamed(world, server),
+                format!(
+                    "`{service}` is too small: it throws away what it is soon asked for again, so most of that has to be made anew"
+                ),
+            );
+            let lacks = asked.evidence(&misses, "most of those who ask have to do without");
+            let full = asked.evidence(&level, "it has no room to keep more");
+            cases.push(
+                case.at_most(Confidence::Likely)
+                    .seen_in(client.service.as_deref())
+                    .between(Some(service), client.service.as_deref())
+                    .mended_by(
+                        "let it have more (`maxmemory`, and the container's limit above it), then `bowline up`",
+                        Safety::NeedsYou,
+                    )
+                    .decides("how often it has nothing", Some(lacks))
+                    .decides("that it is at its limit", Some(full))
+                    .decides(
+                        "who waits for what it should have had",
+                        Some(spoken(client, slow, "it takes longer than it may")),
+                    )
+                    .rules_out(
+                        Code("D047"),
+                        Some(spoken(client, slow, "it is slow, and misses nothing")),
+                    ),
+            );
+        }
+    }
+}
+
+/// A cache, with its command where that sets its limit.
+fn blamed<'f>(world: &World<'f>, server: &'f ContainerFact) -> Culprit {
+    let written = limit_in_command(world, server);
+    culprit(server, written.map(|_| "command"))
 }
 
 /// That the kernel did not kill a cache for want of memory.

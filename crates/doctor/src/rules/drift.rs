@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use bowline_model::carried::Carrier;
 use bowline_model::{ContainerStatus, EventAction};
+use bowline_recipes::Says;
 
-use crate::facts::{Changed, ContainerFact, FileFact, Mount};
+use crate::facts::{Changed, ContainerFact, FileFact, FileHead, Mount};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Edge, Target, World, culprit, reported, shown, spoken, whole};
+use crate::world::{Edge, Target, World, culprit, filed, reported, shown, spoken, whole};
 
 use super::names::address;
 
@@ -17,10 +18,21 @@ pub(crate) const ONLY_RESTARTED: Rule = Rule {
     title: "its settings were changed, and it was only restarted",
     layer: Layer::Config,
     decisive: &["what differs", "that it was only restarted"],
-    look_alikes: &[Code("D126")],
+    look_alikes: &[Code("D009"), Code("D126")],
     yields: false,
     endangers_data: false,
     find: only_restarted,
+};
+
+pub(crate) const NOT_THERE_YET: Rule = Rule {
+    code: Code("D009"),
+    title: "a secret was not there yet when its service was started",
+    layer: Layer::Platform,
+    decisive: &["what differs", "what it was given", "since when it runs"],
+    look_alikes: &[Code("D006"), Code("D033")],
+    yields: false,
+    endangers_data: false,
+    find: not_there_yet,
 };
 
 pub(crate) const DRIFTED: Rule = Rule {
@@ -207,14 +219,136 @@ fn what_differs(container: &ContainerFact, changes: &[&Changed]) -> Option<Evide
     ))
 }
 
+/// What of a change a container has not read yet.
+fn unread<'c, 'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    changes: &'c [Changed],
+) -> Vec<&'c Changed> {
+    changes
+        .iter()
+        .filter(|one| one.by_files && is_setting(&one.field))
+        .filter(|one| !(is_content(one) && has_read_it(world, container)))
+        .collect()
+}
+
+fn is_secret_content(change: &Changed) -> bool {
+    change.field.starts_with("content of secret")
+}
+
+/// The secrets that were changed on the host since a container was started, as it has them itself.
+fn later_secrets<'f>(world: &World<'f>, container: &'f ContainerFact) -> Vec<&'f FileFact> {
+    let started = world.state(container).and_then(|state| state.started);
+    let mounts = world.mounts(container).unwrap_or_default().iter();
+    let later = mounts.filter(|mount| {
+        let changed = mount.changed_on_host;
+        is_secret(&mount.target) && changed.zip(started).is_some_and(|(at, start)| at > start)
+    });
+    later
+        .filter_map(|mount| world.file(container, &mount.target))
+        .collect()
+}
+
+/// That a secret was not there when a container read it: the file that it has is empty; or the file has one by now, and the
+/// container goes on to bring none.
+fn given_nothing<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+) -> Option<(&'f FileFact, Evidence)> {
+    let files = later_secrets(world, container);
+    let is_empty = |file: &&&FileFact| {
+        let there = file.there.as_ref();
+        there.is_some_and(|there| there.head == Some(FileHead::Empty))
+    };
+    if let Some(file) = files.iter().find(is_empty).copied() {
+        let fact = FactRef::File {
+            container: file.container.clone(),
+            path: file.path.clone(),
+        };
+        let text = format!("{}: `{}` is empty", file.container, file.path);
+        let proves = "the container has what was there when it was started: nothing";
+        return Some((file, shown(fact, text, proves)));
+    }
+    let said = world.says(container, Says::PasswordNotSent)?;
+    let file = files.into_iter().find(|file| {
+        let mut passwords = world
+            .told(container)
+            .iter()
+            .filter_map(|told| told.password.as_ref());
+        passwords.any(|password| {
+            let is_there =
+                matches!(&password.carrier, Carrier::File { path, .. } if *path == file.path);
+            is_there && !password.text.is_empty()
+        })
+    })?;
+    let proves = "it brings none, so there was none when it read it";
+    Some((file, spoken(container, said, proves)))
+}
+
+/// That a container had something else than nothing for what was changed since: another setting, or a former secret.
+fn given_something(
+    world: &World<'_>,
+    container: &ContainerFact,
+    settings: &[&Changed],
+) -> Option<Evidence> {
+    if !settings.iter().any(|one| is_secret_content(one)) {
+        return what_differs(container, settings);
+    }
+    let known = world.containers().find(|one| one.name == container.name)?;
+    let started = world.state(known)?.started?;
+    let file = later_secrets(world, known).into_iter().find(|file| {
+        let there = file.there.as_ref();
+        there.is_some_and(|it| it.size_bytes > 0 && it.modified.is_some_and(|at| at <= started))
+    })?;
+    Some(filed(file, "it is the former one, which is not empty"))
+}
+
+/// The case of a container that was started before its secret was there.
+fn late_secret<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Case> {
+    let changes = differences(world, container);
+    let settings = unread(world, container, &changes);
+    if settings.is_empty() || !settings.iter().all(|one| is_secret_content(one)) {
+        return None;
+    }
+    let service = container.service.as_deref()?;
+    let (file, nothing) = given_nothing(world, container)?;
+    let since = older_than_content(world, container, &settings);
+    let claim = format!(
+        "the secret at `{}` was not there yet when `{service}` was started; by now it is, and `{service}` goes on without it",
+        file.path
+    );
+    Some(
+        Case::new(culprit(container, Some("secrets")), claim)
+            .mended_by(
+                format!(
+                    "make it again: `bowline up {service}`; and let what makes the secret come first"
+                ),
+                Safety::Restart,
+            )
+            .by_command(["bowline", "up", service])
+            .decides("what differs", what_differs(container, &settings))
+            .decides("what it was given", Some(nothing.clone()))
+            .decides("since when it runs", since)
+            .rules_out(Code("D006"), Some(nothing))
+            .rules_out(
+                Code("D033"),
+                Some(filed(file, "the file itself is there")),
+            ),
+    )
+}
+
+fn not_there_yet(world: &World<'_>, cases: &mut Vec<Case>) {
+    let used = world.containers().filter(|one| is_used(world, one));
+    cases.extend(used.filter_map(|container| late_secret(world, container)));
+}
+
 fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers().filter(|one| is_used(world, one)) {
+        if late_secret(world, container).is_some() {
+            continue;
+        }
         let changes = differences(world, container);
-        let settings: Vec<&Changed> = changes
-            .iter()
-            .filter(|one| one.by_files && is_setting(&one.field))
-            .filter(|one| !(is_content(one) && has_read_it(world, container)))
-            .collect();
+        let settings = unread(world, container, &changes);
         let service = container.service.as_deref().unwrap_or_default();
         let since =
             restart(world, container).or_else(|| older_than_content(world, container, &settings));
@@ -233,6 +367,7 @@ fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
                     .by_command(["bowline", "up", service])
                     .decides("what differs", differs)
                     .decides("that it was only restarted", Some(since.clone()))
+                    .rules_out(Code("D009"), given_something(world, container, &settings))
                     .rules_out(Code("D126"), Some(since)),
             );
             continue;
@@ -291,6 +426,14 @@ fn former_file(world: &World<'_>, container: &ContainerFact) -> Option<Case> {
             .by_command(["bowline", "restart", service])
             .decides("what differs", Some(spoken(container, said, proves)))
             .decides("that it was only restarted", Some(since.clone()))
+            .rules_out(
+                Code("D009"),
+                Some(spoken(
+                    container,
+                    said,
+                    "it read another value, and not nothing",
+                )),
+            )
             .rules_out(Code("D126"), Some(since)),
     )
 }

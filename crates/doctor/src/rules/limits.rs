@@ -56,7 +56,7 @@ pub(crate) const LOSSES: Rule = Rule {
     code: Code("D108"),
     title: "much of what it sends is lost on the way and sent again",
     layer: Layer::Network,
-    decisive: &["what is sent again", "what comes of it", "where it is lost"],
+    decisive: &["what is sent again", "what comes of it"],
     look_alikes: &[Code("D116")],
     yields: false,
     endangers_data: false,

@@ -7,13 +7,14 @@ use bowline_model::carried::Form;
 use bowline_recipes::Says;
 
 use crate::edit::{Edit, Piece, Spot};
-use crate::facts::{ContainerFact, ListenerFact};
+use crate::facts::{AskedFact, ContainerFact, ListenerFact};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
 use crate::world::{Edge, Target, World, listening, shown, spoken, whole};
 
 use super::names::{address, complaint, dials, teller, tried};
+use super::tls::wants_tls;
 use super::variables::is_told_nothing;
 
 pub(crate) const OTHER_PORT: Rule = Rule {
@@ -25,6 +26,22 @@ pub(crate) const OTHER_PORT: Rule = Rule {
     yields: false,
     endangers_data: false,
     find: other_port,
+};
+
+pub(crate) const TLS_ELSEWHERE: Rule = Rule {
+    code: Code("D021"),
+    title: "a client dials a port of its own at an entrance that takes TLS at another one",
+    layer: Layer::Network,
+    decisive: &[
+        "the address",
+        "what it listens on",
+        "what is spoken there",
+        "the attempt",
+    ],
+    look_alikes: &[Code("D054"), Code("D100"), Code("D105")],
+    yields: false,
+    endangers_data: false,
+    find: tls_elsewhere,
 };
 
 pub(crate) const NEVER_LISTENS: Rule = Rule {
@@ -134,6 +151,65 @@ fn sure_where(is_hurt: bool) -> Confidence {
     }
 }
 
+/// The port at which an entrance takes TLS and nothing else, where a client speaks plainly to it at another one.
+fn entrance<'f>(world: &World<'f>, edge: &Edge<'f>) -> Option<(u16, &'f AskedFact)> {
+    let Some(Trouble::OtherPort(open)) = world.trouble(edge) else {
+        return None;
+    };
+    let (_, containers) = edge.service()?;
+    let shows = |port: u16| {
+        let mut answers = containers.iter().filter_map(|it| world.tls(it, port));
+        answers.find_map(|(asked, answer)| answer.map(|_| (port, asked)))
+    };
+    // Entrances take plain calls as well, to send them to the other port.
+    let ports = open.into_iter().filter(|port| *port != PLAIN_WEB);
+    let shown: Vec<Option<(u16, &AskedFact)>> = ports.map(shows).collect();
+    let wants_tls = wants_tls(edge.told).is_some_and(|(is_wanted, _)| is_wanted);
+    let first = *shown.first()?;
+    first.filter(|_| !wants_tls && shown.iter().all(Option::is_some))
+}
+
+/// The port at which pages are asked for in the clear.
+const PLAIN_WEB: u16 = 80;
+
+fn tls_elsewhere(world: &World<'_>, cases: &mut Vec<Case>) {
+    for edge in world.edges().iter().filter(|it| is_hurt(world, it.client)) {
+        let (Some((right, asked)), Some((name, containers)), Some(port)) =
+            (entrance(world, edge), edge.service(), edge.port)
+        else {
+            continue;
+        };
+        let Some(target) = containers.first() else {
+            continue;
+        };
+        let claim = format!(
+            "it dials `{name}` at port {port}, where nobody listens: `{name}` takes calls in TLS at port {right} only"
+        );
+        let carrier = edge.host.port_carrier.as_ref();
+        let carrier = carrier.unwrap_or(&edge.host.carrier);
+        let listens = listening(target, world, "it can be reached, elsewhere");
+        let spoken = asked.evidence("TLS there", "another port alone would not do");
+        let told = address(edge, "it is told to go there, and not to speak TLS");
+        cases.push(
+            Case::new(teller(world, edge.client, carrier), claim)
+                .at_most(Confidence::Likely)
+                .seen_in(edge.client.service.as_deref())
+                .between(Some(name), edge.client.service.as_deref())
+                .mended_by(
+                    format!("write port {right} there, let it speak TLS, then `bowline up`"),
+                    Safety::NeedsYou,
+                )
+                .decides("the address", Some(told.clone()))
+                .decides("what it listens on", listens.clone())
+                .decides("what is spoken there", Some(spoken.clone()))
+                .decides("the attempt", attempt(world, edge))
+                .rules_out(Code("D054"), Some(spoken))
+                .rules_out(Code("D100"), listens)
+                .rules_out(Code("D105"), Some(told)),
+        );
+    }
+}
+
 fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
     other_port_before(world, cases);
     for edge in world.edges() {
@@ -143,8 +219,12 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(Trouble::OtherPort(open)) = world.trouble(edge) else {
             continue;
         };
-        let in_vain = dials_in_vain(world, edge);
         let is_hurt = is_hurt(world, edge.client);
+        // The port is not all that is wrong there.
+        if is_hurt && entrance(world, edge).is_some() {
+            continue;
+        }
+        let in_vain = dials_in_vain(world, edge);
         let (true, Some(target), Some(port)) =
             (is_hurt || in_vain.is_some(), containers.first(), edge.port)
         else {
@@ -166,11 +246,8 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
             "it dials `{name}` at port {port}, where nobody listens: `{name}` listens on {}{hint}",
             ports.join(", ")
         );
-        let carrier = edge
-            .host
-            .port_carrier
-            .as_ref()
-            .unwrap_or(&edge.host.carrier);
+        let carrier = edge.host.port_carrier.as_ref();
+        let carrier = carrier.unwrap_or(&edge.host.carrier);
         let listens = listening(target, world, "it can be reached, elsewhere");
         cases.push(
             Case::new(teller(world, edge.client, carrier), claim)

@@ -30,7 +30,6 @@ pub(crate) const LABELS: Rule = Rule {
         "the complaint",
         "that owner and mode allow it",
         "what else forbids it",
-        "the label",
     ],
     look_alikes: &[Code("D112"), Code("D117")],
     yields: false,

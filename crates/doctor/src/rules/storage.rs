@@ -196,7 +196,7 @@ fn suspects<'f>(
 }
 
 /// How full a file system is, as evidence.
-fn filled(file: &FileFact, room: &Room, proves: &str) -> Evidence {
+pub(super) fn filled(file: &FileFact, room: &Room, proves: &str) -> Evidence {
     let text = format!(
         "{}: `{}`: {} of {} bytes free, {} of {} inodes free",
         file.container,

@@ -74,7 +74,7 @@ pub(crate) const TOO_LARGE: Rule = Rule {
     code: Code("D061"),
     title: "messages are larger than the receiver takes",
     layer: Layer::Network,
-    decisive: &["the complaint", "the limit"],
+    decisive: &["the complaint"],
     look_alikes: &[],
     yields: false,
     endangers_data: false,
@@ -431,14 +431,44 @@ fn certificate(world: &World<'_>, cases: &mut Vec<Case>, said_of_it: &[Says], wo
         };
         // Some clients look at neither date nor name; where none complains of it, something else may be wrong.
         let complaint = said.map(|said| spoken(client, said, words.proves));
+        let other_clock = said.and_then(|said| other_clock(world, edge, said));
+        let is_sure = said.is_none_or(|said| said.is_proven);
         let case = Case::new(blamed, words.claim.to_owned())
+            .at_most(if is_sure {
+                Confidence::Certain
+            } else {
+                Confidence::Likely
+            })
             .seen_in(client.service.as_deref())
             .between(server, client.service.as_deref())
             .mended_by(words.fix, Safety::NeedsYou)
             .decides("the complaint", complaint)
-            .decides("the certificate", seen.clone());
+            .decides("the certificate", seen.clone())
+            .decides("the other clock", other_clock);
         cases.push(case);
     }
+}
+
+/// That the engine's clock and this host's differ, in the way and by as much as somebody complains of: of a certificate that
+/// is of the future only as far as that is known to be.
+fn other_clock(world: &World<'_>, edge: Option<&Edge<'_>>, said: &Said<'_>) -> Option<Evidence> {
+    let ahead = world.host()?.ahead_millis?;
+    let explains = match said.says {
+        // Who is in the stack has the same clock.
+        Says::ClockSkew => edge.is_none(),
+        Says::TlsNotYetValid => {
+            let own = shown_by(world, edge?)?.1?.certificates.first()?;
+            let missing = own.not_before.as_millisecond() - world.now().as_millisecond();
+            ahead.saturating_add(missing) <= 0
+        }
+        _ => false,
+    };
+    let way = if ahead > 0 { "ahead of" } else { "behind" };
+    let text = format!(
+        "the engine's clock is {} s {way} that of this host",
+        ahead.unsigned_abs() / 1000
+    );
+    explains.then(|| shown(FactRef::Host, text, "the two are not set by one time"))
 }
 
 /// An address of a client at which the certificate is wrong in this way, where the client does not say so.

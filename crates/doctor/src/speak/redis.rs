@@ -103,9 +103,16 @@ fn look_around(wire: &mut Wire, answer: &mut RedisAnswer) -> Result<(), Silence>
         // sleeps because: only a number that rises says that it goes on, and the server keeps no time of the last one.
         std::thread::sleep(AGAIN);
         if let Reply::Text(later) = reply(wire, &["INFO", "stats"])? {
-            let later = read_info(&later).evicted;
-            let both = later.zip(answer.evicted);
+            let later = read_info(&later);
+            let both = later.evicted.zip(answer.evicted);
             answer.evicted_meanwhile = both.map(|(later, before)| later.saturating_sub(before));
+            let both = later.lookups.zip(answer.lookups);
+            answer.lookups_meanwhile = both.map(|(later, before)| {
+                (
+                    later.0.saturating_sub(before.0),
+                    later.1.saturating_sub(before.1),
+                )
+            });
         }
     }
     answer.traffic = traffic::look(wire, &info)?;
@@ -131,6 +138,8 @@ fn read_info(info: &str) -> RedisAnswer {
         policy: word("maxmemory_policy"),
         evicted: number("evicted_keys"),
         evicted_meanwhile: None,
+        lookups: number("keyspace_hits").zip(number("keyspace_misses")),
+        lookups_meanwhile: None,
         clients: number("connected_clients"),
         clients_limit: number("maxclients"),
         saves: is_good("rdb_last_bgsave_status"),
@@ -270,7 +279,8 @@ mod tests {
     #[test]
     fn one_that_throws_keys_away_is_looked_at_twice() {
         let first = "# Server\r\nredis_version:7.0.15\r\nused_memory:1000\r\nmaxmemory:1024\r\n\
-             maxmemory_policy:allkeys-lru\r\nevicted_keys:7\r\nrdb_last_bgsave_status:err\r\nrole:master\r\n";
+             maxmemory_policy:allkeys-lru\r\nevicted_keys:7\r\n\
+             keyspace_hits:40\r\nkeyspace_misses:60\r\nrdb_last_bgsave_status:err\r\nrole:master\r\n";
         let (outcome, answer) = asked(
             Some(&login()),
             LONG,
@@ -279,7 +289,7 @@ mod tests {
                 (INFO, text(first)),
                 (
                     b"*2\r\n$4\r\nINFO\r\n$5\r\nstats\r\n",
-                    text("evicted_keys:9\r\n"),
+                    text("keyspace_hits:41\r\nkeyspace_misses:65\r\nevicted_keys:9\r\n"),
                 ),
                 hidden(),
             ],
@@ -292,6 +302,10 @@ mod tests {
         assert_eq!(
             (answer.evicted, answer.evicted_meanwhile),
             (Some(7), Some(2))
+        );
+        assert_eq!(
+            (answer.lookups, answer.lookups_meanwhile),
+            (Some((40, 60)), Some((1, 5)))
         );
         assert_eq!(
             (answer.saves, answer.role.as_deref()),

@@ -25,8 +25,8 @@ use jiff::Timestamp;
 use crate::facts::{
     Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
     HealthFact, HostFact, ImageFact, InsideFact, Limits, LogFact, Look, MissingNetwork, Mount,
-    NameFact, NetworkFact, NoEngine, NotDone, Overriding, PortFact, RouteFact, ServiceFact,
-    SettingFact, TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
+    NameFact, NetworkFact, NoEngine, NotDone, Overriding, PlatformFact, PortFact, RouteFact,
+    ServiceFact, SettingFact, TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
 };
 use crate::finding::{Evidence, FactRef};
 
@@ -296,6 +296,12 @@ impl<'f> World<'f> {
         self.is_known(&FactRef::Host).then_some(host)
     }
 
+    /// What a platform that is no engine said.
+    pub(crate) fn platform(&self) -> Option<&'f PlatformFact> {
+        let platform = &self.facts.platform;
+        (!platform.is_empty() && self.is_known(&FactRef::Platform)).then_some(platform)
+    }
+
     /// The project's name.
     pub(crate) fn project(&self) -> &'f str {
         &self.facts.project
@@ -531,6 +537,17 @@ impl<'f> World<'f> {
                 && self.is_known(&event_ref(event))
         })?;
         Some(reported(removed, "the container before this one"))
+    }
+
+    /// The last that was reported of another container of the same name, before this one was made.
+    pub(crate) fn another_before(&self, container: &ContainerFact) -> Option<&'f Event> {
+        let created = container.created?;
+        let mut events = self.facts.events.iter().rev();
+        events.find(|event| {
+            event.container == container.name
+                && event.at < created
+                && self.is_known(&event_ref(event))
+        })
     }
 
     /// Whether nothing that was reported from a moment on is missing.

@@ -9,6 +9,9 @@ use super::{Look, Unseen, bounded};
 /// No more of a file is read, in bytes.
 const MOST_OF_FILE: usize = 64 * 1024;
 
+/// Entries of a folder that are looked at for the newest.
+const MOST_ENTRIES: usize = 4096;
+
 /// What is at a path. User and group are this host's numbers; with user namespaces the container sees others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStat {
@@ -124,6 +127,17 @@ impl Look {
     /// [`Unseen::Failed`] for what is no folder.
     pub fn is_empty_folder(&self, path: &str) -> Result<Option<bool>, Unseen> {
         self.at_path(path, Found::is_empty_folder)
+    }
+
+    /// Says when the newest entry of a folder was changed, links not followed; `None` where nothing is at the path, or nothing in
+    /// the folder. Of a large folder only the first 4096 entries are looked at, in no order.
+    ///
+    /// # Errors
+    ///
+    /// [`Unseen::Failed`] for what is no folder.
+    pub fn newest_in_folder(&self, path: &str) -> Result<Option<Timestamp>, Unseen> {
+        let newest = self.at_path(path, |found| found.newest(MOST_ENTRIES))?;
+        Ok(newest.flatten())
     }
 
     /// Says how full the file system is that a path of the container is on; `None` where nothing is at the path.

@@ -271,6 +271,12 @@ fn refused(what: &str, error: Errno) -> Unseen {
     }
 }
 
+/// When the content of something was changed.
+fn modified(found: &rustix::fs::Stat) -> Option<Timestamp> {
+    let nanos = i32::try_from(found.st_mtime_nsec).ok()?;
+    Timestamp::new(found.st_mtime, nanos).ok()
+}
+
 /// The kernel's number of an error.
 fn errno(error: &std::io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
@@ -335,9 +341,7 @@ impl Found {
             uid: stat.st_uid,
             gid: stat.st_gid,
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: i32::try_from(stat.st_mtime_nsec)
-                .ok()
-                .and_then(|nanos| Timestamp::new(stat.st_mtime, nanos).ok()),
+            modified: modified(&stat),
         })
     }
 
@@ -355,12 +359,35 @@ impl Found {
         })
     }
 
-    /// Whether a folder has nothing in it.
-    pub(super) fn is_empty_folder(&self) -> Result<bool, Unseen> {
+    /// It as a folder whose entries can be read.
+    fn folder(&self) -> Result<OwnedFd, Unseen> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let again = format!("/proc/self/fd/{}", self.node.as_raw_fd());
         let folder = rustix::fs::open(&again, flags, Mode::empty());
-        let folder = folder.map_err(|error| self.failed(error))?;
+        folder.map_err(|error| self.failed(error))
+    }
+
+    /// When the newest entry of a folder was changed, of the first `most` of them; `None` where there is none.
+    pub(super) fn newest(&self, most: usize) -> Result<Option<Timestamp>, Unseen> {
+        let folder = self.folder()?;
+        let entries = Dir::read_from(&folder).map_err(|error| self.failed(error))?;
+        let mut newest = None;
+        for entry in entries.take(most) {
+            let entry = entry.map_err(|error| self.failed(error))?;
+            let name = entry.file_name();
+            // One that is gone again is none of them.
+            let found = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW);
+            let (Ok(found), false) = (found, matches!(name.to_bytes(), b"." | b"..")) else {
+                continue;
+            };
+            newest = newest.max(modified(&found));
+        }
+        Ok(newest)
+    }
+
+    /// Whether a folder has nothing in it.
+    pub(super) fn is_empty_folder(&self) -> Result<bool, Unseen> {
+        let folder = self.folder()?;
         let entries = Dir::read_from(&folder).map_err(|error| self.failed(error))?;
         for entry in entries {
             let entry = entry.map_err(|error| self.failed(error))?;

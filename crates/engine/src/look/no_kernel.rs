@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use bowline_model::PathChange;
+use jiff::Timestamp;
 
 use super::layers::Layers;
 use super::{FileStat, FileSystem, Unseen};
@@ -89,6 +90,10 @@ impl Found {
     }
 
     pub(super) fn file_system(&self) -> Result<FileSystem, Unseen> {
+        match self.0 {}
+    }
+
+    pub(super) fn newest(&self, _: usize) -> Result<Option<Timestamp>, Unseen> {
         match self.0 {}
     }
 
