@@ -36,7 +36,8 @@ mod why;
 pub use bowline_core::{Halt, StepError, Watch};
 pub use bowline_doctor::{
     Code, Confidence, Culprit, CulpritKind, Diagnosis, Evidence, Explanation, Failing, Finding,
-    Fix, Layer, Look, Risk, Safety, Unseen, WhyUnseen, codes, explanation,
+    Fix, Layer, Look, Next, Risk, RuledOut, Safety, Undetermined, Unseen, WhyUnseen, codes,
+    explanation, is_risk,
 };
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use debug::{Debug, DebugRequest, debug};

@@ -14,7 +14,7 @@ mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{ContainerStatus, EventAction, HealthStatus};
+use bowline_model::{ContainerStatus, EventAction, HealthStatus, Place};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +131,10 @@ pub struct Facts {
     /// What the engine says of itself and its host.
     #[serde(default)]
     pub host: Option<HostFact>,
+    /// Where the fields are written that causes and risks name, by the field: `services.api.environment.TAG`; of volumes and
+    /// networks by the names that the engine has for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<String, Place>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
 }
@@ -173,6 +177,7 @@ impl Facts {
             circles: Vec::new(),
             no_engine: None,
             elsewhere: None,
+            places: BTreeMap::new(),
             unseen: Vec::new(),
         }
     }
@@ -507,6 +512,30 @@ pub enum Look {
     Drift,
 }
 
+impl Look {
+    /// What was to be looked at, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Containers => "containers".to_owned(),
+            Self::Networks => "networks".to_owned(),
+            Self::Volumes => "volumes".to_owned(),
+            Self::Images => "images".to_owned(),
+            Self::Changes(container) => format!("what was changed in {container}"),
+            Self::Events { before } => {
+                let before = before.strftime("%Y-%m-%d %H:%M:%S UTC");
+                format!("what happened before {before}")
+            }
+            Self::Log(container) => format!("the log of {container}"),
+            Self::Inside(container) => format!("processes and sockets of {container}"),
+            Self::File { container, path } => format!("`{path}` in {container}"),
+            Self::KernelLog => "the kernel's log".to_owned(),
+            Self::Tries => "names and addresses from within containers".to_owned(),
+            Self::Asks => "servers, in their own protocol".to_owned(),
+            Self::Drift => "what `bowline up` would change".to_owned(),
+        }
+    }
+}
+
 /// Why something could not be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -523,4 +552,22 @@ pub enum WhyUnseen {
     Forgotten,
     /// Whoever asked did not want it to be looked at.
     NotWanted,
+}
+
+impl WhyUnseen {
+    /// Whether this user may not look, and root may.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Kernel(words) if words.contains("no permission"))
+    }
+
+    /// Why, for people.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::TooSlow => "it took too long",
+            Self::Engine(words) | Self::Kernel(words) => words,
+            Self::TooMany => "there was too much of it for one look",
+            Self::Forgotten => "the engine has forgotten it",
+            Self::NotWanted => "not wanted",
+        }
+    }
 }
