@@ -2,9 +2,11 @@
 
 mod report;
 pub(crate) mod text;
+mod unseen;
 
 use bowline_ops::{
-    Answer, Diagnosis, DoctorRequest, ExitCode, Failure, FixRequest, Look, Unseen, doctor,
+    Answer, DoctorAnswer, DoctorRequest, ExitCode, Failure, FixRequest, Look, Unseen, doctor,
+    is_risk,
 };
 use clap::{Args, ValueEnum};
 
@@ -19,8 +21,8 @@ pub(crate) struct DoctorArgs {
     /// Form of the answer
     #[arg(long, value_enum, default_value = "text")]
     format: DoctorFormat,
-    /// Say only whether this cause is there: `D032`
-    #[arg(long, value_name = "CODE")]
+    /// Say only whether this cause or risk is there: `D032`, or `D053=api` for one of several
+    #[arg(long, value_name = "CODE[=NAME]")]
     only: Option<String>,
     /// Do not read what containers wrote
     #[arg(long)]
@@ -39,6 +41,28 @@ pub(crate) struct DoctorArgs {
     replay: Option<String>,
     #[command(flatten)]
     fix: FixArgs,
+}
+
+/// A cause that somebody asks for.
+pub(crate) struct Asked {
+    /// Its code.
+    pub(crate) code: String,
+    /// Only where this is to blame.
+    pub(crate) culprit: Option<String>,
+}
+
+impl Asked {
+    /// Reads `CODE` or `CODE=NAME`.
+    pub(crate) fn of(words: &str) -> Self {
+        let (code, culprit) = match words.split_once('=') {
+            Some((code, culprit)) => (code, Some(culprit.to_owned())),
+            None => (words, None),
+        };
+        Self {
+            code: code.to_uppercase(),
+            culprit,
+        }
+    }
 }
 
 /// The form of the answer.
@@ -81,12 +105,14 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<ExitCode, Failure> {
     let recording = args.replay.as_deref().map(read).transpose()?;
+    let asked = args.only.as_deref().map(Asked::of);
     let request = DoctorRequest {
         stack: global.stack()?,
         no_logs: args.no_logs,
         no_exec: args.no_exec,
         lint: args.lint,
-        only: args.only.clone(),
+        only: asked.as_ref().map(|asked| asked.code.clone()),
+        culprit: asked.as_ref().and_then(|asked| asked.culprit.clone()),
         recording,
     };
     let surroundings = surroundings::read(&request.stack, terminal.color())?;
@@ -112,13 +138,22 @@ pub(crate) fn run(
             let json = serde_json::to_string_pretty(&value).expect("JSON can hold it");
             terminal.data(&format!("{json}\n"));
         }
-        DoctorFormat::Text => terminal.data(&text::of(&value)),
-        DoctorFormat::Report => terminal.data(&report::of(&value.diagnosis)),
+        DoctorFormat::Text => terminal.data(&text::of(&value, asked.as_ref())),
+        DoctorFormat::Report => terminal.data(&report::of(&value, asked.as_ref())),
     }
-    Ok(code(&value.diagnosis, args.only.is_some()))
+    Ok(code(&value, asked.as_ref()))
 }
 
-fn code(diagnosis: &Diagnosis, one_cause: bool) -> ExitCode {
+fn code(answer: &DoctorAnswer, asked: Option<&Asked>) -> ExitCode {
+    if asked.is_some_and(|asked| is_risk(&asked.code)) {
+        return match (answer.risks.is_empty(), answer.has_files) {
+            (false, _) => ExitCode::CausesFound,
+            (true, true) => ExitCode::Done,
+            (true, false) => ExitCode::CouldNotLook,
+        };
+    }
+    let diagnosis = &answer.diagnosis;
+    let one_cause = asked.is_some();
     let could_not = |unseen: &Unseen| unseen.look == Look::Containers;
     let is_empty =
         diagnosis.containers == 0 && diagnosis.failing.is_empty() && diagnosis.causes.is_empty();

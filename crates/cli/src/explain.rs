@@ -82,15 +82,11 @@ fn text(found: &Explanation) -> String {
         }
     }
     let _ = write!(text, "\nPrevention: {}\n", filled(found.prevention));
-    if found.layer.is_some() {
-        let _ = write!(
-            text,
-            "\nWhether it is there: bowline doctor --only {}\n",
-            found.code
-        );
-    } else {
-        text.push_str("\nWhether it is there: bowline doctor --lint\n");
-    }
+    let _ = write!(
+        text,
+        "\nWhether it is there: bowline doctor --only {}\n",
+        found.code
+    );
     text
 }
 

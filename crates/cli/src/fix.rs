@@ -11,7 +11,7 @@ use bowline_ops::{
 };
 use clap::Args;
 
-use crate::doctor::text;
+use crate::doctor::{Asked, text};
 use crate::operate::{Steps, listen, show};
 use crate::runtime;
 use crate::terminal::Terminal;
@@ -39,13 +39,9 @@ pub(crate) struct FixArgs {
 impl FixArgs {
     /// What is asked for beside `request`; `None` where nothing is to be mended.
     pub(crate) fn request(&self, request: FixRequest) -> Option<FixRequest> {
-        let words = self.fix.as_deref()?;
-        let (code, culprit) = match words.split_once('=') {
-            Some((code, culprit)) => (code, Some(culprit.to_owned())),
-            None => (words, None),
-        };
+        let Asked { code, culprit } = Asked::of(self.fix.as_deref()?);
         Some(FixRequest {
-            code: code.to_uppercase(),
+            code,
             culprit,
             ..request
         })

@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use crate::facts::{Facts, Unseen};
 use crate::finding::{Confidence, CulpritKind, Evidence, FactRef, Finding};
+use crate::next::{self, FILES_NOT_COMPARED};
 use crate::rule;
 use crate::rules::drift::{DRIFTED, NOT_THERE_YET, ONLY_RESTARTED, is_mended_in_files};
+use crate::undetermined::Undetermined;
 use crate::world::{Target, World};
 
 /// What is not well in a stack, and why.
@@ -17,12 +19,16 @@ pub struct Diagnosis {
     pub project: String,
     /// How many containers were looked at.
     pub containers: usize,
+    /// How many services they are of; one that belongs to none counts as one.
+    pub services: usize,
     /// What is wrong: what explains most comes first.
     pub causes: Vec<Finding>,
     /// Services that are not well, by their names.
     pub failing: Vec<Failing>,
     /// Those among them that no cause explains.
     pub unexplained: Vec<String>,
+    /// The same, with what is known of them all the same and what to do next.
+    pub undetermined: Vec<Undetermined>,
     /// What services that run complain of lately, where no cause is about them: nobody here knows what it means, or whether
     /// it matters. Of servers there is none: they write down whomever they refuse.
     pub complaints: Vec<Evidence>,
@@ -77,26 +83,105 @@ impl Diagnosis {
             causes.any(|cause| stands_for(cause, name) || cause.affects.contains(name))
         };
         let unexplained = failing.keys().filter(|name| !is_explained(name));
-        Self {
+        let unexplained: Vec<String> = unexplained.cloned().collect();
+        // Without files there are none to change.
+        name_commands(&mut causes, !facts.services.is_empty());
+        for cause in &mut causes {
+            cause.decide = next::deciding(&world, cause);
+        }
+        let mut diagnosis = Self {
             project: facts.project.clone(),
             complaints: complaints(&world, &causes, &failing),
             containers: world.containers().count(),
-            unexplained: unexplained.cloned().collect(),
+            services: services(&world),
+            undetermined: undetermined(&world, &graph, &unexplained, &failing),
+            unexplained,
             failing: failing
                 .into_iter()
                 .map(|(service, state)| Failing { service, state })
                 .collect(),
             causes,
             unseen: facts.unseen.clone(),
-            effort: Effort {
-                logs: facts.logs.len(),
-                files: facts.files.len(),
-                tries: facts.tried.len(),
-                asks: facts.asked.len(),
-                rules: rule::RULES.len(),
-                instruments: facts.instruments,
-                millis: facts.took_millis,
-            },
+            effort: Effort::of(facts),
+        };
+        diagnosis.place(facts);
+        diagnosis
+    }
+
+    /// Says where what is to blame is written, as far as the facts say it.
+    pub fn place(&mut self, facts: &Facts) {
+        for cause in &mut self.causes {
+            let path = cause.culprit.path();
+            let place = path.and_then(|path| facts.places.get(&path));
+            cause.culprit.place = place.cloned();
+        }
+    }
+}
+
+impl Effort {
+    fn of(facts: &Facts) -> Self {
+        Self {
+            logs: facts.logs.len(),
+            files: facts.files.len(),
+            tries: facts.tried.len(),
+            asks: facts.asked.len(),
+            rules: rule::RULES.len(),
+            instruments: facts.instruments,
+            millis: facts.took_millis,
+        }
+    }
+}
+
+/// What is known all the same of services that no cause explains.
+fn undetermined(
+    world: &World<'_>,
+    graph: &Graph,
+    services: &[String],
+    failing: &BTreeMap<String, String>,
+) -> Vec<Undetermined> {
+    let services = services.iter().map(|service| {
+        let state = failing.get(service).map_or("", String::as_str);
+        Undetermined::of(world, service, state, graph.around(service))
+    });
+    services.collect()
+}
+
+/// How many services have containers.
+fn services(world: &World<'_>) -> usize {
+    let containers = world.containers();
+    let names = containers.map(|it| it.service.as_ref().unwrap_or(&it.name));
+    names.collect::<BTreeSet<_>>().len()
+}
+
+/// The words by which the doctor is asked for one of several causes, and for no other as far as words can say that.
+fn asked_for(causes: &[Finding], index: usize) -> String {
+    let Finding { code, culprit, .. } = &causes[index];
+    let others = causes.iter().enumerate();
+    let others = others.filter(|(other, it)| *other != index && it.code.answers(code.0));
+    let others: Vec<&str> = others.map(|(_, it)| it.culprit.name.as_str()).collect();
+    let name = culprit.name.as_str();
+    match &culprit.field {
+        _ if others.is_empty() => code.to_string(),
+        Some(field) if others.contains(&name) => format!("{code}={name}.{field}"),
+        _ => format!("{code}={name}"),
+    }
+}
+
+/// Says by which command each cause is looked for again, and by which it is mended where one does that. Where several are
+/// asked for by one code it is by its name as well, and by its field where the name is the same.
+fn name_commands(causes: &mut [Finding], has_files: bool) {
+    let words: Vec<String> = (0..causes.len())
+        .map(|index| asked_for(causes, index))
+        .collect();
+    for (cause, asked) in causes.iter_mut().zip(words) {
+        let command = |option: &str| ["bowline", "doctor", option, &asked].map(str::to_owned);
+        cause.verify = command("--only").to_vec();
+        let by_command = cause
+            .fix
+            .as_ref()
+            .is_some_and(|fix| !fix.command.is_empty());
+        if cause.has_remedy() && (has_files || by_command) {
+            cause.mend = command("--fix").to_vec();
         }
     }
 }
@@ -178,10 +263,15 @@ fn without_mended(world: &World<'_>, causes: Vec<Finding>) -> Vec<Finding> {
 /// A setting is not surely to blame where the files have changed it by now, or nobody could see whether they have.
 fn no_surer_than_files(world: &World<'_>, mut cause: Finding) -> Finding {
     let is_setting = cause.culprit.kind == CulpritKind::Service && cause.culprit.field.is_some();
-    let may_be_mended =
-        !world.knows_changes(&cause.culprit.name) || is_mended_in_files(world, &cause.culprit);
-    if is_setting && may_be_mended {
+    let is_mended = is_mended_in_files(world, &cause.culprit);
+    let is_unknown = !world.knows_changes(&cause.culprit.name);
+    if is_setting && (is_unknown || is_mended) {
         cause.confidence = cause.confidence.min(Confidence::Likely);
+        cause.doubts.push(if is_mended {
+            "the files have changed it by now"
+        } else {
+            FILES_NOT_COMPARED
+        });
     }
     cause
 }
@@ -294,6 +384,16 @@ impl Graph {
             graph.add(cause, affected, true);
         }
         graph
+    }
+
+    /// Those that depend on a service, and those on which it depends.
+    fn around(&self, service: &str) -> BTreeSet<String> {
+        let needed = self.dependents.iter();
+        let needed = needed.filter(|(_, dependents)| dependents.contains_key(service));
+        let needed = needed.map(|(name, _)| name);
+        let dependents = self.dependents.get(service).into_iter().flatten();
+        let all = needed.chain(dependents.map(|(name, _)| name));
+        all.cloned().collect()
     }
 
     fn add(&mut self, needed: &str, dependent: &str, dials: bool) {

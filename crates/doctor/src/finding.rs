@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::edit::Edit;
+use crate::next::Next;
 
 /// A code. It never changes its meaning, and no other finding ever gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -119,17 +120,75 @@ pub enum FactRef {
     },
 }
 
+impl FactRef {
+    /// Where such a fact is read, in a few words.
+    pub fn source(&self) -> &'static str {
+        match self {
+            Self::State(_)
+            | Self::OutOfMemory(_)
+            | Self::Restarts(_)
+            | Self::Limits(_)
+            | Self::Health(_)
+            | Self::Made(_)
+            | Self::Networks(_)
+            | Self::Mounts(_)
+            | Self::Image(_)
+            | Self::Volume(_)
+            | Self::Network(_)
+            | Self::Subnets
+            | Self::Name(_)
+            | Self::Changes(_)
+            | Self::Host
+            | Self::Engine => "engine",
+            Self::Event { .. } => "events",
+            Self::Told(_) => "settings",
+            Self::Log(_) => "log",
+            Self::Inside(_) => "kernel",
+            Self::Tried { .. } => "try from within",
+            Self::Asked { .. } => "server",
+            Self::File { .. } => "file in the container",
+            Self::Declared(_) | Self::Variable(_) | Self::Circle(_) => "Compose files",
+            Self::Changed(_) => "plan",
+            Self::Routes | Self::Port(_) => "host",
+            Self::NotDone(_) => "journal",
+            Self::Platform => "platform",
+        }
+    }
+}
+
 /// A fact, as it is shown for a claim.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
     /// The fact.
     pub fact: FactRef,
-    /// When it was so, where that is known.
+    /// Where it was read.
+    pub source: &'static str,
+    /// When it was so, where that is known; of what was seen several times the last one.
     pub at: Option<Timestamp>,
+    /// When it was so for the first time, where it was seen several times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    /// How often it was seen.
+    pub count: usize,
     /// What was seen, in the words of its source.
     pub text: String,
     /// What that proves.
     pub proves: String,
+}
+
+impl Evidence {
+    /// Something that was seen once.
+    pub(crate) fn new(fact: FactRef, at: Option<Timestamp>, text: String, proves: &str) -> Self {
+        Self {
+            source: fact.source(),
+            fact,
+            at,
+            first: None,
+            count: 1,
+            text,
+            proves: proves.to_owned(),
+        }
+    }
 }
 
 /// Something that looks alike and is not the cause, with what shows it.
@@ -153,9 +212,37 @@ pub struct Culprit {
     /// Of a file of the host, named as a person finds it: its path in the container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inside: Option<String>,
-    /// Where that field is written, filled in by whoever has the files.
+    /// Where that field is written, where the facts say so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+}
+
+impl Culprit {
+    /// The field of the files that says it, by which its place is noted: `services.api.environment.TAG`, and
+    /// `volumes.NAME` and `networks.NAME` with the names that the engine has. None for what no file has a field for.
+    pub fn path(&self) -> Option<String> {
+        match self.kind {
+            CulpritKind::Service => Some(match &self.field {
+                Some(field) => format!("services.{}.{field}", self.name),
+                None => format!("services.{}", self.name),
+            }),
+            CulpritKind::Volume => Some(format!("volumes.{}", self.name)),
+            CulpritKind::Network => Some(format!("networks.{}", self.name)),
+            CulpritKind::Container
+            | CulpritKind::Port
+            | CulpritKind::Variable
+            | CulpritKind::File => None,
+        }
+    }
+
+    /// Whether somebody means it by these words: its name, or its name and its field behind a dot.
+    pub fn is_called(&self, words: &str) -> bool {
+        let rest = words.strip_prefix(self.name.as_str());
+        rest.is_some_and(|rest| {
+            let field = rest.strip_prefix('.');
+            rest.is_empty() || field.is_some() && field == self.field.as_deref()
+        })
+    }
 }
 
 /// What can be to blame.
@@ -200,12 +287,21 @@ pub struct Finding {
     pub not_ruled_out: Vec<Code>,
     /// What would decide it and was not seen.
     pub unchecked: Vec<&'static str>,
+    /// What else keeps it from being certain.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<&'static str>,
+    /// What would make it surer, where one command would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decide: Option<Next>,
     /// What mends it.
     pub fix: Option<Fix>,
     /// How it spreads: cause and affected, by services, the nearest first.
     pub chain: Vec<(String, String)>,
     /// The services that are not well because of it, by their names; not the culprit itself.
     pub affects: Vec<String>,
+    /// The command that mends it, where one does and nobody has to decide anything: it shows what it would do and asks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mend: Vec<String>,
     /// The command that says whether it is still there: it ends with 11 while it is.
     pub verify: Vec<String>,
 }
@@ -238,6 +334,11 @@ pub enum Safety {
 }
 
 impl Finding {
+    /// Whether somebody asks for this by a code, and by a name where one is given.
+    pub fn is_asked_for(&self, code: &str, culprit: Option<&str>) -> bool {
+        self.code.answers(code) && culprit.is_none_or(|words| self.culprit.is_called(words))
+    }
+
     /// Whether there is a command or a change of files that mends it, and enough was seen to do that. Where a setting is
     /// written is another question: a change may turn out not to be one of the stack's files.
     pub fn has_remedy(&self) -> bool {
@@ -247,5 +348,30 @@ impl Finding {
                 let is_command = !fix.command.is_empty() && fix.safety != Safety::NeedsYou;
                 is_command || !fix.edits.is_empty()
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_culprit_is_called_by_its_name_and_by_its_field_behind_it() {
+        let culprit = Culprit {
+            kind: CulpritKind::Service,
+            name: "api".to_owned(),
+            field: Some("environment.CACHE_URL".to_owned()),
+            inside: None,
+            place: None,
+        };
+        assert!(culprit.is_called("api"));
+        assert!(culprit.is_called("api.environment.CACHE_URL"));
+        for other in ["", "ap", "api-2", "api.", "api.environment", "web"] {
+            assert!(!culprit.is_called(other), "{other}");
+        }
+        assert_eq!(
+            culprit.path().as_deref(),
+            Some("services.api.environment.CACHE_URL")
+        );
     }
 }

@@ -13,6 +13,7 @@ mod explain;
 mod facts;
 mod finding;
 mod lint;
+mod next;
 mod questions;
 mod reach;
 mod recording;
@@ -20,6 +21,7 @@ mod rule;
 mod rules;
 mod speak;
 mod tokens;
+mod undetermined;
 mod within;
 mod world;
 
@@ -43,10 +45,12 @@ pub use facts::{
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,
 };
-pub use lint::{RISKS, Risk, lint};
+pub use lint::{RISKS, Risk, is_risk, lint};
+pub use next::Next;
 pub use reach::{Obstacle, Reach, ToldEdge, Whose};
 pub use recording::{ReplayError, record, replay};
 pub use rule::{Layer, RULES, Rule};
+pub use undetermined::Undetermined;
 pub use within::{Call, Dial, Leeway, Missed, Target, Tried, WITHIN, Within, serve};
 
 /// Everything that follows from facts. The same facts give the same diagnosis.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::facts::{Facts, ServiceFact};
 use crate::finding::Code;
+use crate::rule::RULES;
 
 /// Something that may become trouble.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -21,7 +22,7 @@ pub struct Risk {
     pub claim: String,
     /// What takes it away.
     pub fix: String,
-    /// Where the field is written, filled in by whoever has the files.
+    /// Where the field is written, where the facts say so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
 }
@@ -68,7 +69,27 @@ pub fn lint(facts: &Facts) -> Vec<Risk> {
     logs(facts, &mut risks);
     risks.sort();
     risks.dedup();
+    for risk in &mut risks {
+        risk.place = facts.places.get(&risk.field).cloned();
+    }
     risks
+}
+
+/// Whether a code is one of risks and of no cause: whether it is there only [`lint`] says.
+pub fn is_risk(code: &str) -> bool {
+    RISKS.iter().any(|(risk, _)| risk.0 == code) && !RULES.iter().any(|rule| rule.code.0 == code)
+}
+
+impl Risk {
+    /// Whether somebody asks for this by a code, and by the name of a service where one is given.
+    pub fn is_asked_for(&self, code: &str, service: Option<&str>) -> bool {
+        let own = self.field.strip_prefix("services.");
+        self.code.0 == code
+            && service.is_none_or(|service| {
+                let rest = own.and_then(|own| own.strip_prefix(service));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+    }
 }
 
 /// Where risks of one service go.

@@ -377,6 +377,9 @@ fn add_service(command: &mut Vec<String>, other: &[String]) {
     }
 }
 
+/// Why a case is no surer although all was seen.
+const NO_SURER: &str = "what was seen makes it no surer";
+
 /// How sure a case is follows from the table alone: no rule can claim more than was seen.
 fn weighed(rule: &Rule, mut case: Case) -> Finding {
     // Rules that share a case have look-alikes of their own.
@@ -404,6 +407,7 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
         Confidence::Likely
     };
     let decisive = case.decisive.into_iter().map(|(_, evidence)| evidence);
+    let is_held_back = case.at_most < confidence;
     Finding {
         code: rule.code,
         confidence: confidence.min(case.at_most),
@@ -414,12 +418,13 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
         ruled_out: case.ruled_out,
         not_ruled_out,
         unchecked,
+        doubts: is_held_back.then_some(NO_SURER).into_iter().collect(),
+        decide: None,
         fix: case.fix,
         chain: case.links,
         affects: Vec::new(),
-        verify: ["bowline", "doctor", "--only", rule.code.0]
-            .map(str::to_owned)
-            .to_vec(),
+        mend: Vec::new(),
+        verify: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod recording;
 
-use bowline_doctor::{Confidence, Facts, diagnose, replay};
+use bowline_doctor::{Confidence, Facts, Look, Unseen, WhyUnseen, diagnose, replay};
 use recording::{Recording, certain, container, event_of, rests_on_its_evidence};
 use serde_json::{Value, json};
 
@@ -139,6 +139,31 @@ fn a_kill_that_the_engine_knows_nothing_of_is_no_certainty() {
         finding.claim
     );
     assert_eq!(finding.not_ruled_out.len(), 1, "{finding:#?}");
+}
+
+#[test]
+fn a_likely_cause_names_the_command_that_would_decide_it_and_a_certain_one_none() {
+    let next = |mut facts: Facts, unseen: Option<(Look, WhyUnseen)>| {
+        let unseen = unseen.map(|(look, cause)| Unseen { look, cause });
+        facts.unseen.extend(unseen);
+        let decide = diagnose(&facts).causes.remove(0).decide;
+        decide.map(|next| next.command.join(" "))
+    };
+    let likely = || facts(&exited(137), &[die(137, 20)]);
+    assert_eq!(next(likely(), None), None);
+    let denied = || WhyUnseen::Kernel("no permission to see the log of the kernel".to_owned());
+    assert_eq!(
+        next(likely(), Some((Look::KernelLog, denied()))).as_deref(),
+        Some("sudo bowline doctor --only D115")
+    );
+    let log = |container: &str| Some((Look::Log(container.to_owned()), WhyUnseen::NotWanted));
+    assert_eq!(
+        next(likely(), log("shop-api-1")).as_deref(),
+        Some("bowline doctor --only D115")
+    );
+    // What is missing of others decides nothing here.
+    assert_eq!(next(likely(), log("shop-web-1")), None);
+    assert_eq!(next(killed(), log("shop-api-1")), None);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bowline_core::{Clock as _, FileContent, Journal, SystemClock};
 use bowline_doctor::{
-    Bounds, Culprit, CulpritKind, Diagnosis, EmptyVariable, Facts, ReplayError, Risk, Subject,
-    WhyUnseen, codes, collect, diagnose, lint, record, replay,
+    Bounds, Diagnosis, EmptyVariable, Facts, Finding, ReplayError, Risk, Subject, WhyUnseen, codes,
+    collect, diagnose, is_risk, lint, record, replay,
 };
 use bowline_model::{EngineEvent, Place, Project, Secret, nearest};
 use futures_util::future::join;
@@ -33,8 +33,10 @@ pub struct DoctorRequest {
     pub no_exec: bool,
     /// Also name risks that explain no trouble.
     pub lint: bool,
-    /// Only causes of this code.
+    /// Only causes of this code; of a code of risks only these.
     pub only: Option<String>,
+    /// With `only`: only where this is to blame, by its name or by its name and field, `api.environment.URL`.
+    pub culprit: Option<String>,
     /// A recording to diagnose instead of a stack; nothing else is looked at then.
     pub recording: Option<String>,
 }
@@ -48,6 +50,12 @@ pub struct DoctorAnswer {
     /// What may become trouble, where that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub risks: Vec<Risk>,
+    /// Whom else the code that was asked for is about, where it was asked for by a name and is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
+    /// Whether the files of the project were read: what may become trouble shows there.
+    #[serde(skip)]
+    pub has_files: bool,
     /// Everything that was observed, to be diagnosed again.
     #[serde(skip)]
     pub recording: String,
@@ -64,12 +72,63 @@ pub async fn doctor(
 ) -> Result<Answer<DoctorAnswer>, Failure> {
     let only = request.only.as_deref();
     only.map_or(Ok(()), is_known)?;
-    let mut answer = looked_for(surroundings, request, only, bounds(surroundings)).await?;
+    let wanted = only.filter(|code| !is_risk(code));
+    let wanted = wanted.map(|code| (code, request.culprit.as_deref()));
+    let mut answer = looked_for(surroundings, request, wanted, bounds(surroundings)).await?;
     if let Some(only) = only {
-        let causes = &mut answer.value.diagnosis.causes;
-        causes.retain(|cause| cause.code.answers(only));
+        answer.value.keep(only, request.culprit.as_deref());
+    }
+    if request.recording.is_none() {
+        name_stack(&mut answer.value.diagnosis, &request.stack);
     }
     Ok(answer)
+}
+
+impl DoctorAnswer {
+    /// Leaves out all but what is asked for.
+    fn keep(&mut self, code: &str, culprit: Option<&str>) {
+        let causes = &mut self.diagnosis.causes;
+        let elsewhere = causes.iter().filter(|it| it.is_asked_for(code, None));
+        let elsewhere = elsewhere.filter(|it| !it.is_asked_for(code, culprit));
+        self.elsewhere = elsewhere.map(|it| it.culprit.name.clone()).collect();
+        causes.retain(|cause| cause.is_asked_for(code, culprit));
+        self.risks.retain(|risk| risk.is_asked_for(code, culprit));
+        if !causes.is_empty() || !self.risks.is_empty() {
+            self.elsewhere.clear();
+        }
+    }
+}
+
+/// Puts the options by which a stack was named into the commands that the diagnosis names, so that each can be run as it
+/// stands.
+pub(crate) fn name_stack(diagnosis: &mut Diagnosis, stack: &StackOptions) {
+    let options = stack.words();
+    let name = |command: &mut Vec<String>| {
+        let as_root = command.first().is_some_and(|word| word == "sudo");
+        let program = usize::from(as_root);
+        if command.get(program).is_some_and(|word| word == "bowline") {
+            let at = program + 1;
+            command.splice(at..at, options.iter().cloned());
+        }
+    };
+    for cause in &mut diagnosis.causes {
+        commands(cause).for_each(name);
+    }
+    for service in &mut diagnosis.undetermined {
+        [&mut service.next.command, &mut service.verify]
+            .into_iter()
+            .for_each(name);
+    }
+}
+
+/// The commands that a cause names.
+fn commands(cause: &mut Finding) -> impl Iterator<Item = &mut Vec<String>> {
+    let fix = cause.fix.iter_mut().map(|fix| &mut fix.command);
+    let decide = cause.decide.iter_mut().map(|next| &mut next.command);
+    [&mut cause.verify, &mut cause.mend]
+        .into_iter()
+        .chain(fix)
+        .chain(decide)
 }
 
 /// Looks at a stack as [`doctor`] does. Where a cause is looked for, is not found, and a look took too long, it is looked
@@ -81,7 +140,7 @@ pub async fn doctor(
 pub(crate) async fn looked_for(
     surroundings: &Surroundings,
     request: &DoctorRequest,
-    wanted: Option<&str>,
+    wanted: Option<(&str, Option<&str>)>,
     bounds: Bounds,
 ) -> Result<Answer<DoctorAnswer>, Failure> {
     let (mut facts, mut named) = if let Some(text) = &request.recording {
@@ -101,20 +160,20 @@ pub(crate) async fn looked_for(
         diagnosis = diagnose(&facts);
     }
     let project = named.as_ref().and_then(|named| named.project.as_ref());
-    for cause in &mut diagnosis.causes {
-        cause.culprit.place = project.and_then(|project| place(project, &cause.culprit));
+    if let Some(project) = project {
+        facts.places = places(project, &diagnosis, &lint(&facts));
+        diagnosis.place(&facts);
     }
-    let mut risks = if request.lint {
+    let wants_risks = request.lint || request.only.as_deref().is_some_and(is_risk);
+    let risks = if wants_risks {
         lint(&facts)
     } else {
         Vec::new()
     };
-    for risk in &mut risks {
-        let place = project.and_then(|project| project.origins.nearest(&risk.field));
-        risk.place = place.cloned();
-    }
     let value = DoctorAnswer {
         recording: record(&facts),
+        elsewhere: Vec::new(),
+        has_files: !facts.services.is_empty(),
         risks,
         diagnosis,
     };
@@ -145,9 +204,10 @@ const PATIENT_LOOK: Duration = Duration::from_secs(8);
 const PATIENT_WHOLE: Duration = Duration::from_secs(20);
 
 /// Whether a cause that is looked for was not found while a look was cut short.
-fn may_be_missed(diagnosis: &Diagnosis, wanted: Option<&str>) -> bool {
+fn may_be_missed(diagnosis: &Diagnosis, wanted: Option<(&str, Option<&str>)>) -> bool {
     let mut causes = diagnosis.causes.iter();
-    let is_missing = wanted.is_some_and(|code| !causes.any(|cause| cause.code.answers(code)));
+    let is_missing = wanted
+        .is_some_and(|(code, culprit)| !causes.any(|cause| cause.is_asked_for(code, culprit)));
     let mut unseen = diagnosis.unseen.iter();
     is_missing && unseen.any(|unseen| unseen.cause == WhyUnseen::TooSlow)
 }
@@ -292,33 +352,37 @@ fn secrets(project: &Project) -> Vec<Secret> {
         .collect()
 }
 
-/// Where what is to be mended is written.
-fn place(project: &Project, culprit: &Culprit) -> Option<Place> {
-    let path = match culprit.kind {
-        CulpritKind::Service => match &culprit.field {
-            Some(field) => format!("services.{}.{field}", culprit.name),
-            None => format!("services.{}", culprit.name),
-        },
-        CulpritKind::Volume => {
-            let mut volumes = project.volumes.iter();
-            let (key, _) = volumes.find(|(_, volume)| volume.name == culprit.name)?;
-            format!("volumes.{key}")
-        }
-        CulpritKind::Network => {
-            let mut networks = project.networks.iter();
-            let (key, _) = networks.find(|(_, network)| network.name == culprit.name)?;
-            format!("networks.{key}")
-        }
-        CulpritKind::Container | CulpritKind::Port | CulpritKind::Variable | CulpritKind::File => {
-            return None;
-        }
-    };
-    project.origins.nearest(&path).cloned()
+/// Where the fields are written that causes and risks name. Only these: a project has thousands.
+fn places(project: &Project, diagnosis: &Diagnosis, risks: &[Risk]) -> BTreeMap<String, Place> {
+    let causes = diagnosis.causes.iter();
+    let causes = causes.filter_map(|cause| cause.culprit.path());
+    let risks = risks.iter().map(|risk| risk.field.clone());
+    let places = causes.chain(risks).filter_map(|path| {
+        let written = as_written(project, &path)?;
+        let place = project.origins.nearest(&written)?;
+        Some((path, place.clone()))
+    });
+    places.collect()
+}
+
+/// The path of a field in the files: volumes and networks have other names there than on the engine.
+fn as_written(project: &Project, path: &str) -> Option<String> {
+    if let Some(name) = path.strip_prefix("volumes.") {
+        let mut volumes = project.volumes.iter();
+        let (key, _) = volumes.find(|(_, volume)| volume.name == name)?;
+        return Some(format!("volumes.{key}"));
+    }
+    if let Some(name) = path.strip_prefix("networks.") {
+        let mut networks = project.networks.iter();
+        let (key, _) = networks.find(|(_, network)| network.name == name)?;
+        return Some(format!("networks.{key}"));
+    }
+    Some(path.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use bowline_doctor::{Look, Unseen};
+    use bowline_doctor::{Fix, Look, Next, Safety, Unseen};
 
     use super::*;
     use crate::stage;
@@ -336,7 +400,7 @@ mod tests {
                 .extend(is_found.then(|| stage::finding("web")));
             diagnosis
         };
-        let code = stage::finding("web").code.0;
+        let code = (stage::finding("web").code.0, None);
         let slow = || Some(WhyUnseen::TooSlow);
         assert!(may_be_missed(&diagnosis(slow(), false), Some(code)));
         assert!(!may_be_missed(&diagnosis(slow(), true), Some(code)));
@@ -344,5 +408,75 @@ mod tests {
         assert!(!may_be_missed(&diagnosis(None, false), Some(code)));
         let unwanted = Some(WhyUnseen::NotWanted);
         assert!(!may_be_missed(&diagnosis(unwanted, false), Some(code)));
+        // It is there, and not at whom it was asked for.
+        let other = (code.0, Some("db"));
+        assert!(may_be_missed(&diagnosis(slow(), true), Some(other)));
+    }
+
+    /// Two causes of one code, the second with all kinds of commands, and a service that nothing explains.
+    fn answer() -> DoctorAnswer {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let mut diagnosis = diagnose(&Facts::none("shop", SystemClock.now()));
+        let mut web = stage::finding("web");
+        web.verify = words("bowline doctor --only D101=web");
+        web.mend = words("bowline doctor --fix D101=web");
+        web.decide = Some(Next {
+            command: words("sudo bowline doctor --only D101=web"),
+            why: String::new(),
+        });
+        web.fix = Some(Fix {
+            text: "let it go on".to_owned(),
+            command: words("bowline unpause web"),
+            edits: Vec::new(),
+            safety: Safety::Safe,
+        });
+        diagnosis.causes = vec![stage::finding("db"), web];
+        DoctorAnswer {
+            diagnosis,
+            risks: Vec::new(),
+            elsewhere: Vec::new(),
+            has_files: true,
+            recording: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_left_and_whom_else_it_is_about_is_told_where_it_is_not_there() {
+        let kept = |code: &str, culprit: Option<&str>| {
+            let mut answer = answer();
+            answer.keep(code, culprit);
+            let causes = answer.diagnosis.causes.into_iter();
+            let names: Vec<String> = causes.map(|cause| cause.culprit.name).collect();
+            (names.join(" "), answer.elsewhere.join(" "))
+        };
+        let is = |left: &str, elsewhere: &str| (left.to_owned(), elsewhere.to_owned());
+        assert_eq!(kept("D101", None), is("db web", ""));
+        assert_eq!(kept("D101", Some("web")), is("web", ""));
+        assert_eq!(kept("D101", Some("api")), is("", "db web"));
+        assert_eq!(kept("D053", Some("api")), is("", ""));
+    }
+
+    #[test]
+    fn every_command_names_the_stack_as_the_call_did() {
+        let mut answer = answer();
+        let stack = StackOptions {
+            files: vec!["a.yaml".to_owned(), "b.yaml".to_owned()],
+            project_name: Some("shop".to_owned()),
+            profiles: vec!["all".to_owned()],
+            ..StackOptions::default()
+        };
+        name_stack(&mut answer.diagnosis, &stack);
+        let web = &mut answer.diagnosis.causes[1];
+        let told: Vec<String> = commands(web).map(|words| words.join(" ")).collect();
+        let named = "bowline -f a.yaml -f b.yaml -p shop --profile all";
+        assert_eq!(
+            told,
+            [
+                format!("{named} doctor --only D101=web"),
+                format!("{named} doctor --fix D101=web"),
+                format!("{named} unpause web"),
+                format!("sudo {named} doctor --only D101=web"),
+            ]
+        );
     }
 }

@@ -33,7 +33,7 @@ pub struct FixRequest {
     pub stack: StackOptions,
     /// The code of the cause.
     pub code: String,
-    /// Only where this is to blame, by its name; none: wherever the cause is.
+    /// Only where this is to blame, by its name or by its name and field; none: wherever the cause is.
     pub culprit: Option<String>,
     /// Do not read what containers wrote.
     pub no_logs: bool,
@@ -88,16 +88,22 @@ pub async fn remedies(
 ) -> Result<Answer<Remedies>, Failure> {
     doctor::is_known(&request.code)?;
     let bounds = doctor::bounds(surroundings);
-    let wanted = Some(request.code.as_str());
+    let wanted = Some(request.wanted());
     let looked = doctor::looked_for(surroundings, &request.look(), wanted, bounds).await?;
-    let Answer { value, warnings } = looked;
-    let mut remedies = Vec::new();
+    let Answer {
+        mut value,
+        warnings,
+    } = looked;
+    let mut ways = Vec::new();
     for finding in request.of(&value.diagnosis) {
-        remedies.push(Remedy {
-            way: planned(surroundings, request, finding).await?,
-            finding: finding.clone(),
-        });
+        ways.push(planned(surroundings, request, finding).await?);
     }
+    doctor::name_stack(&mut value.diagnosis, &request.stack);
+    let found = request.of(&value.diagnosis).cloned();
+    let remedies = found
+        .zip(ways)
+        .map(|(finding, way)| Remedy { finding, way });
+    let remedies: Vec<Remedy> = remedies.collect();
     if remedies.is_empty() {
         request.is_nowhere(&value.diagnosis)?;
     }
@@ -122,17 +128,20 @@ impl FixRequest {
     /// The causes that are meant.
     fn of<'d>(&'d self, diagnosis: &'d Diagnosis) -> impl Iterator<Item = &'d Finding> {
         let causes = diagnosis.causes.iter();
-        causes.filter(|cause| {
-            let culprit = self.culprit.as_ref();
-            cause.code.answers(&self.code) && culprit.is_none_or(|name| *name == cause.culprit.name)
-        })
+        let (code, culprit) = self.wanted();
+        causes.filter(move |cause| cause.is_asked_for(code, culprit))
+    }
+
+    /// The code, and who is to blame where that was said.
+    fn wanted(&self) -> (&str, Option<&str>) {
+        (&self.code, self.culprit.as_deref())
     }
 
     /// Whether the cause is not there at all, rather than somewhere else than the user said.
     fn is_nowhere(&self, diagnosis: &Diagnosis) -> Result<(), Failure> {
         let elsewhere = diagnosis.causes.iter();
         let elsewhere: Vec<String> = elsewhere
-            .filter(|cause| cause.code.answers(&self.code))
+            .filter(|cause| cause.is_asked_for(&self.code, None))
             .map(|cause| format!("`--fix {}={}`", self.code, cause.culprit.name))
             .collect();
         match &self.culprit {
@@ -303,8 +312,9 @@ impl Remedies {
         }
         let look = self.request.look();
         let bounds = doctor::bounds(surroundings);
-        let wanted = Some(self.request.code.as_str());
-        let looked = doctor::looked_for(surroundings, &look, wanted, bounds).await?;
+        let wanted = Some(self.request.wanted());
+        let mut looked = doctor::looked_for(surroundings, &look, wanted, bounds).await?;
+        doctor::name_stack(&mut looked.value.diagnosis, &self.request.stack);
         let after = mended.after.insert(looked.value.diagnosis);
         mended.left = self.request.of(after).cloned().collect();
         Ok(mended)

@@ -118,6 +118,31 @@ impl StackOptions {
         })
     }
 
+    /// The same options as words of a command line.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let each = |option: &'static str, values: &[String]| -> Vec<String> {
+            let values = values.iter();
+            values
+                .flat_map(|value| [option.to_owned(), value.clone()])
+                .collect()
+        };
+        let mut words = each("-f", &self.files);
+        words.extend(each("-p", self.project_name.as_slice()));
+        words.extend(each(
+            "--project-directory",
+            self.project_directory.as_slice(),
+        ));
+        words.extend(each("--profile", &self.profiles));
+        words.extend(each("--env-file", &self.env_files));
+        for (is_given, option) in [
+            (self.all_resources, "--all-resources"),
+            (self.compatibility, "--compatibility"),
+        ] {
+            words.extend(is_given.then(|| option.to_owned()));
+        }
+        words
+    }
+
     /// The request by which the loader finds this stack's project.
     pub(crate) fn load_request(&self, surroundings: &Surroundings, services: &[String]) -> Request {
         Request {

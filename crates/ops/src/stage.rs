@@ -75,9 +75,12 @@ pub(crate) fn finding(service: &str) -> Finding {
         ruled_out: Vec::new(),
         not_ruled_out: Vec::new(),
         unchecked: Vec::new(),
+        doubts: Vec::new(),
+        decide: None,
         fix: None,
         chain: Vec::new(),
         affects: Vec::new(),
+        mend: Vec::new(),
         verify: Vec::new(),
     }
 }

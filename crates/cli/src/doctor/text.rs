@@ -3,37 +3,38 @@
 use std::fmt::Write as _;
 
 use bowline_ops::{
-    Confidence, CulpritKind, Diagnosis, DoctorAnswer, Finding, Look, Risk, Safety, Unseen,
-    WhyUnseen,
+    Confidence, CulpritKind, Diagnosis, DoctorAnswer, Evidence, Finding, Look, Next, Risk,
+    RuledOut, Safety, Undetermined, explanation,
 };
+use jiff::SignedDuration;
 
-pub(super) fn of(answer: &DoctorAnswer) -> String {
+use super::{Asked, unseen};
+
+/// Characters of evidence that stands behind something else; the whole of it is in the machine form.
+const SHORT: usize = 100;
+
+pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
     let diagnosis = &answer.diagnosis;
     let mut text = String::new();
-    let _ = writeln!(text, "{}\n", verdict(diagnosis));
+    let first = match asked {
+        Some(asked) => told(answer, asked),
+        None => verdict(diagnosis),
+    };
+    let _ = writeln!(text, "{first}\n");
     for cause in &diagnosis.causes {
         show(&mut text, diagnosis, cause);
     }
-    for failing in &diagnosis.failing {
-        if diagnosis.unexplained.contains(&failing.service) {
-            let _ = writeln!(
-                text,
-                "undetermined: `{}` {}, and nothing that is known here explains it\n  next       bowline logs {}\n",
-                failing.service, failing.state, failing.service
-            );
+    // Whoever asks for one cause asks for nothing else.
+    if asked.is_none() {
+        for service in &diagnosis.undetermined {
+            show_undetermined(&mut text, service);
         }
-    }
-    for complaint in &diagnosis.complaints {
-        let at = complaint.at.map(|at| at.strftime("%H:%M:%S ").to_string());
-        let _ = writeln!(
-            text,
-            "complains: {}{}",
-            at.unwrap_or_default(),
-            complaint.text
-        );
-    }
-    if !diagnosis.complaints.is_empty() {
-        text.push('\n');
+        for complaint in &diagnosis.complaints {
+            let _ = writeln!(text, "complains: {}{}", when(complaint), complaint.text);
+        }
+        if !diagnosis.complaints.is_empty() {
+            text.push('\n');
+        }
     }
     for risk in &answer.risks {
         show_risk(&mut text, risk);
@@ -41,11 +42,31 @@ pub(super) fn of(answer: &DoctorAnswer) -> String {
     if !answer.risks.is_empty() {
         text.push('\n');
     }
-    for unseen in &diagnosis.unseen {
-        let _ = writeln!(text, "not looked at: {}", not_seen(unseen));
+    for line in unseen::lines(&diagnosis.unseen) {
+        let _ = writeln!(text, "not looked at: {line}");
     }
     let _ = writeln!(text, "{}", effort(diagnosis));
     text
+}
+
+/// A part of what is said of something: its word, and its lines below each other.
+fn part(text: &mut String, word: &str, lines: impl IntoIterator<Item = String>) {
+    for (index, line) in lines.into_iter().enumerate() {
+        let word = if index == 0 { word } else { "" };
+        let _ = writeln!(text, "  {word:<10} {line}");
+    }
+}
+
+fn show_undetermined(text: &mut String, service: &Undetermined) {
+    let _ = writeln!(
+        text,
+        "undetermined: `{}` {}, and nothing that is known here explains it",
+        service.service, service.state
+    );
+    part(text, "excluded", service.excluded.iter().cloned());
+    part(text, "unseen", unseen::lines(&service.unseen));
+    part(text, "next", [suggested(&service.next)]);
+    text.push('\n');
 }
 
 fn show_risk(text: &mut String, risk: &Risk) {
@@ -91,40 +112,22 @@ pub(crate) fn show(text: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
         }
         _ => {}
     }
-    for (index, line) in chain(diagnosis, cause).into_iter().enumerate() {
-        let word = if index == 0 { "chain" } else { "" };
-        let _ = writeln!(text, "  {word:<10} {line}");
-    }
-    for (index, evidence) in cause.evidence.iter().enumerate() {
-        let word = if index == 0 { "because" } else { "" };
-        let time = evidence
-            .at
-            .map(|at| format!("{} ", at.strftime("%H:%M:%S")))
-            .unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "  {word:<10} {} {time}{}  [{}]",
-            index + 1,
-            evidence.text,
-            evidence.proves
-        );
-    }
-    let mut out: Vec<String> = cause
-        .ruled_out
-        .iter()
-        .map(|out| out.code.to_string())
-        .collect();
-    out.dedup();
-    if !out.is_empty() {
-        let _ = writeln!(text, "  ruled out  {}", out.join(", "));
-    }
-    let _ = writeln!(text, "  confidence {}", confidence(cause));
-    if let Some(fix) = fix(cause) {
-        let _ = writeln!(text, "  fix        {fix}");
-    }
-    let _ = writeln!(text, "  verify     {}", cause.verify.join(" "));
+    part(text, "chain", chain(diagnosis, cause));
+    let evidence = evidence(cause).into_iter().enumerate();
+    let evidence = evidence.map(|(index, it)| {
+        let (when, times) = (when(it), times(it));
+        format!("{} {when}{times}{}  [{}]", index + 1, it.text, it.proves)
+    });
+    part(text, "because", evidence);
+    part(text, "ruled out", ruled_out(cause));
+    part(text, "confidence", [confidence(cause)]);
+    part(text, "decide", cause.decide.iter().map(suggested));
+    let mend = (!cause.mend.is_empty()).then(|| command(&cause.mend));
+    let mend = mend.map(|command| format!("{command}  (shows the plan and asks first)"));
+    part(text, "fix", fix(cause).into_iter().chain(mend));
+    part(text, "verify", [command(&cause.verify)]);
     if !cause.affects.is_empty() {
-        let _ = writeln!(text, "  affects    {}", cause.affects.join(", "));
+        part(text, "affects", [cause.affects.join(", ")]);
     }
     text.push('\n');
 }
@@ -165,6 +168,87 @@ fn chain(diagnosis: &Diagnosis, cause: &Finding) -> Vec<String> {
         .collect()
 }
 
+/// What shows a cause, each line once: one may decide two things.
+pub(super) fn evidence(cause: &Finding) -> Vec<&Evidence> {
+    let mut all: Vec<&Evidence> = Vec::new();
+    for one in &cause.evidence {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
+    all
+}
+
+/// When something was so, with a blank behind it.
+fn when(evidence: &Evidence) -> String {
+    let at = evidence.at.map(|at| at.strftime("%H:%M:%S ").to_string());
+    at.unwrap_or_default()
+}
+
+/// How often something was so, and in how long, with a blank behind it: `x7 in 4m `.
+pub(super) fn times(evidence: &Evidence) -> String {
+    if evidence.count < 2 {
+        return String::new();
+    }
+    let from = evidence.first.zip(evidence.at);
+    let span = from.map(|(first, last)| last.duration_since(first));
+    let span = span.filter(|span| *span >= SignedDuration::from_secs(1));
+    let span = span.map(|span| format!(" in {}", rounded(span)));
+    format!("x{}{} ", evidence.count, span.unwrap_or_default())
+}
+
+/// A length of time in its largest unit of which there are two or more: `90s`, `4m`, `3h`.
+fn rounded(span: SignedDuration) -> String {
+    match span.as_secs() {
+        secs @ ..120 => format!("{secs}s"),
+        secs @ ..7200 => format!("{}m", secs / 60),
+        secs @ ..172_800 => format!("{}h", secs / 3600),
+        secs => format!("{}d", secs / 86_400),
+    }
+}
+
+/// What looks alike and is not the cause, a line each, with the number of the evidence that excludes it, or with that
+/// itself where it is none of what shows the cause.
+fn ruled_out(cause: &Finding) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for out in &cause.ruled_out {
+        let name = named(out.code.0);
+        let by = excluded_by(cause, out);
+        match lines.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, all)) if all.contains(&by) => {}
+            Some((_, all)) => all.push(by),
+            None => lines.push((name, vec![by])),
+        }
+    }
+    let lines = lines.into_iter();
+    lines
+        .map(|(name, by)| format!("{name} ({})", by.join(", ")))
+        .collect()
+}
+
+fn excluded_by(cause: &Finding, out: &RuledOut) -> String {
+    let mut shown = evidence(cause).into_iter();
+    let is_it = |it: &Evidence| it.fact == out.by.fact && it.text == out.by.text;
+    match shown.position(is_it) {
+        Some(index) => (index + 1).to_string(),
+        None => short(&out.by.text),
+    }
+}
+
+/// The beginning of a text.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// A code with what it says.
+fn named(code: &str) -> String {
+    let title = explanation(code).map_or("", |found| found.title);
+    format!("{code} {title}").trim_end().to_owned()
+}
+
 fn cost(safety: Safety) -> &'static str {
     match safety {
         Safety::Safe => "  (safe: can be taken back)",
@@ -176,76 +260,109 @@ fn cost(safety: Safety) -> &'static str {
 /// How sure it is, and what keeps it from being surer.
 pub(super) fn confidence(cause: &Finding) -> String {
     let word = match cause.confidence {
-        Confidence::Certain => return "certain".to_owned(),
+        Confidence::Certain => "certain",
         Confidence::Likely => "likely",
         Confidence::Possible => "possible",
     };
+    let all = explanation(cause.code.0).map_or(0, |found| found.decisive.len());
+    let seen = all.saturating_sub(cause.unchecked.len());
     let mut open = Vec::new();
     if !cause.unchecked.is_empty() {
         open.push(format!("not seen: {}", cause.unchecked.join(", ")));
     }
     if !cause.not_ruled_out.is_empty() {
-        let codes: Vec<String> = cause
-            .not_ruled_out
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let codes = cause.not_ruled_out.iter();
+        let codes: Vec<String> = codes.map(|code| named(code.0)).collect();
         open.push(format!("not ruled out: {}", codes.join(", ")));
     }
-    if open.is_empty() {
-        open.push("what it goes by was never seen on a real server".to_owned());
+    open.extend(cause.doubts.iter().map(|&doubt| doubt.to_owned()));
+    let facts = if all == 1 { "fact" } else { "facts" };
+    let word = format!("{word} ({seen} of {all} decisive {facts})");
+    if open.is_empty() || cause.confidence == Confidence::Certain {
+        return word;
     }
     format!("{word}: {}", open.join("; "))
 }
 
-pub(super) fn not_seen(unseen: &Unseen) -> String {
-    let what = match &unseen.look {
-        Look::Containers => "containers".to_owned(),
-        Look::Networks => "networks".to_owned(),
-        Look::Volumes => "volumes".to_owned(),
-        Look::Images => "images".to_owned(),
-        Look::Changes(container) => format!("what was changed in {container}"),
-        Look::Events { before } => {
-            format!(
-                "what happened before {}",
-                before.strftime("%Y-%m-%d %H:%M:%S UTC")
-            )
-        }
-        Look::Log(container) => format!("log of {container}"),
-        Look::Inside(container) => format!("processes and sockets of {container}"),
-        Look::File { container, path } => format!("`{path}` in {container}"),
-        Look::KernelLog => "the kernel's log".to_owned(),
-        Look::Tries => "names and addresses from within containers".to_owned(),
-        Look::Asks => "servers, in their own protocol".to_owned(),
-        Look::Closely(1) => "1 container that nothing put in doubt, more closely".to_owned(),
-        Look::Closely(count) => {
-            format!("{count} containers that nothing put in doubt, more closely")
-        }
-        Look::Drift => "what `bowline up` would change".to_owned(),
+/// A command that is suggested, and what for.
+fn suggested(next: &Next) -> String {
+    format!("{}  ({})", command(&next.command), next.why)
+}
+
+/// A command as it is typed into a shell.
+pub(super) fn command(words: &[String]) -> String {
+    let is_plain = |word: &String| {
+        let mut letters = word.chars();
+        !word.is_empty() && letters.all(|it| it.is_ascii_alphanumeric() || "-_./=:,@+".contains(it))
     };
-    let why = match &unseen.cause {
-        WhyUnseen::TooSlow => "it took too long".to_owned(),
-        WhyUnseen::Engine(words) | WhyUnseen::Kernel(words) => words.clone(),
-        WhyUnseen::TooMany => "there was too much of it for one look".to_owned(),
-        WhyUnseen::Forgotten => "the engine has forgotten it".to_owned(),
-        WhyUnseen::NotWanted => "not wanted".to_owned(),
-    };
-    format!("{what} ({why})")
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| {
+            if is_plain(word) {
+                word.clone()
+            } else {
+                format!("'{}'", word.replace('\'', r"'\''"))
+            }
+        })
+        .collect();
+    words.join(" ")
+}
+
+fn could_not_look(diagnosis: &Diagnosis) -> Option<String> {
+    let mut unseen = diagnosis.unseen.iter();
+    let is_blind = unseen.any(|unseen| unseen.look == Look::Containers);
+    is_blind.then(|| format!("`{}` could not be looked at", diagnosis.project))
+}
+
+fn is_not_up(diagnosis: &Diagnosis) -> bool {
+    diagnosis.containers == 0 && diagnosis.failing.is_empty() && diagnosis.causes.is_empty()
+}
+
+fn not_up(diagnosis: &Diagnosis) -> String {
+    format!(
+        "`{}` has no containers: it is not up (`bowline up` brings it up)",
+        diagnosis.project
+    )
+}
+
+/// The first line where somebody asked for one cause: whether it is there.
+pub(super) fn told(answer: &DoctorAnswer, asked: &Asked) -> String {
+    let diagnosis = &answer.diagnosis;
+    let place = asked.culprit.as_ref();
+    let place = place.map(|name| format!(" at `{name}`"));
+    let place = place.unwrap_or_default();
+    let code = &asked.code;
+    if !diagnosis.causes.is_empty() || !answer.risks.is_empty() {
+        return format!("{code} is there{place}");
+    }
+    if let Some(blind) = could_not_look(diagnosis) {
+        return blind;
+    }
+    if bowline_ops::is_risk(code) {
+        if !answer.has_files {
+            return format!("nobody could look whether {code} is there: no files were read");
+        }
+    } else if is_not_up(diagnosis) {
+        return not_up(diagnosis);
+    }
+    match answer.elsewhere.as_slice() {
+        [] => format!("{code} is not there{place}"),
+        names => format!(
+            "{code} is not there{place}; it is at `{}`",
+            names.join("`, `")
+        ),
+    }
 }
 
 /// The first line: how much of what is not well is explained.
 fn verdict(diagnosis: &Diagnosis) -> String {
     let (causes, failing) = (diagnosis.causes.len(), diagnosis.failing.len());
     let explained = failing - diagnosis.unexplained.len();
-    let mut unseen = diagnosis.unseen.iter();
-    if unseen.any(|unseen| unseen.look == Look::Containers) {
-        return format!("`{}` could not be looked at", diagnosis.project);
+    if let Some(blind) = could_not_look(diagnosis) {
+        return blind;
     }
-    if diagnosis.containers == 0 && failing == 0 && causes == 0 {
-        return format!(
-            "`{}` has no containers: it is not up (`bowline up` brings it up)",
-            diagnosis.project
-        );
+    if is_not_up(diagnosis) {
+        return not_up(diagnosis);
     }
     if causes == 0 && failing == 0 && !diagnosis.complaints.is_empty() {
         return format!(
@@ -254,9 +371,13 @@ fn verdict(diagnosis: &Diagnosis) -> String {
         );
     }
     if causes == 0 && failing == 0 {
+        let services = match diagnosis.services {
+            1 => "1 service".to_owned(),
+            many => format!("{many} services"),
+        };
         return format!(
-            "ok: {} containers, nothing is wrong with them",
-            diagnosis.containers
+            "ok: {services}, 0 causes; checked {} rules",
+            diagnosis.effort.rules
         );
     }
     if failing == 0 {

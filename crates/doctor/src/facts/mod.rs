@@ -15,7 +15,7 @@ mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::{ContainerStatus, EventAction, HealthStatus};
+use bowline_model::{ContainerStatus, EventAction, HealthStatus, Place};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +139,10 @@ pub struct Facts {
     /// What a platform that is no engine said. Nothing here asks one: only a recording can hold it.
     #[serde(default, skip_serializing_if = "PlatformFact::is_empty")]
     pub platform: PlatformFact,
+    /// Where the fields are written that causes and risks name, by the field: `services.api.environment.TAG`; of volumes and
+    /// networks by the names that the engine has for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<String, Place>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
 }
@@ -188,6 +192,7 @@ impl Facts {
             no_engine: None,
             elsewhere: None,
             platform: PlatformFact::default(),
+            places: BTreeMap::new(),
             unseen: Vec::new(),
         }
     }
@@ -524,6 +529,34 @@ pub enum Look {
     Closely(usize),
 }
 
+impl Look {
+    /// What was to be looked at, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Containers => "containers".to_owned(),
+            Self::Networks => "networks".to_owned(),
+            Self::Volumes => "volumes".to_owned(),
+            Self::Images => "images".to_owned(),
+            Self::Changes(container) => format!("what was changed in {container}"),
+            Self::Events { before } => {
+                let before = before.strftime("%Y-%m-%d %H:%M:%S UTC");
+                format!("what happened before {before}")
+            }
+            Self::Log(container) => format!("the log of {container}"),
+            Self::Inside(container) => format!("processes and sockets of {container}"),
+            Self::File { container, path } => format!("`{path}` in {container}"),
+            Self::KernelLog => "the kernel's log".to_owned(),
+            Self::Tries => "names and addresses from within containers".to_owned(),
+            Self::Asks => "servers, in their own protocol".to_owned(),
+            Self::Drift => "what `bowline up` would change".to_owned(),
+            Self::Closely(1) => "1 container that nothing put in doubt, more closely".to_owned(),
+            Self::Closely(count) => {
+                format!("{count} containers that nothing put in doubt, more closely")
+            }
+        }
+    }
+}
+
 /// Why something could not be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -540,4 +573,22 @@ pub enum WhyUnseen {
     Forgotten,
     /// Whoever asked did not want it to be looked at.
     NotWanted,
+}
+
+impl WhyUnseen {
+    /// Whether this user may not look, and root may.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Kernel(words) if words.contains("no permission"))
+    }
+
+    /// Why, for people.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::TooSlow => "it took too long",
+            Self::Engine(words) | Self::Kernel(words) => words,
+            Self::TooMany => "there was too much of it for one look",
+            Self::Forgotten => "the engine has forgotten it",
+            Self::NotWanted => "not wanted",
+        }
+    }
 }

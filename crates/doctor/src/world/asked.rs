@@ -42,18 +42,14 @@ impl AskedFact {
 
     /// It as evidence, with what came of it in the words that matter.
     pub(crate) fn evidence(&self, what: &str, proves: &str) -> Evidence {
-        Evidence {
-            fact: self.fact(),
-            at: Some(self.at),
-            text: format!(
-                "{}, asked on port {} from {} by {}: {what}",
-                self.server,
-                self.port,
-                self.from,
-                self.how()
-            ),
-            proves: proves.to_owned(),
-        }
+        let text = format!(
+            "{}, asked on port {} from {} by {}: {what}",
+            self.server,
+            self.port,
+            self.from,
+            self.how()
+        );
+        Evidence::new(self.fact(), Some(self.at), text, proves)
     }
 
     /// Whether the server let the login in because of its password.

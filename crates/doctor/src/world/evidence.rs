@@ -51,57 +51,41 @@ pub(crate) fn reported(event: &Event, proves: &str) -> Evidence {
     if let Some(code) = event.exit_code {
         text = format!("{text}, exit code {code}");
     }
-    Evidence {
-        fact: event_ref(event),
-        at: Some(event.at),
-        text,
-        proves: proves.to_owned(),
+    let mut evidence = Evidence::new(event_ref(event), Some(event.at), text, proves);
+    if event.by_kernel {
+        evidence.source = "kernel log";
     }
+    evidence
 }
 
 /// Something that an inspect shows as evidence.
 pub(crate) fn shown(fact: FactRef, text: String, proves: &str) -> Evidence {
-    Evidence {
-        fact,
-        at: None,
-        text,
-        proves: proves.to_owned(),
-    }
+    Evidence::new(fact, None, text, proves)
 }
 
 /// A line of a log as evidence.
 pub(crate) fn spoken(container: &ContainerFact, said: &Said<'_>, proves: &str) -> Evidence {
-    let times = if said.count > 1 {
-        format!(" x{}", said.count)
-    } else {
-        String::new()
-    };
+    let fact = FactRef::Log(container.name.clone());
+    let text = format!("{} log: {}", container.name, said.text);
     Evidence {
-        fact: FactRef::Log(container.name.clone()),
-        at: Some(said.last),
-        text: format!("{} log{times}: {}", container.name, said.text),
-        proves: proves.to_owned(),
+        count: said.count,
+        first: (said.count > 1).then_some(said.first),
+        ..Evidence::new(fact, Some(said.last), text, proves)
     }
 }
 
 /// A line of a log that says nothing that a recipe knows, as evidence.
 pub(crate) fn written(container: &ContainerFact, line: &LogLine, proves: &str) -> Evidence {
-    Evidence {
-        fact: FactRef::Log(container.name.clone()),
-        at: Some(line.at),
-        text: format!("{} log: {}", container.name, line.text.trim()),
-        proves: proves.to_owned(),
-    }
+    let fact = FactRef::Log(container.name.clone());
+    let text = format!("{} log: {}", container.name, line.text.trim());
+    Evidence::new(fact, Some(line.at), text, proves)
 }
 
 /// What the last operation could not do as evidence.
 pub(crate) fn noted(step: &NotDone, proves: &str) -> Evidence {
-    Evidence {
-        fact: FactRef::NotDone(step.step.clone()),
-        at: step.at,
-        text: format!("the last operation: {}: {}", step.step, step.error),
-        proves: proves.to_owned(),
-    }
+    let fact = FactRef::NotDone(step.step.clone());
+    let text = format!("the last operation: {}: {}", step.step, step.error);
+    Evidence::new(fact, step.at, text, proves)
 }
 
 /// What a container listens on, as evidence.

@@ -26,7 +26,7 @@ use crate::facts::{
     Changed, Circle, ContainerFact, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact,
     HealthFact, HostFact, ImageFact, InsideFact, Limits, LogFact, Look, MissingNetwork, Mount,
     NameFact, NetworkFact, NoEngine, NotDone, Overriding, PlatformFact, PortFact, RouteFact,
-    ServiceFact, SettingFact, TakenSubnet, Told, TriedFact, VolumeFact, WhyUnseen,
+    ServiceFact, SettingFact, TakenSubnet, Told, TriedFact, Unseen, VolumeFact, WhyUnseen,
 };
 use crate::finding::{Evidence, FactRef};
 
@@ -313,6 +313,11 @@ impl<'f> World<'f> {
             unseen.look == Look::Log(container.name.clone())
                 && matches!(unseen.cause, WhyUnseen::Engine(_))
         })
+    }
+
+    /// What could not be looked at.
+    pub(crate) fn unseen(&self) -> &'f [Unseen] {
+        &self.facts.unseen
     }
 
     /// Who holds a port of the host; `None` where nobody looked.
