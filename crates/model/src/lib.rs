@@ -26,6 +26,7 @@ mod snapshot;
 mod text;
 mod volume;
 mod wanted;
+mod written;
 
 pub use capability::{ApiVersion, Capability};
 pub use container::{
@@ -52,9 +53,7 @@ pub use plan::{
     Note, Operation, OperationId, Outcome, Plan, Step, StepId, StepOutcome, Undo,
 };
 pub use project::*;
-pub use secret::{
-    MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords, mask_written,
-};
+pub use secret::{MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords};
 pub use snapshot::Observed;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
@@ -63,3 +62,4 @@ pub use wanted::{
     Share, Shared, Wanted, WantedDependency, WantedImage, WantedLink, WantedNetwork, WantedService,
     WantedVolume,
 };
+pub use written::mask_written;
