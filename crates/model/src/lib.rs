@@ -23,6 +23,7 @@ mod plan;
 mod project;
 mod secret;
 mod snapshot;
+mod steering;
 mod text;
 mod volume;
 mod wanted;
@@ -55,6 +56,7 @@ pub use plan::{
 pub use project::*;
 pub use secret::{MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords};
 pub use snapshot::Observed;
+pub use steering::is_steering;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
 pub use wanted::{
