@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bowline_model::{ContainerStatus, HealthStatus};
+use bowline_model::{ContainerStatus, HealthStatus, is_steering};
 use bowline_ops::{
     Failure, PsAnswer, PsContainer, PsRequest, PsScope, Publisher, StackOptions, ps,
 };
@@ -352,6 +352,9 @@ fn command(container: &PsContainer, cut: bool) -> String {
                 // Writing to a String cannot fail.
                 let _ = write!(quoted, "\\x{:02x}", u32::from(c));
             }
+            c if is_steering(c) => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
             c => quoted.push(c),
         }
     }
@@ -487,6 +490,13 @@ mod tests {
         shop-web-1       busy:1    "sh -c 'echo \"hello\"…"   web       5 minutes ago   Up 4 minutes (healthy)                   443/tcp, 0.0.0.0:8080->80/tcp
         "#);
         insta::assert_snapshot!(render_table(&[], true), @"NAME      IMAGE     COMMAND   SERVICE   CREATED   STATUS    PORTS");
+    }
+
+    #[test]
+    fn a_command_shows_what_cannot_be_seen_and_turns_nothing_round() {
+        let mut web = container("web", "Up");
+        web.command = "say \u{1b}[2J\u{202e}\tx\\".to_owned();
+        assert_eq!(command(&web, false), r#""say \x1b[2J\u202e\tx\\""#);
     }
 
     #[test]

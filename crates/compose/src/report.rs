@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use bowline_model::{MASK, Place, is_secret_key, mask_line};
+use bowline_model::{MASK, Place, is_secret_key, is_steering, mask_line};
 
 use crate::context::Context;
 use crate::problem::{Caution, Mistake, Remark};
@@ -343,12 +343,7 @@ fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' => '→',
-            '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{61c}'
-            | '\u{feff}' => '\u{fffd}',
-            c if c.is_control() => '\u{fffd}',
+            c if is_steering(c) => '\u{fffd}',
             c => c,
         })
         .collect()

@@ -17,9 +17,11 @@ mod told;
 mod translate;
 pub(crate) mod tries;
 mod upstreams;
+mod veil;
 mod wider;
 
 pub(crate) use told::number;
+pub use veil::Veil;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

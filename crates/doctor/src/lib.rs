@@ -27,7 +27,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-pub use collect::{Bounds, Subject, collect};
+pub use collect::{Bounds, Subject, Veil, collect};
 pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use edit::{Change, Edit, Piece, Setting, Spot};
 pub use explain::{Explanation, codes, explanation};

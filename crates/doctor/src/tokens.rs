@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use bowline_model::{Secret, mask_written};
+use bowline_model::{MASK, Secret, mask_written};
 
 /// A value that is shorter is masked only where it is known to stand: elsewhere it would be found in innocent words.
 const LEAST: usize = 6;
+/// Between these clients say what they took for a name.
+const QUOTES: [char; 3] = ['"', '\'', '`'];
 
 /// Numbers for secret values, in the order in which they were first met. They live as long as one look.
 #[derive(Default)]
@@ -68,7 +70,7 @@ impl Tokens {
                             format!("{quote}#{number}{quote}"),
                         )
                     };
-                    forms.extend(['"', '\'', '`'].map(quoted));
+                    forms.extend(QUOTES.map(quoted));
                 }
             }
             if value.chars().count() < LEAST || self.names.contains(value) {
@@ -96,7 +98,7 @@ impl Mask {
         let forms = self.0.iter();
         forms
             .filter(|(form, _)| text.contains(form.as_str()))
-            .map(|(_, token)| token.trim_matches(['"', '\'', '`']).to_owned())
+            .map(|(_, token)| token.trim_matches(QUOTES).to_owned())
     }
 
     /// The text with `#1`, `#2` … in the place of every value that is known, and a mask in the place of what looks like one.
@@ -108,14 +110,20 @@ impl Mask {
             }
         }
         // What nobody told about may be a secret all the same. A token stands for itself.
-        if text.contains(":#") {
-            return text;
-        }
         mask_written(&text)
+    }
+
+    /// The same with a mask in the place of numbers, for people: they have nothing to compare.
+    pub(crate) fn without_numbers(mut self) -> Self {
+        for (_, token) in &mut self.0 {
+            let number = token.trim_matches(QUOTES).to_owned();
+            *token = token.replace(&number, MASK);
+        }
+        self
     }
 }
 
-/// A value as it may stand in other texts: as it is, percent-encoded, and within a JSON string.
+/// A value as it may stand in other texts: as it is, percent-encoded, within a JSON string, and in Base64.
 fn spellings(value: &str) -> BTreeSet<String> {
     let mut encoded = String::new();
     for byte in value.bytes() {
@@ -126,13 +134,48 @@ fn spellings(value: &str) -> BTreeSet<String> {
         }
     }
     let json = serde_json::Value::from(value).to_string();
-    [
+    let mut spellings: BTreeSet<String> = [
         value.to_owned(),
         encoded.to_lowercase(),
         encoded,
         json.trim_matches('"').to_owned(),
     ]
-    .into()
+    .into();
+    for form in in_base64(value.as_bytes()) {
+        spellings.insert(form.replace('+', "-").replace('/', "_"));
+        spellings.insert(form);
+    }
+    spellings
+}
+
+/// A value in Base64: by itself, and the letters that are its own wherever in a text it begins, as the password does in
+/// `user:password`.
+fn in_base64(value: &[u8]) -> impl Iterator<Item = String> {
+    let within = (0..3).map(|before| {
+        let text = [&[0; 2][..before], value].concat();
+        // The letters at both ends are made of its neighbours, too.
+        let own = (before * 8).div_ceil(6)..text.len() * 8 / 6;
+        base64(&text)[own].to_owned()
+    });
+    std::iter::once(base64(value)).chain(within)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| group.get(at).map_or(0, |byte| usize::from(*byte));
+        let bits = (byte(0) << 16) | (byte(1) << 8) | byte(2);
+        for place in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * place)) & 63];
+            text.push(if place <= group.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -165,6 +208,56 @@ mod tests {
         ] {
             assert_eq!(mask.apply(text), shown);
         }
+    }
+
+    #[test]
+    fn a_value_is_known_in_base64_wherever_in_a_text_it_stands() {
+        let mut tokens = Tokens::new(BTreeSet::new());
+        tokens.token(&Secret::new("opensesame"));
+        tokens.token(&Secret::new("??>>~~"));
+        let mask = tokens.mask();
+        for (text, shown) in [
+            ("b3BlbnNlc2FtZQ==", "#1"),
+            ("auth YTpvcGVuc2VzYW1l end", "auth YTp#1 end"),
+            ("auth YWI6b3BlbnNlc2FtZQ== end", "auth YWI6#1 end"),
+            ("auth YWJjOm9wZW5zZXNhbWU= end", "auth YWJjOm#1U= end"),
+            ("Pz8+Pn5+ or Pz8-Pn5-", "#2 or #2"),
+        ] {
+            assert_eq!(mask.apply(text), shown);
+        }
+        let header = "> Authorization: Basic YWJjOm9wZW5zZXNhbWU=";
+        assert_eq!(mask.apply(header), "> Authorization: Basic ••••");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_secret_is_masked_beside_a_token_as_well() {
+        let mut tokens = Tokens::new(BTreeSet::new());
+        tokens.token(&Secret::new("opensesame"));
+        let mask = tokens.mask();
+        for (text, shown) in [
+            (
+                "redis://:opensesame@cache and redis://:hunter2@other",
+                "redis://:#1@cache and redis://:••••@other",
+            ),
+            (
+                "color:#fff; tried DB_PASSWORD=hunter2",
+                "color:#fff; tried DB_PASSWORD=••••",
+            ),
+            (
+                "user:#1 Authorization: Bearer abc.def",
+                "user:#1 Authorization: Bearer ••••",
+            ),
+            (
+                "postgres://app:opensesame@db/app?sslmode=disable",
+                "postgres://app:#1@db/app?sslmode=disable",
+            ),
+            ("password=opensesame, host=db", "password=#1, host=db"),
+            ("redis://:#hunter2@cache", "redis://:••••@cache"),
+        ] {
+            assert_eq!(mask.apply(text), shown);
+        }
+        let shown = mask.without_numbers().apply("opensesame 'opensesame'");
+        assert_eq!(shown, "•••• '••••'");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use bowline_engine::fake::{FakeEngine, Run};
 use bowline_engine::{Engine as _, EventFilter, OutputSource, Tap};
 use bowline_model::{
     ContainerId, ContainerSpec, ContainerStatus, EngineEvent, EnvSpec, EventAction, ImageConfig,
-    RestartSpec, Secret, label,
+    LogSpec, RestartSpec, Secret, label,
 };
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
@@ -160,6 +160,35 @@ async fn a_secret_is_in_no_fact_and_its_copies_are_known_as_one() {
     for form in [PASSWORD, "s3cr3t-p%40ss%2Fword", "only-in-a-file"] {
         assert!(!recorded.contains(form), "{form}");
         assert!(!format!("{facts:?}").contains(form), "{form}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_driver_of_a_log_is_told_in_secret_is_in_no_fact() {
+    let options = [
+        ("splunk-token", PASSWORD),
+        ("splunk-url", "https://app:hush-hush-7@logs:8088"),
+        ("max-size", "10m"),
+    ];
+    let spec = ContainerSpec {
+        logging: Some(LogSpec {
+            driver: "splunk".to_owned(),
+            options: options.into(),
+        }),
+        ..ContainerSpec::default()
+    };
+    let says = format!("sends with {PASSWORD}");
+    let run = Run::new().writes(OutputSource::Stdout, &says);
+    let stack = Stack::new();
+    stack.started("api", spec, run).await;
+    let facts = stack.facts(&subject(), Bounds::default()).await;
+
+    let told = &facts.containers[0].log_options;
+    assert_eq!((&*told["splunk-token"], &*told["max-size"]), ("#1", "10m"));
+    assert_eq!(facts.logs["shop-api-1"].lines[0].text, "sends with #1");
+    let recorded = record(&facts);
+    for form in [PASSWORD, "hush-hush-7"] {
+        assert!(!recorded.contains(form), "{form}:\n{recorded}");
     }
 }
 

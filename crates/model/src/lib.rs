@@ -23,9 +23,11 @@ mod plan;
 mod project;
 mod secret;
 mod snapshot;
+mod steering;
 mod text;
 mod volume;
 mod wanted;
+mod written;
 
 pub use capability::{ApiVersion, Capability};
 pub use container::{
@@ -52,10 +54,9 @@ pub use plan::{
     Note, Operation, OperationId, Outcome, Plan, Step, StepId, StepOutcome, Undo,
 };
 pub use project::*;
-pub use secret::{
-    MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords, mask_written,
-};
+pub use secret::{MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords};
 pub use snapshot::Observed;
+pub use steering::is_steering;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
 pub use volume::{ObservedVolume, VolumeSpec};
 pub use wanted::{
@@ -63,3 +64,4 @@ pub use wanted::{
     Share, Shared, Wanted, WantedDependency, WantedImage, WantedLink, WantedNetwork, WantedService,
     WantedVolume,
 };
+pub use written::mask_written;

@@ -336,7 +336,7 @@ async fn recorded(journal: &Journal) -> Result<Vec<EngineEvent>, bowline_core::J
 }
 
 /// What stands in the files of secrets, without the end of the last line.
-fn secrets(project: &Project) -> Vec<Secret> {
+pub(crate) fn secrets(project: &Project) -> Vec<Secret> {
     let objects = project.secrets.values();
     let paths = objects.filter(|object| !object.file.is_empty());
     let read = inputs::read(

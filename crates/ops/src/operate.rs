@@ -471,7 +471,13 @@ fn how<'a>(
 }
 
 async fn finish(session: &Session, reached: Reached) -> Done {
-    let problems = problems(&*session.stack.engine, &reached).await;
+    let mut problems = problems(&*session.stack.engine, &reached).await;
+    if !problems.is_empty() {
+        let veil = session.veil().await;
+        for problem in &mut problems {
+            problem.hide(&veil);
+        }
+    }
     let Reached {
         operation,
         plan,

@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 use bowline_core::{
     ExecuteError, Halt, JournalError, LockLost, NotReady, Probe, Reached, StepError,
 };
-use bowline_doctor::Finding;
+use bowline_doctor::{Finding, Veil};
 use bowline_engine::{Engine, EngineError, LogOptions, PortHolder, Selector, port_holder};
 use bowline_model::{
     Action, Condition, ContainerEnd, ContainerRef, ObservedContainer, Protocol, Step, StepId,
+    is_steering,
 };
 use futures_util::TryStreamExt as _;
 
 /// How many of a container's last lines are kept.
 const LAST_LINES: u64 = 10;
+/// No more of a line is shown, in characters.
+const LONGEST_LINE: usize = 400;
 
 /// One thing that did not work.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,7 +53,8 @@ pub struct Problem {
     pub is_engine_gone: bool,
 }
 
-/// Gathers everything about the steps that failed. What cannot be read is left out.
+/// Gathers everything about the steps that failed, as containers and the engine say it: [`Problem::hide`] makes it fit to be
+/// shown. What cannot be read is left out.
 pub(crate) async fn problems(engine: &dyn Engine, reached: &Reached) -> Vec<Problem> {
     let mut found: Vec<Problem> = Vec::new();
     for (id, error) in &reached.report.failed {
@@ -191,6 +195,20 @@ impl Problem {
         }
     }
 
+    /// Takes out of all that containers and the engine wrote the secrets of the stack, and what steers a terminal.
+    pub(crate) fn hide(&mut self, veil: &Veil) {
+        let probe = self.probe.iter_mut().map(|probe| &mut probe.output);
+        let texts = self.state.iter_mut().chain([&mut self.reason]).chain(probe);
+        for text in texts {
+            let lines: Vec<String> = text.lines().map(|line| veil.line(line)).collect();
+            *text = lines.join("\n");
+        }
+        for line in &mut self.last_lines {
+            // Half a secret would not be known any more.
+            *line = veil.line(line).chars().take(LONGEST_LINE).collect();
+        }
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         self.is_gate
             && other.is_gate
@@ -236,21 +254,21 @@ async fn last_lines(engine: &dyn Engine, container: &ObservedContainer) -> Vec<S
     let entries: Vec<_> = stream.try_collect().await.unwrap_or_default();
     entries
         .iter()
-        .map(|entry: &bowline_engine::LogEntry| printable(&entry.text()))
+        .map(|entry: &bowline_engine::LogEntry| entry.text().into_owned())
         .collect()
 }
 
-/// Text of a container or a build, without what could steer a terminal, and not longer than a line.
+/// Text of a build, without what could steer a terminal, and not longer than a line.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_control() && c != '\t' {
+            if is_steering(c) && c != '\t' {
                 '\u{fffd}'
             } else {
                 c
             }
         })
-        .take(400)
+        .take(LONGEST_LINE)
         .collect()
 }
 
@@ -386,11 +404,80 @@ async fn holder(engine: &dyn Engine, port: u16, protocol: Protocol) -> Option<St
 
 #[cfg(test)]
 mod tests {
+    use bowline_core::Watch;
+    use bowline_engine::OutputSource;
     use bowline_engine::fake::Run;
-    use bowline_model::{EndpointSpec, NetworkSpec};
+    use bowline_model::{ContainerSpec, EndpointSpec, EnvSpec, Goal, NetworkSpec, StepOutcome};
+    use tokio::sync::watch;
 
     use super::*;
-    use crate::stage;
+    use crate::progress::{Building, Progress};
+    use crate::{operate, session, stage};
+
+    /// Shows nothing.
+    struct Quiet;
+
+    impl Watch for Quiet {
+        fn began(&self, _: &Step) {}
+        fn ended(&self, _: &Step, _: Result<&StepOutcome, &StepError>) {}
+    }
+
+    impl Progress for Quiet {
+        fn pulling(&self, _: &str, _: &str) {}
+        fn building(&self, _: &str, _: Building<'_>) {}
+    }
+
+    fn with_password() -> ContainerSpec {
+        ContainerSpec {
+            env: EnvSpec::from_entries(["DB_PASSWORD=opensesame"]),
+            ..stage::spec("db", 1)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_container_wrote_is_shown_plainly_and_without_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let around = stage::surroundings(folder.path());
+        let engine = stage::engine();
+        let says = "\u{1b}[31mopensesame\u{1b}[0m is\u{202e} wrong, --requirepass hunter2";
+        let run = Run::new().writes(OutputSource::Stderr, says);
+        stage::started_with(&engine, with_password(), run).await;
+        let found = engine.find_container("shop-db-1").await.unwrap();
+        let probe = Probe {
+            exit_code: Some(1),
+            output: "\u{1b}[2Jcannot log in\npassword=hunter2\n".to_owned(),
+        };
+        let mut problem = Problem {
+            probe: Some(probe),
+            last_lines: last_lines(&*engine, &found.unwrap()).await,
+            ..Problem::default()
+        };
+        let session = session::open(&around, engine, stage::STACK.to_owned()).unwrap();
+        problem.hide(&session.veil().await);
+        let shown = "•••• is wrong, --requirepass ••••";
+        assert_eq!(problem.last_lines, [shown]);
+        let probe = problem.probe.unwrap();
+        assert_eq!(probe.output, "cannot log in\npassword=••••");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operation_that_fails_says_why_without_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let around = stage::surroundings(folder.path());
+        let engine = stage::engine();
+        let run = Run::new().fails_to_start(127, "exec: `app opensesame` is not there");
+        stage::started_with(&engine, with_password(), run).await;
+        let session = session::open(&around, engine, stage::STACK.to_owned()).unwrap();
+        let goal = Goal::Start {
+            services: vec!["db".to_owned()],
+        };
+        let (_interrupt, halt) = watch::channel(None);
+        let done = operate::reach(&around, &session, &goal, None, &Quiet, halt).await;
+        let problem = done.unwrap().problems.remove(0);
+        for text in [problem.reason, problem.state.unwrap()] {
+            assert!(text.contains("exec: `app ••••` is not there"), "{text}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_keeps_a_network_is_named_and_nobody_is_made_up() {

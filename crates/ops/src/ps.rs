@@ -9,7 +9,7 @@ use bowline_core::StackError;
 use bowline_engine::Engine;
 use bowline_model::{
     ContainerId, ContainerStatus, ContainerSummary, HealthStatus, Labels, ObservedContainer,
-    PortKey, label,
+    PortKey, label, mask_command,
 };
 use futures_util::TryFutureExt as _;
 use jiff::Timestamp;
@@ -76,7 +76,7 @@ pub struct PsContainer {
     pub service: String,
     /// Image, as asked for; an id where the reference has moved on.
     pub image: String,
-    /// Entrypoint and command in one line.
+    /// Entrypoint and command in one line, without what looks like a secret.
     pub command: String,
     /// When it was created, whole seconds.
     pub created: Option<Timestamp>,
@@ -314,14 +314,15 @@ fn describe(
     }
 }
 
-/// The program with its arguments, as engines list it.
+/// The program with its arguments, as engines list it, without what looks like a secret.
 fn command(container: &ObservedContainer) -> String {
     let parts = [&container.spec.entrypoint, &container.spec.command];
-    let mut words = parts.into_iter().flatten().flat_map(|argv| argv.iter());
-    let mut line = words.next().cloned().unwrap_or_default();
+    let words = parts.into_iter().flatten().flat_map(|argv| argv.iter());
+    let mut words = mask_command(words.map(String::as_str)).into_iter();
+    let mut line = words.next().unwrap_or_default();
     for word in words {
         let quote = if word.contains(' ') { "'" } else { "" };
-        for part in [" ", quote, word, quote] {
+        for part in [" ", quote, &word, quote] {
             line.push_str(part);
         }
     }
@@ -538,6 +539,17 @@ mod tests {
             lines(&engine, &all).await[1],
             "shop-migrate-1: Done 7 seconds ago"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_is_told_without_what_looks_like_a_secret() {
+        let engine = stage::engine();
+        let mut cache = stage::spec("cache", 1);
+        cache.command = Some(["redis-server", "--requirepass", "hunter2", "--save", ""].into());
+        started_with(&engine, cache, Run::new()).await;
+        let answer = list(engine.as_ref(), &by_name(), &PsRequest::default()).await;
+        let command = answer.unwrap().containers.remove(0).command;
+        assert_eq!(command, "redis-server --requirepass •••• --save ");
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bowline_compose::{container_hash, container_hash_text, load, network_hash, volume_hash};
 use bowline_core::{
     ConfigHashes, Given, HomeHints, Sealer, Stack, StateHome, SystemClock, files_to_read, wanted,
 };
-use bowline_engine::Engine;
-use bowline_model::{Actor, Ignored, Project, Wanted};
+use bowline_doctor::Veil;
+use bowline_engine::{Engine, Selector};
+use bowline_model::{Actor, Ignored, ObservedContainer, Project, Wanted, label};
+use tokio::time::timeout;
 
 use crate::connect::connect;
+use crate::doctor::secrets;
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Failure, inputs};
 
@@ -18,6 +22,29 @@ use crate::{Failure, inputs};
 pub(crate) struct Session {
     pub(crate) stack: Stack,
     pub(crate) actor: Actor,
+    /// What the files say, where they were read.
+    pub(crate) files: Option<Project>,
+}
+
+/// How long the containers may take to say which secrets they hold.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Session {
+    /// What hides the secrets of this stack in what its containers wrote. Containers that cannot be read are left out.
+    pub(crate) async fn veil(&self) -> Veil {
+        let read = timeout(PATIENCE, self.containers()).await;
+        let containers = read.unwrap_or_default();
+        let secrets = self.files.as_ref().map(secrets).unwrap_or_default();
+        Veil::new(self.files.as_ref(), &secrets, &containers)
+    }
+
+    async fn containers(&self) -> Vec<ObservedContainer> {
+        let engine = &self.stack.engine;
+        let which = Selector::label(label::PROJECT, &self.stack.project);
+        let listed = engine.containers(&which).await.unwrap_or_default();
+        let ids: Vec<_> = listed.into_iter().map(|container| container.id).collect();
+        engine.inspect_containers(&ids).await.unwrap_or_default()
+    }
 }
 
 /// A stack whose project was loaded.
@@ -46,7 +73,8 @@ pub(crate) async fn with_project(
 ) -> Result<LoadedSession, Failure> {
     let loaded = load(&options.load_request(surroundings, selection.services))?;
     let engine = connect(surroundings).await?;
-    let session = open(surroundings, engine, loaded.project.name.clone())?;
+    let mut session = open(surroundings, engine, loaded.project.name.clone())?;
+    session.files = Some(loaded.project.clone());
     let mut wanted = wanted_of(surroundings, options, &session, &loaded.project, &selection)?;
     if selection.no_deps && !selection.services.is_empty() {
         leave_out_dependencies(&mut wanted, selection.services);
@@ -75,9 +103,11 @@ pub(crate) async fn by_name(
     surroundings: &Surroundings,
     options: &StackOptions,
 ) -> Result<Session, Failure> {
-    let name = options.named(surroundings)?.name;
+    let named = options.named(surroundings)?;
     let engine = connect(surroundings).await?;
-    open(surroundings, engine, name)
+    let mut session = open(surroundings, engine, named.name)?;
+    session.files = named.project;
+    Ok(session)
 }
 
 /// Opens a stack on an engine, for whoever asks.
@@ -111,6 +141,7 @@ pub(crate) fn open(
             host: who.host.clone(),
             pid: who.pid,
         },
+        files: None,
     })
 }
 

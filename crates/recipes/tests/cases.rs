@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use bowline_model::mask_written;
 use bowline_recipes::{Proof, Reading, Recipes, Said, Says};
 use serde::Deserialize;
 
@@ -115,6 +116,21 @@ fn every_line_of_every_case_says_what_it_should_and_no_other_line_says_anything(
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_is_masked_in_logs_takes_nothing_away_from_what_a_line_says() {
+    for (recipe, file, case) in cases() {
+        for log in case.log {
+            let lines: Vec<String> = log.text.lines().map(mask_written).collect();
+            let masked = Log {
+                text: lines.join("\n"),
+                ..log
+            };
+            let said: Vec<String> = read(&recipe, &masked).iter().map(shown).collect();
+            assert_eq!(said, masked.said, "{file}");
+        }
+    }
 }
 
 #[test]

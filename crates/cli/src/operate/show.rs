@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use bowline_model::{Action, Effect, Operation, Outcome, Plan, Step, StepOutcome};
+use bowline_model::{Action, Effect, Operation, Outcome, Plan, Step, StepOutcome, mask_written};
 use bowline_ops::{
     Building, Halt, OperationDone, Problem, Progress, StayEnd, Stayed, StepError, Watch,
 };
@@ -52,7 +52,11 @@ impl Watch for Steps<'_> {
             }
             Ok(_) => self.line("    ok", "32", &step.action.to_string()),
             Err(StepError::Halted) => self.line("  left", "33", &step.action.to_string()),
-            Err(error) => self.line("failed", "1;31", &format!("{}: {error}", step.action)),
+            Err(error) => {
+                // An engine says which command it could not run.
+                let error = mask_written(&error.to_string());
+                self.line("failed", "1;31", &format!("{}: {error}", step.action));
+            }
         }
     }
 }

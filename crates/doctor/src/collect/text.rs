@@ -1,6 +1,8 @@
 //! What programs wrote, made harmless.
 
-/// Text without what steers a terminal, and not longer than `limit` bytes; what was cut off shows as `…`.
+use bowline_model::is_steering;
+
+/// Text without what steers a terminal or turns the direction of writing, and not longer than `limit` bytes; what was cut off shows as `…`.
 pub(crate) fn plain(bytes: &[u8], limit: usize) -> String {
     let cut = bytes.len() > limit;
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]);
@@ -10,7 +12,7 @@ pub(crate) fn plain(bytes: &[u8], limit: usize) -> String {
         match character {
             '\u{1b}' => skip_sequence(&mut characters),
             '\t' => plain.push(' '),
-            character if character.is_control() => {}
+            character if is_steering(character) => {}
             character => plain.push(character),
         }
     }
@@ -109,6 +111,7 @@ mod tests {
             (b"\xff\xfe", "\u{fffd}\u{fffd}"),
             (b"0123456789012345678901234", "012345678901234567890123…"),
             (b"\x1b[", ""),
+            ("ok\u{202e}ko\u{2069}\u{feff}".as_bytes(), "okko"),
         ] {
             assert_eq!(plain(bytes, 24), shown);
         }

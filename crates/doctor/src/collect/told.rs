@@ -78,6 +78,12 @@ impl<'c> Reader<'c> {
         for secret in &self.secret_files {
             tokens.token(secret);
         }
+        let logging = self.container.spec.logging.iter();
+        for (key, value) in logging.flat_map(|logging| logging.options.iter()) {
+            if is_secret_key(key) {
+                tokens.token(&Secret::new(value));
+            }
+        }
         for connection in &self.connections {
             for part in secret_parts(connection) {
                 tokens.token(&part.value);

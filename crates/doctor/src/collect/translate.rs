@@ -70,7 +70,7 @@ pub(super) fn container_fact(
         tmpfs: spec.tmpfs.keys().cloned().collect(),
         has_init: spec.init == Some(true),
         dns: spec.network.dns.clone(),
-        log_options: log_options(spec),
+        log_options: log_options(spec, tokens, mask),
         working_dir: spec.working_dir.clone().filter(|folder| !folder.is_empty()),
         cap_drop: spec.security.cap_drop.clone(),
         sysctls: spec.security.sysctls.clone(),
@@ -110,10 +110,14 @@ fn environment(
     variables.collect()
 }
 
-fn log_options(spec: &ContainerSpec) -> BTreeMap<String, String> {
+/// What the driver of the log is told. Some are told how to log in somewhere.
+fn log_options(spec: &ContainerSpec, tokens: &mut Tokens, mask: &Mask) -> BTreeMap<String, String> {
     let options = spec.logging.iter().flat_map(|one| one.options.iter());
     options
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .map(|(key, value)| {
+            let value = shown(key, &Secret::new(value), tokens, mask);
+            (key.to_owned(), value)
+        })
         .collect()
 }
 
@@ -165,7 +169,7 @@ fn mount(mount: &EffectiveMount, folder: Option<&str>) -> Mount {
     }
 }
 
-/// A value of the environment as it may be shown: all of it by its number where its key is a secret's, else with the
+/// A value of the environment, or of an option, as it may be shown: all of it by its number where its key is a secret's, else with the
 /// secrets in it replaced.
 pub(super) fn shown(key: &str, value: &Secret, tokens: &mut Tokens, mask: &Mask) -> String {
     if is_secret_key(key) {

@@ -18,6 +18,7 @@ pub(crate) use wire::{Bounds, Silence, Wire};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bowline_model::is_steering;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{AskedLogin, Outcome};
@@ -91,6 +92,6 @@ fn is_plain(name: &str) -> bool {
 /// A name as it is kept: 64 characters of what can be printed.
 fn short(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let printed = text.chars().filter(|it| !it.is_control());
+    let printed = text.chars().filter(|it| !is_steering(*it));
     printed.take(64).collect()
 }
