@@ -10,6 +10,7 @@ mod named;
 pub(crate) mod networks;
 mod on_host;
 mod ports;
+mod secrets;
 mod settings;
 mod text;
 mod told;

@@ -36,7 +36,8 @@ pub use facts::{
     NetworkFact, NoEngine, NotDone, Outcome, Overriding, PeerFact, PortFact, Probe, Published,
     QueueFact, RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
     SettingFact, StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost,
-    ToldText, TrafficFact, TriedFact, Unseen, VolumeFact, WaitFact, WhyNoEngine, WhyUnseen,
+    ToldText, TrafficFact, TriedFact, Unlimited, Unseen, VolumeFact, WaitFact, Weakness, WhyNoEngine,
+    WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

@@ -109,7 +109,7 @@ pub(crate) async fn looked_for(
     };
     for risk in &mut risks {
         let place = project.and_then(|project| project.origins.nearest(&risk.field));
-        risk.place = place.cloned();
+        risk.place = risk.place.take().or_else(|| place.cloned());
     }
     let value = DoctorAnswer {
         recording: record(&facts),

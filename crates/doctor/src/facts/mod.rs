@@ -28,7 +28,7 @@ pub use inside::{
 };
 pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
 pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
-pub use service::{EmptyVariable, ServiceFact};
+pub use service::{EmptyVariable, ServiceFact, Unlimited, Weakness};
 pub use told::{Told, ToldHost, ToldText};
 pub(crate) use traffic::names_part;
 pub use traffic::{QueueFact, SettingFact, TalkerFact, TrafficFact};
