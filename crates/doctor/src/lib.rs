@@ -19,6 +19,7 @@ mod recording;
 mod rule;
 mod rules;
 mod speak;
+mod texts;
 mod tokens;
 mod world;
 
@@ -27,7 +28,7 @@ use std::collections::BTreeSet;
 pub use collect::{Bounds, Subject, collect};
 pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use edit::{Change, Edit, Piece, Setting, Spot};
-pub use explain::{Explanation, codes, explanation};
+pub use explain::{Explanation, LookAlike, codes, explanation};
 pub use facts::{
     AskedFact, AskedLogin, CertificateFact, Changed, Circle, ContainerFact, DatabaseAnswer,
     DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
@@ -36,8 +37,8 @@ pub use facts::{
     NetworkFact, NoEngine, NotDone, Outcome, Overriding, PeerFact, PortFact, Probe, Published,
     QueueFact, RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
     SettingFact, StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost,
-    ToldText, TrafficFact, TriedFact, Unlimited, Unseen, VolumeFact, WaitFact, Weakness, WhyNoEngine,
-    WhyUnseen,
+    ToldText, TrafficFact, TriedFact, Unlimited, Unseen, VolumeFact, WaitFact, Weakness,
+    WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

@@ -36,7 +36,7 @@ mod why;
 pub use bowline_core::{Halt, StepError, Watch};
 pub use bowline_doctor::{
     Code, Confidence, Culprit, CulpritKind, Diagnosis, Evidence, Explanation, Failing, Finding,
-    Fix, Layer, Look, Risk, Safety, Unseen, WhyUnseen, codes, explanation,
+    Fix, Layer, Look, LookAlike, Risk, Safety, Unseen, WhyUnseen, codes, explanation,
 };
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use debug::{Debug, DebugRequest, debug};
