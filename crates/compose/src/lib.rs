@@ -10,6 +10,7 @@
 //! table. Start reading at `load.rs`, which is the load order; `schema/table.rs` is what Compose files may say.
 
 mod canonical;
+mod clear;
 mod consistency;
 mod context;
 mod dotenv;

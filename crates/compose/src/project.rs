@@ -9,6 +9,7 @@ use bowline_model::{
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::clear;
 use crate::consistency;
 use crate::context::Context;
 use crate::env_files;
@@ -254,6 +255,7 @@ fn load_project(ctx: &mut Context, request: &Request) -> Option<Project> {
         select::drop_unused(&mut project);
     }
     project.origins = spans.origins(ctx);
+    clear::note(ctx, &root, &mut project.origins);
     Some(project)
 }
 

@@ -11,6 +11,7 @@ mod named;
 pub(crate) mod networks;
 mod on_host;
 mod ports;
+mod secrets;
 mod settings;
 pub(crate) mod text;
 mod told;

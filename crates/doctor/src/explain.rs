@@ -1,13 +1,11 @@
 //! What a code means, at length.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use serde::Serialize;
 
-use serde::{Deserialize, Serialize};
-
-use crate::finding::Code;
+use crate::finding::{Code, Safety};
 use crate::lint::RISKS;
-use crate::rule::{Layer, RULES};
+use crate::rule::{Layer, RULES, Rule};
+use crate::texts::{self, Text};
 
 /// What a code means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,61 +18,71 @@ pub struct Explanation {
     pub layer: Option<Layer>,
     /// How it comes about, how it shows, and how it is told from what looks alike.
     pub about: &'static str,
-    /// How to keep it from coming again.
-    pub prevention: &'static str,
     /// What has to be seen for it to be certain.
     pub decisive: &'static [&'static str],
-    /// What looks alike and has to be ruled out, with what that says.
-    pub look_alikes: Vec<(Code, &'static str)>,
+    /// What looks alike and has to be ruled out.
+    pub look_alikes: Vec<LookAlike>,
+    /// What mends it in general; a finding says it in particular.
+    pub fix: &'static str,
+    /// What mending it may cost, the usual first.
+    pub safety: &'static [Safety],
+    /// The command that says whether it is there.
+    pub verify: Vec<String>,
+    /// How to keep it from coming again.
+    pub prevention: &'static str,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    about: String,
-    prevention: String,
+/// A cause that looks like another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LookAlike {
+    /// Its code.
+    pub code: Code,
+    /// What it says, in a few words.
+    pub title: &'static str,
+    /// What has to be seen so that it is not the cause.
+    pub excluded_by: &'static str,
 }
-
-static TEXTS: LazyLock<BTreeMap<String, Text>> = LazyLock::new(|| {
-    toml::from_str(include_str!("codes.toml"))
-        .expect("the texts of codes are a part of the program")
-});
 
 /// Explains a code; `None` for one that does not exist.
 pub fn explanation(code: &str) -> Option<Explanation> {
-    let text = TEXTS.get(code);
-    let about = text.map_or("", |text| text.about.trim());
-    let prevention = text.map_or("", |text| text.prevention.trim());
+    let text = texts::of(code)?;
     if let Some(rule) = RULES.iter().find(|rule| rule.code.0 == code) {
-        let title = |code: &Code| {
-            RULES
-                .iter()
-                .find(|rule| rule.code == *code)
-                .map(|rule| rule.title)
-        };
-        let look_alikes = rule.look_alikes.iter();
+        let look_alikes = rule.look_alikes.iter().map(|other| LookAlike {
+            code: *other,
+            title: title(*other),
+            excluded_by: rule.excluded_by(*other),
+        });
         return Some(Explanation {
-            code: rule.code,
-            title: rule.title,
             layer: Some(rule.layer),
-            about,
-            prevention,
             decisive: rule.decisive,
-            look_alikes: look_alikes
-                .map(|code| (*code, title(code).unwrap_or_default()))
-                .collect(),
+            look_alikes: look_alikes.collect(),
+            verify: Rule::verify(rule.code),
+            ..told(rule.code, rule.title, text)
         });
     }
     let (code, title) = RISKS.iter().find(|(known, _)| known.0 == code)?;
-    Some(Explanation {
-        code: *code,
+    Some(told(*code, title, text))
+}
+
+/// What the table says of a code, whether a cause or a risk.
+fn told(code: Code, title: &'static str, text: &'static Text) -> Explanation {
+    Explanation {
+        code,
         title,
         layer: None,
-        about,
-        prevention,
+        about: text.about.trim(),
         decisive: &[],
         look_alikes: Vec::new(),
-    })
+        fix: &text.fix,
+        safety: &text.safety,
+        verify: ["bowline", "doctor", "--lint"].map(str::to_owned).to_vec(),
+        prevention: text.prevention.trim(),
+    }
+}
+
+fn title(code: Code) -> &'static str {
+    let rule = RULES.iter().find(|rule| rule.code == code);
+    rule.map_or("", |rule| rule.title)
 }
 
 /// Every code with what it says in a few words, in their order: causes and risks.
@@ -88,18 +96,24 @@ pub fn codes() -> Vec<(Code, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
-    fn every_code_is_explained_and_nothing_else_is() {
-        let known: BTreeSet<String> = codes().iter().map(|(code, _)| code.to_string()).collect();
-        let explained: BTreeSet<String> = TEXTS.keys().cloned().collect();
-        assert_eq!(known, explained);
-        for (code, text) in TEXTS.iter() {
-            assert!(text.about.len() > 80, "{code} says too little");
-            assert!(text.prevention.len() > 15, "{code} says too little");
-        }
+    fn an_explanation_says_what_excludes_each_look_alike_and_what_mending_costs() {
+        let json = serde_json::to_value(explanation("D003").expect("it exists"));
+        let json = json.expect("it is plain data");
+        assert_eq!(json["look_alikes"][1]["code"], "D002");
+        let by = "the server says so before it looks at any password";
+        assert_eq!(json["look_alikes"][1]["excluded_by"], by);
+        assert_eq!(json["safety"], serde_json::json!(["needs_you", "restart"]));
+        let verify = serde_json::json!(["bowline", "doctor", "--only", "D003"]);
+        assert_eq!(json["verify"], verify);
+    }
+
+    #[test]
+    fn a_risk_has_a_fix_and_no_look_alikes() {
+        let risk = explanation("D203").expect("it exists");
+        assert!(risk.look_alikes.is_empty() && !risk.fix.is_empty());
+        assert_eq!(risk.verify.join(" "), "bowline doctor --lint");
     }
 }

@@ -322,7 +322,7 @@ pub struct Fix {
 }
 
 /// What mending may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Safety {
     /// It can be taken back, and touches no data and nothing else that runs.

@@ -20,6 +20,7 @@ mod recording;
 mod rule;
 mod rules;
 mod speak;
+mod texts;
 mod tokens;
 mod undetermined;
 mod within;
@@ -30,7 +31,7 @@ use std::collections::BTreeSet;
 pub use collect::{Bounds, Subject, Veil, collect};
 pub use diagnosis::{Diagnosis, Effort, Failing};
 pub use edit::{Change, Edit, Piece, Setting, Spot};
-pub use explain::{Explanation, codes, explanation};
+pub use explain::{Explanation, LookAlike, codes, explanation};
 pub use facts::{
     AppFact, AskedFact, AskedLogin, CertificateFact, Changed, Circle, ContainerFact,
     DatabaseAnswer, DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event, Facts,
@@ -40,7 +41,8 @@ pub use facts::{
     Overriding, PeerFact, PlatformFact, PortFact, Probe, Published, QueueFact, RedisAnswer,
     RoleFact, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact, SettingFact,
     StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost, ToldText,
-    TrafficFact, TriedFact, Unseen, VaultSecretFact, VolumeFact, WaitFact, WhyNoEngine, WhyUnseen,
+    TrafficFact, TriedFact, Unlimited, Unseen, VaultSecretFact, VolumeFact, WaitFact, Weakness,
+    WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

@@ -9,6 +9,7 @@ use crate::finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, Finding, Fix, RuledOut, Safety,
 };
 use crate::rules;
+use crate::texts;
 use crate::world::World;
 
 /// What a finding is about.
@@ -57,6 +58,31 @@ pub struct Rule {
     /// Whether data may be lost as long as it lasts.
     pub endangers_data: bool,
     pub(crate) find: fn(&World<'_>, &mut Vec<Case>),
+}
+
+/// The part of a rule that is written for people and stands in the table of texts.
+impl Rule {
+    /// What mends it in general; a finding says it in particular.
+    pub fn fix(&self) -> &'static str {
+        &texts::of_known(self.code).fix
+    }
+
+    /// What mending it may cost: what the fix of a finding costs is one of these.
+    pub fn safety(&self) -> &'static [Safety] {
+        &texts::of_known(self.code).safety
+    }
+
+    /// What has to be seen so that a look-alike is not the cause; nothing for what does not look alike.
+    pub fn excluded_by(&self, look_alike: Code) -> &'static str {
+        let told = &texts::of_known(self.code).look_alikes;
+        told.get(look_alike.0).map_or("", String::as_str)
+    }
+
+    /// The command that says whether a cause of this code is there: it ends with 11 while it is.
+    pub(crate) fn verify(code: Code) -> Vec<String> {
+        let words = ["bowline", "doctor", "--only", code.0];
+        words.map(str::to_owned).to_vec()
+    }
 }
 
 /// All rules, by their codes.

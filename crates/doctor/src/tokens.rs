@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use bowline_model::{MASK, Secret, mask_written};
 
+use crate::facts::Weakness;
+
 /// A value that is shorter is masked only where it is known to stand: elsewhere it would be found in innocent words.
 const LEAST: usize = 6;
 /// Between these clients say what they took for a name.
@@ -57,6 +59,16 @@ impl Tokens {
         self.token(value)
     }
 
+    /// Why a secret value is not replaced in running text, if it is not.
+    pub(crate) fn weakness(&self, value: &Secret) -> Option<Weakness> {
+        let value = value.reveal();
+        if value.chars().count() < LEAST {
+            Some(Weakness::Short)
+        } else {
+            self.names.contains(value).then_some(Weakness::Name)
+        }
+    }
+
     /// What replaces every secret value that was remembered up to now.
     pub(crate) fn mask(&self) -> Mask {
         let mut forms: Vec<(String, String)> = Vec::new();
@@ -73,7 +85,7 @@ impl Tokens {
                     forms.extend(QUOTES.map(quoted));
                 }
             }
-            if value.chars().count() < LEAST || self.names.contains(value) {
+            if self.weakness(&Secret::new(value.as_str())).is_some() {
                 continue;
             }
             let token = format!("#{number}");

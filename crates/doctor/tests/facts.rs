@@ -8,15 +8,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_doctor::{Bounds, Facts, Look, Subject, Unseen, WhyUnseen, collect, record, replay};
+use bowline_doctor::{
+    Bounds, Facts, Look, Subject, Unlimited, Unseen, Weakness, WhyUnseen, collect, record, replay,
+};
 use bowline_engine::fake::{FakeEngine, Run};
 use bowline_engine::{Engine as _, EventFilter, OutputSource, Tap};
 use bowline_model::{
     ContainerId, ContainerSpec, ContainerStatus, EngineEvent, EnvSpec, EventAction, ImageConfig,
-    LogSpec, RestartSpec, Secret, label,
+    LogSpec, Place, Project, RestartSpec, Secret, Service, label,
 };
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
+use serde_json::{Value as Json, json};
 
 const PASSWORD: &str = "s3cr3t-p@ss/word";
 
@@ -226,6 +229,58 @@ async fn a_password_in_a_connection_string_is_known_as_the_one_that_it_is() {
     for form in [PASSWORD, "s3cr3t-p%40ss%2Fword", "hush-hush-7"] {
         assert!(!recorded.contains(form), "{form}:\n{recorded}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_files_show_or_leave_open_is_a_fact_and_no_value_is() {
+    let declared = |environment: Json, limits: Json| {
+        let mut service = json!({"image": "busy:1", "environment": environment});
+        for (key, value) in limits.as_object().unwrap() {
+            service[key] = value.clone();
+        }
+        serde_json::from_value::<Service>(service).unwrap()
+    };
+    let api = json!({
+        "DB_PASSWORD": PASSWORD, "DATABASE_URL": format!("postgres://app:{PASSWORD}@db/app"), "API_SECRET": "abc",
+        "OWNER_PASSWORD": "cashier", "FILLED_PASSWORD": PASSWORD, "MODE": "fast",
+    });
+    let limited = json!({"pids_limit": 100, "deploy": {"resources": {"limits": {"cpus": 0.5}}}});
+    let mut project = Project {
+        name: "shop".to_owned(),
+        services: [
+            ("api".to_owned(), declared(api, json!({"cpus": 0.5}))),
+            ("cashier".to_owned(), declared(json!({}), limited)),
+        ]
+        .into(),
+        ..Project::default()
+    };
+    let place = Place {
+        file: "compose.yaml".into(),
+        line: 7,
+        column: 9,
+    };
+    for key in ["DB_PASSWORD", "DATABASE_URL", "MODE"] {
+        project.origins.insert_in_clear("api", key, place.clone());
+    }
+    let known = Subject {
+        project: Some(project),
+        ..subject()
+    };
+    let facts = Stack::new().facts(&known, Bounds::default()).await;
+
+    let api = &facts.services["api"];
+    let in_clear: Vec<&str> = api.in_clear.keys().map(String::as_str).collect();
+    assert_eq!(in_clear, ["DATABASE_URL", "DB_PASSWORD"]);
+    assert_eq!(api.in_clear["DB_PASSWORD"], place);
+    let weak = [
+        ("API_SECRET".to_owned(), Weakness::Short),
+        ("OWNER_PASSWORD".to_owned(), Weakness::Name),
+    ];
+    assert_eq!(api.weak, weak.into());
+    assert_eq!(api.unlimited, [Unlimited::Processes].into());
+    assert_eq!(facts.services["cashier"].unlimited, [].into());
+    let recorded = record(&facts);
+    assert!(!recorded.contains(PASSWORD), "{recorded}");
 }
 
 #[tokio::test(start_paused = true)]

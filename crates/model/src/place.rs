@@ -26,29 +26,49 @@ impl fmt::Display for Place {
 /// A path reads as people write it: `services.web.ports[0].published`. Fields that nobody wrote (defaults)
 /// have no place of their own; [`Origins::nearest`] then answers with that of the closest field around them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Origins(BTreeMap<String, Place>);
+pub struct Origins {
+    places: BTreeMap<String, Place>,
+    /// Variables of services whose values stand in a file as they are, by `services.web.environment.KEY` in either form
+    /// of writing them.
+    in_clear: BTreeMap<String, Place>,
+}
 
 impl Origins {
     /// Remembers where `path` was written; a later call for the same path replaces the earlier one.
     pub fn insert(&mut self, path: String, place: Place) {
-        self.0.insert(path, place);
+        self.places.insert(path, place);
+    }
+
+    /// Remembers that a variable of a service has its value from the file itself, and where.
+    pub fn insert_in_clear(&mut self, service: &str, key: &str, place: Place) {
+        self.in_clear.insert(variable(service, key), place);
     }
 
     /// Returns where exactly this field was written.
     pub fn get(&self, path: &str) -> Option<&Place> {
-        self.0.get(path)
+        self.places.get(path)
+    }
+
+    /// Returns where a variable of a service stands with its value; `None` where the value comes out of another variable,
+    /// out of the shell or out of an env file.
+    pub fn in_clear(&self, service: &str, key: &str) -> Option<&Place> {
+        self.in_clear.get(&variable(service, key))
     }
 
     /// Returns where this field was written, or else the closest field that encloses it.
     pub fn nearest(&self, path: &str) -> Option<&Place> {
         let mut path = path;
         loop {
-            if let Some(place) = self.0.get(path) {
+            if let Some(place) = self.places.get(path) {
                 return Some(place);
             }
             path = &path[..path.rfind(['.', '['])?];
         }
     }
+}
+
+fn variable(service: &str, key: &str) -> String {
+    format!("services.{service}.environment.{key}")
 }
 
 #[cfg(test)]

@@ -36,8 +36,8 @@ mod why;
 pub use bowline_core::{Halt, StepError, Watch};
 pub use bowline_doctor::{
     Code, Confidence, Culprit, CulpritKind, Diagnosis, Evidence, Explanation, Failing, Finding,
-    Fix, Layer, Look, Next, Risk, RuledOut, Safety, Undetermined, Unseen, WITHIN, WhyUnseen, codes,
-    explanation, is_risk, serve as answer_within,
+    Fix, Layer, Look, LookAlike, Next, Risk, RuledOut, Safety, Undetermined, Unseen, WITHIN,
+    WhyUnseen, codes, explanation, is_risk, serve as answer_within,
 };
 pub use config::{ConfigForm, ConfigRequest, Listing, config};
 pub use debug::{Debug, DebugRequest, debug};

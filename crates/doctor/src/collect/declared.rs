@@ -7,9 +7,10 @@ use bowline_model::{
     ObservedContainer, ObservedNetwork, Port, Project, Secret, Service, is_secret_key, label,
 };
 
-use crate::facts::{MissingNetwork, Mount, ServiceFact};
+use crate::facts::{MissingNetwork, Mount, ServiceFact, Unlimited};
 use crate::tokens::{Mask, Tokens};
 
+use super::secrets;
 use super::translate::shown;
 
 /// The names that a project's people use: they stay readable even where a password is one of them.
@@ -87,7 +88,10 @@ pub(super) fn services(
     enabled
         .chain(disabled)
         .map(|((name, service), is_enabled)| {
-            let fact = service_fact(project, service, is_enabled, tokens, mask);
+            let mut fact = service_fact(project, service, is_enabled, tokens, mask);
+            let own = secrets::of(service);
+            fact.in_clear = secrets::in_clear(project, name, &own);
+            fact.weak = secrets::weak(&own, tokens);
             (name.clone(), fact)
         })
         .collect()
@@ -156,7 +160,27 @@ fn service_fact(
         has_log_settings: service.logging.is_some(),
         odd: odd(service),
         expose: service.expose.iter().map(|port| exposed(port)).collect(),
+        unlimited: unlimited(service),
+        ..ServiceFact::default()
     }
+}
+
+/// What of processors and processes the files do not limit, by any way to say it.
+fn unlimited(service: &Service) -> BTreeSet<Unlimited> {
+    let deployed = service.deploy.as_ref();
+    let deployed = deployed.and_then(|deploy| deploy.resources.0.limits.as_ref());
+    let has_processors = service.cpus.0 > 0.0
+        || service.cpu_quota > 0
+        || service.cpu_count > 0
+        || !service.cpuset.is_empty()
+        || deployed.is_some_and(|limits| limits.cpus.0 > 0.0);
+    let has_processes = service.pids_limit > 0 || deployed.is_some_and(|limits| limits.pids > 0);
+    let limited = [
+        (Unlimited::Processors, has_processors),
+        (Unlimited::Processes, has_processes),
+    ];
+    let missing = limited.into_iter().filter(|(_, is_limited)| !is_limited);
+    missing.map(|(what, _)| what).collect()
 }
 
 /// The most memory that a service may use, by either way to say it.

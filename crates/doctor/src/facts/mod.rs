@@ -30,7 +30,7 @@ pub use inside::{
 pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
 pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
 pub use platform::{AppFact, NodeFact, PlatformFact, RoleFact, VaultSecretFact};
-pub use service::{EmptyVariable, ServiceFact};
+pub use service::{EmptyVariable, ServiceFact, Unlimited, Weakness};
 pub use told::{Told, ToldHost, ToldText};
 pub(crate) use traffic::names_part;
 pub use traffic::{GroupFact, QueueFact, SettingFact, TalkerFact, TrafficFact};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bowline_model::Place;
 use bowline_model::carried::Oddity;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,35 @@ pub struct ServiceFact {
     /// Ports that it names for others on its networks: `8080/tcp`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expose: Vec<String>,
+    /// Variables that hold a secret whose value stands in a Compose file itself, with the place.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub in_clear: BTreeMap<String, Place>,
+    /// Variables that hold a secret which is too weak to be kept out of what is shown.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub weak: BTreeMap<String, Weakness>,
+    /// What the files do not limit.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unlimited: BTreeSet<Unlimited>,
+}
+
+/// Why a secret cannot be hidden in running text: it would be found in innocent words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weakness {
+    /// It has fewer than six characters.
+    Short,
+    /// It is also a name of the project: of a service, a network, a volume, an image.
+    Name,
+}
+
+/// Something of the host that a service may use up where nothing limits it; memory has a field of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unlimited {
+    /// The processors.
+    Processors,
+    /// The numbers of processes.
+    Processes,
 }
 
 /// A variable that the files use, that is not set, and that became empty.

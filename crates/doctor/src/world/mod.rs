@@ -588,7 +588,7 @@ fn is_set_aside(container: &ContainerFact) -> bool {
 }
 
 /// The kind of server that each container runs.
-fn recipes(facts: &Facts) -> BTreeMap<&str, &'static Recipe> {
+pub(crate) fn recipes(facts: &Facts) -> BTreeMap<&str, &'static Recipe> {
     let known = Recipes::builtin();
     let recipe = |container: &ContainerFact| {
         let ports = container.exposed.iter().filter_map(|port| {

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use bowline_doctor::{Confidence, Facts, Finding, RULES, diagnose, diagnose_without, replay};
+use bowline_doctor::{
+    Confidence, Facts, Finding, RULES, diagnose, diagnose_without, explanation, replay,
+};
 use serde_json::{Value, json};
 
 /// A recording of the project `shop`, looked at at 10:05, in which nothing was seen yet.
@@ -114,7 +116,21 @@ pub(crate) fn only(facts: &Facts) -> Finding {
             .collect();
         panic!("one finding is expected: {codes:#?}");
     };
+    assert_eq!(untold_cost(finding), None);
     finding.clone()
+}
+
+/// What is wrong with the cost of a finding's fix by the table of codes, in words.
+pub(crate) fn untold_cost(finding: &Finding) -> Option<String> {
+    let safety = finding.fix.as_ref()?.safety;
+    let told = explanation(finding.code.0).map_or(&[][..], |told| told.safety);
+    let words = || {
+        format!(
+            "{} costs {safety:?}, and the table says {told:?}",
+            finding.code
+        )
+    };
+    (!told.contains(&safety)).then(words)
 }
 
 /// The one finding, which is certain.

@@ -19,6 +19,7 @@ use bowline_doctor::{
     Code, Confidence, Diagnosis, FactRef, Facts, Finding, RULES, diagnose, diagnose_without, replay,
 };
 use flate2::read::GzDecoder;
+use recording::untold_cost;
 
 /// A recording that is kept, by the id of its case.
 struct Kept {
@@ -195,6 +196,22 @@ fn every_code_is_found_in_a_recording() {
         missing.is_empty(),
         "neither a case of `faults/` nor a recording by hand finds {missing:?}"
     );
+}
+
+#[test]
+fn what_mends_a_cause_costs_what_the_table_of_codes_says() {
+    let by_hand = by_hand::all();
+    let by_hand = by_hand.iter().map(|(_, _, facts)| diagnose(facts));
+    let kept = kept();
+    let kept = kept.iter().map(|it| diagnose(&it.facts));
+    let mut mended = 0;
+    for diagnosis in kept.chain(by_hand) {
+        for cause in &diagnosis.causes {
+            mended += usize::from(cause.fix.is_some());
+            assert_eq!(untold_cost(cause), None);
+        }
+    }
+    assert!(mended > 100, "{mended} causes are mended");
 }
 
 #[test]

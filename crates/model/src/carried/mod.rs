@@ -36,6 +36,7 @@ pub use connection::{
 pub use oddity::{Oddity, oddities};
 
 pub use pairs::is_program;
+pub use scheme::store_at;
 pub(crate) use url::password_spans;
 
 use pairs::{Pair, Source};

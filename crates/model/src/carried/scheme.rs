@@ -37,6 +37,26 @@ const KINDS: &[(&[&str], u16)] = &[
     (&["ftp"], 21),
 ];
 
+/// Kinds of servers that keep or hand on data and are known by their port: nothing else is commonly found there.
+const STORES: &[&str] = &[
+    "postgresql",
+    "mysql",
+    "redis",
+    "mongodb",
+    "amqp",
+    "amqps",
+    "nats",
+    "kafka",
+    "elasticsearch",
+    "sqlserver",
+    "cockroachdb",
+    "memcached",
+    "bolt",
+    "cassandra",
+    "zookeeper",
+    "etcd",
+];
+
 /// Schemes whose URLs name no host.
 const WITHOUT_HOST: &[&str] = &[
     "file", "sqlite", "sqlite3", "unix", "npipe", "fd", "data", "null", "memory", "mem", "s3",
@@ -52,6 +72,16 @@ pub(super) fn default_port(scheme: &str) -> Option<u16> {
     }
     let port_of = |name| Some(KINDS.iter().find(|(names, _)| names.contains(&name))?.1);
     scheme.split('+').find_map(port_of)
+}
+
+/// Returns the kind of server that a port speaks for by itself, by the scheme of its addresses, where that is one which
+/// keeps or hands on data.
+///
+/// Of a port that others have as well (9000) nothing is said.
+pub fn store_at(port: u16) -> Option<&'static str> {
+    let (names, _) = KINDS.iter().find(|(_, known)| *known == port)?;
+    let name = names.first()?;
+    STORES.contains(name).then_some(*name)
 }
 
 /// Tells whether a port is one by which a kind of server is known.

@@ -620,3 +620,13 @@ fn a_key_leads_to_ports_of_its_kind_and_to_those_of_nobody() {
         assert!(!may_lead_to(key, port), "{key} {port}");
     }
 }
+
+#[test]
+fn a_port_speaks_for_a_server_of_data_where_nobody_else_is_found_there() {
+    for (port, kind) in [(5432, "postgresql"), (6379, "redis"), (9092, "kafka")] {
+        assert_eq!(store_at(port), Some(kind));
+    }
+    for port in [80, 443, 22, 25, 8080, 9000] {
+        assert_eq!(store_at(port), None, "{port}");
+    }
+}
