@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn status_and_the_beginning_of_the_body_are_told_however_it_comes() {
-        let long = "x".repeat(300);
+        let long = "x".repeat(BODY + 100);
         for (said, stays, status, body) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot ready".to_owned(), true, 200, "not ready"),
             ("HTTP/1.0 503 Nope\n\nhalf".to_owned(), false, 503, "half"),
