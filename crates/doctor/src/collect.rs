@@ -114,6 +114,16 @@ impl Default for Bounds {
 
 /// How many looks by the kernel's side go on at once, and as many reads of mounted files: each takes a thread or a connection.
 const THREADS: usize = 16;
+impl Bounds {
+    fn leeway(self) -> Leeway {
+        Leeway {
+            instruments: self.instruments,
+            threads: THREADS,
+            answer: self.answer,
+        }
+    }
+}
+
 /// How much longer it may take to read of all containers what the engine knows, for each of them.
 const INSPECT: Duration = Duration::from_millis(10);
 /// No more of the command of one that holds a file is told, in characters.
@@ -146,14 +156,7 @@ pub async fn collect(
         begun,
         at,
         ahead_millis,
-        within: Within::new(
-            engine,
-            Leeway {
-                instruments: bounds.instruments,
-                threads: THREADS,
-                answer: bounds.answer,
-            },
-        ),
+        within: Within::new(engine, bounds.leeway()),
         reads: Semaphore::new(THREADS),
         unseen: Vec::new(),
     };

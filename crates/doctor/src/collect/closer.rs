@@ -112,15 +112,14 @@ impl Looking<'_> {
         if !is_suspect {
             return Ok(Some(from_host?));
         }
-        let beside = self.within.from_beside(target, &Request::Inside, lacking);
+        let beside = self.within.ask_beside(target, &Request::Inside, lacking);
         match (beside.await, from_host) {
-            (Ok(Reply::Inside(fact)), from_host) => Ok(Some(match from_host {
-                Ok(from_host) => insides::joined(*fact, from_host),
-                Err(_) => *fact,
-            })),
+            (Ok(Reply::Inside(fact)), Ok(from_host)) => {
+                Ok(Some(insides::joined(*fact, &from_host)))
+            }
+            (Ok(Reply::Inside(fact)), Err(_)) => Ok(Some(*fact)),
             (_, Ok(from_host)) => Ok(Some(from_host)),
-            (Err(missed), Err(_)) => Err(missed.into()),
-            (Ok(_), Err(missed)) => Err(missed.into()),
+            (Err(missed), Err(_)) | (Ok(_), Err(missed)) => Err(missed.into()),
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn of(look: &Look) -> Result<InsideFact, Unseen> {
 }
 
 /// What was seen from within, with the counters of control groups that can only be seen from the host.
-pub(super) fn joined(within: InsideFact, from_host: InsideFact) -> InsideFact {
+pub(super) fn joined(within: InsideFact, from_host: &InsideFact) -> InsideFact {
     InsideFact {
         memory: from_host.memory.or(within.memory),
         oom_kills: from_host.oom_kills.or(within.oom_kills),

@@ -384,16 +384,11 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         if said.is_some_and(|said| said.is_fresh) || world.trouble(edge).is_some() {
             continue;
         }
-        let tried_once = said
+        let Some((gave_up, sure)) = said
             .map(|said| spoken(edge.client, said, "this was its last word about it"))
-            .or_else(|| came_first(world, edge.client, server));
-        // Who only comes by from time to time leaves work waiting as well.
-        let sure = if tried_once.is_some() {
-            Confidence::Certain
-        } else {
-            Confidence::Likely
-        };
-        let Some(gave_up) = tried_once.or_else(|| leaves_waiting(world, edge.client, server))
+            .or_else(|| came_first(world, edge.client, server))
+            .map(|shows| (shows, Confidence::Certain))
+            .or_else(|| leaves_waiting(world, edge.client, server))
         else {
             continue;
         };
@@ -458,7 +453,7 @@ fn leaves_waiting(
     world: &World<'_>,
     client: &ContainerFact,
     server: &ContainerFact,
-) -> Option<Evidence> {
+) -> Option<(Evidence, Confidence)> {
     let started = world.state(client)?.started?;
     let is_worker = world.open_ports(client)?.is_empty();
     if !is_worker || world.now().duration_since(started).as_secs() < 5 {
@@ -473,7 +468,9 @@ fn leaves_waiting(
         group.stream,
         group.name
     );
-    Some(asked.evidence(&said, "there is work, and it does not ask for it"))
+    let waits = asked.evidence(&said, "there is work, and it does not ask for it");
+    // Who only comes by from time to time leaves work waiting as well.
+    Some((waits, Confidence::Likely))
 }
 
 fn broker_down(world: &World<'_>, cases: &mut Vec<Case>) {

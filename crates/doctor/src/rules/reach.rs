@@ -163,10 +163,10 @@ fn entrance<'f>(world: &World<'f>, edge: &Edge<'f>) -> Option<(u16, &'f AskedFac
     };
     // Entrances take plain calls as well, to send them to the other port.
     let ports = open.into_iter().filter(|port| *port != PLAIN_WEB);
-    let shown: Vec<Option<(u16, &AskedFact)>> = ports.map(shows).collect();
+    let entrances: Vec<Option<(u16, &AskedFact)>> = ports.map(shows).collect();
     let wants_tls = wants_tls(edge.told).is_some_and(|(is_wanted, _)| is_wanted);
-    let first = *shown.first()?;
-    first.filter(|_| !wants_tls && shown.iter().all(Option::is_some))
+    let first = *entrances.first()?;
+    first.filter(|_| !wants_tls && entrances.iter().all(Option::is_some))
 }
 
 /// The port at which pages are asked for in the clear.

@@ -200,14 +200,14 @@ impl<'e> Within<'e> {
         let by_kernel = self.by_kernel(target, request.clone()).await;
         match by_kernel {
             Err(Missed::Kernel(kernel)) if is_out_of_reach(&kernel) => {
-                self.from_beside(target, &request, kernel).await
+                self.ask_beside(target, &request, kernel).await
             }
             answered => answered,
         }
     }
 
     /// Puts a question to an instrument, since the kernel's side does not answer it.
-    pub(crate) async fn from_beside(
+    pub(crate) async fn ask_beside(
         &self,
         target: Target<'_>,
         request: &Request,

@@ -112,7 +112,7 @@ fn mapped(maps: &str) -> (Option<(String, PathBuf)>, Libraries) {
         };
         if name.starts_with("ld-") || name.starts_with("ld.") {
             loader = Some((name.to_owned(), path.clone()));
-        } else if name.ends_with(".so") || name.contains(".so.") {
+        } else if format!("{name}.").contains(".so.") {
             libraries.insert(name.to_owned(), path.clone());
         }
     }
