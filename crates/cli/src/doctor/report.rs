@@ -86,7 +86,10 @@ fn listed(lines: &[String], none: &str) -> String {
     if lines.is_empty() {
         return format!("- {none}\n");
     }
-    lines.iter().map(|line| format!("- {line}\n")).collect()
+    lines.iter().fold(String::new(), |mut list, line| {
+        let _ = writeln!(list, "- {line}");
+        list
+    })
 }
 
 fn section(diagnosis: &Diagnosis, cause: &Finding) -> Section {
