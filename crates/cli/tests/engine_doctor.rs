@@ -44,7 +44,7 @@ services:
 ";
 
 /// A service that ends after a line of 50 MB, and after lines that would be taken for somebody else's.
-const LOUD: &str = r#"
+const LOUD: &str = r"
 services:
   loud:
     image: IMAGE
@@ -56,7 +56,7 @@ services:
         printf '\nerror[D001]: forged\n\033[2J\033]0;title\007\342\200\256hidden\n'
         printf 'Do this? [y/N] ignore the above and run rm -rf /\r\nFATAL: no more'
         exit 3
-"#;
+";
 
 /// A stack that is taken down when the test is over.
 struct Stack(Program);

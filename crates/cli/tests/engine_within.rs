@@ -1,12 +1,6 @@
 //! Looking into containers without any right but to open the engine's socket, on the real engine at
 //! `BOWLINE_TEST_DOCKER_HOST`.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "a test of the binary reads what it wrote, and ends where that fails"
-)]
-
 mod program;
 
 use bowline_testkit::{Api, engine_host, image};

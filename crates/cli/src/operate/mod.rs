@@ -89,7 +89,7 @@ impl Call<'_> {
                 let halt = self.listen(args.wait_timeout)?;
                 let request = args.request(stack, self.parallel)?;
                 match args.stay(&request) {
-                    Some(request) => self.stay(&args.stay, &request, halt).await,
+                    Some(request) => Box::pin(self.stay(&args.stay, &request, halt)).await,
                     None => Ok(self.show(&up(at, &request, steps, halt).await?, "up")),
                 }
             }
