@@ -38,7 +38,7 @@ fn who_may_only_open_the_socket_sees_from_beside_what_root_sees() {
         .replace("BUSY", &image("busy"));
     bowline.write("compose.yaml", &format!("name: {name}{stack}"));
     bowline.ends(5, &["up"]);
-    bowline.until_found("D001");
+    bowline.until_found("D002");
 
     let output = bowline.powerless(&["doctor", "--format", "json"]);
     let said = String::from_utf8(output.stdout).unwrap();
@@ -48,12 +48,12 @@ fn who_may_only_open_the_socket_sees_from_beside_what_root_sees() {
     let cause = &json["causes"][0];
     assert_eq!(
         (cause["code"].as_str(), cause["confidence"].as_str()),
-        (Some("D001"), Some("certain")),
+        (Some("D002"), Some("certain")),
         "{said}"
     );
     assert_eq!(
-        json["effort"]["instruments"], 1,
-        "beside the client alone: {said}"
+        json["effort"]["instruments"], 2,
+        "beside the client and the server that it needs: {said}"
     );
     assert!(!said.contains("sesame-"), "no password is said: {said}");
 
