@@ -186,7 +186,7 @@ fn a_risk_can_be_asked_for_as_a_cause_can() {
     --- stdout
     D201 is there at `api`
 
-    risk[D201]: nothing keeps `api` from using all memory of the host
+    risk[D201]: nothing keeps `api` and `db` from using all memory of the host
       --> services.api.mem_limit
       fix        set `mem_limit`, or `deploy.resources.limits.memory`
 
@@ -350,12 +350,8 @@ fn a_report_has_all_headings_for_a_cause_and_for_what_nothing_explains() {
     - none
 
     ### Risks:
-    - the log of `api` grows until the disk is full, unless the engine says otherwise (D137): set `logging: {driver: json-file, options: {max-size: 10m, max-file: "3"}}`, or `driver: local`
-    - the log of `db` grows until the disk is full, unless the engine says otherwise (D137): set `logging: {driver: json-file, options: {max-size: 10m, max-file: "3"}}`, or `driver: local`
-    - the log of `mailer` grows until the disk is full, unless the engine says otherwise (D137): set `logging: {driver: json-file, options: {max-size: 10m, max-file: "3"}}`, or `driver: local`
-    - nothing keeps `api` from using all memory of the host (D201): set `mem_limit`, or `deploy.resources.limits.memory`
-    - nothing keeps `db` from using all memory of the host (D201): set `mem_limit`, or `deploy.resources.limits.memory`
-    - nothing keeps `mailer` from using all memory of the host (D201): set `mem_limit`, or `deploy.resources.limits.memory`
+    - the logs of `api`, `db` and `mailer` grow until the disk is full, unless the engine says otherwise (D137): set `logging: {driver: json-file, options: {max-size: 10m, max-file: "3"}}`, or `driver: local`
+    - nothing keeps `api`, `db` and `mailer` from using all memory of the host (D201): set `mem_limit`, or `deploy.resources.limits.memory`
     "#);
 }
 

@@ -527,7 +527,7 @@ fn cannot_save(world: &World<'_>, cases: &mut Vec<Case>) {
         let case = Case::new(blamed, format!("`{service}` cannot save what it holds: {why}"))
             .seen_in(server.service.as_deref())
             .mended_by("mend that, and it goes on by itself; to switch the check off would only hide that nothing is saved", Safety::NeedsYou)
-            .decides("that it cannot save", complaint.answer.or_else(|| complaint.said.clone()))
+            .decides("that it cannot save", complaint.said.clone().or(complaint.answer))
             .decides("the complaint", complaint.said)
             .decides("why it cannot write", evidence)
             .rules_out(Code("D118"), seen);
