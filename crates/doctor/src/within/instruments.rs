@@ -15,10 +15,12 @@ use bowline_engine::{
     Selector, Stream, Unseen, archive_of,
 };
 use bowline_model::{
-    ContainerId, ContainerSpec, LogSpec, NetworkingSpec, ResourcesSpec, SecuritySpec, label,
+    ContainerId, ContainerSpec, ContainerSummary, LogSpec, NetworkingSpec, ResourcesSpec,
+    SecuritySpec, label,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, oneshot};
 use tokio::time::timeout;
@@ -188,8 +190,9 @@ fn spec(container: &ContainerId, image: &str, program: &Program) -> ContainerSpe
     }
 }
 
-/// Makes sure that an engine has this program as an image, removes what older ones left there, and gives its name.
+/// Makes sure that an engine has this program as an image, removes what others left there, and gives its name.
 async fn bring(engine: &dyn Engine) -> Result<(String, Program), String> {
+    sweep(engine).await;
     let program =
         Program::own().map_err(|error| format!("this program cannot be read: {error}"))?;
     let reference = format!("{IMAGE}:{}", program.version);
@@ -218,17 +221,30 @@ async fn bring(engine: &dyn Engine) -> Result<(String, Program), String> {
     let archive = archive_of(&files).map_err(|error| error.to_string())?;
     let imported = engine.import_image(&spec, archive).await;
     imported.map_err(|error| error.to_string())?;
-    sweep(engine, &reference).await;
+    sweep_images(engine, &reference).await;
     Ok((reference, program))
 }
 
-/// Removes what is left of others: images of older programs, and containers that were never started. What is in use stays.
-async fn sweep(engine: &dyn Engine, own: &str) {
+/// One that is younger may still be in the making.
+const IN_THE_MAKING: SignedDuration = SignedDuration::from_mins(1);
+
+/// Removes instruments that were made and never started: whoever made them was killed in between.
+async fn sweep(engine: &dyn Engine) {
     let selector = Selector::label(label::INSTRUMENT, SORT);
-    let left = engine.containers(&selector).await.unwrap_or_default();
-    for one in left.iter().filter(|one| !one.status.is_up()) {
+    let found = engine.containers(&selector).await.unwrap_or_default();
+    let Ok(now) = engine.now().await else {
+        return;
+    };
+    let is_old = |created| now.duration_since(created) > IN_THE_MAKING;
+    let is_left = |one: &&ContainerSummary| !one.status.is_up() && one.created.is_none_or(is_old);
+    for one in found.iter().filter(is_left) {
         let _ = engine.remove_container(&one.id, WHOLE).await;
     }
+}
+
+/// Removes the images of older programs. One that is in use stays.
+async fn sweep_images(engine: &dyn Engine, own: &str) {
+    let selector = Selector::label(label::INSTRUMENT, SORT);
     for (_, references) in engine.images(&selector).await.unwrap_or_default() {
         for reference in references.iter().filter(|reference| *reference != own) {
             let _ = engine.remove_image(reference).await;
@@ -416,6 +432,25 @@ mod tests {
         let why = instruments.ask(&web, &Request::Inside).await.err();
         assert_eq!(why.as_deref(), Some("it ended: exec format error"));
         instruments.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_made_and_never_started_goes_when_it_is_old() {
+        let (engine, web) = engine([Run::new(), Run::new()]).await;
+        let reference = format!("{IMAGE}:{}", Program::own().expect("a program").version);
+        let program = Program::own().expect("a program");
+        let left = spec(&web, &reference, &program);
+        let made = engine.create_container("bowline-look-left", &left).await;
+        made.expect("one");
+        sweep(&engine).await;
+        assert_eq!(
+            names(&engine).await.len(),
+            2,
+            "it may still be in the making"
+        );
+        tokio::time::advance(Duration::from_secs(61)).await;
+        sweep(&engine).await;
+        assert_eq!(names(&engine).await, ["web"]);
     }
 
     #[tokio::test(start_paused = true)]
