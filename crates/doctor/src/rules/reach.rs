@@ -172,6 +172,15 @@ fn entrance<'f>(world: &World<'f>, edge: &Edge<'f>) -> Option<(u16, &'f AskedFac
 /// The port at which pages are asked for in the clear.
 const PLAIN_WEB: u16 = 80;
 
+/// A case against who told a client the port at which it dials a service in vain.
+fn misdialled(world: &World<'_>, edge: &Edge<'_>, name: &str, claim: String) -> Case {
+    let carrier = edge.host.port_carrier.as_ref();
+    let carrier = carrier.unwrap_or(&edge.host.carrier);
+    Case::new(teller(world, edge.client, carrier), claim)
+        .seen_in(edge.client.service.as_deref())
+        .between(Some(name), edge.client.service.as_deref())
+}
+
 fn tls_elsewhere(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges().iter().filter(|it| is_hurt(world, it.client)) {
         let (Some((right, asked)), Some((name, containers)), Some(port)) =
@@ -185,16 +194,12 @@ fn tls_elsewhere(world: &World<'_>, cases: &mut Vec<Case>) {
         let claim = format!(
             "it dials `{name}` at port {port}, where nobody listens: `{name}` takes calls in TLS at port {right} only"
         );
-        let carrier = edge.host.port_carrier.as_ref();
-        let carrier = carrier.unwrap_or(&edge.host.carrier);
         let listens = listening(target, world, "it can be reached, elsewhere");
         let spoken = asked.evidence("TLS there", "another port alone would not do");
         let told = address(edge, "it is told to go there, and not to speak TLS");
         cases.push(
-            Case::new(teller(world, edge.client, carrier), claim)
+            misdialled(world, edge, name, claim)
                 .at_most(Confidence::Likely)
-                .seen_in(edge.client.service.as_deref())
-                .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
                     format!("write port {right} there, let it speak TLS, then `bowline up`"),
                     Safety::NeedsYou,
@@ -246,14 +251,10 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
             "it dials `{name}` at port {port}, where nobody listens: `{name}` listens on {}{hint}",
             ports.join(", ")
         );
-        let carrier = edge.host.port_carrier.as_ref();
-        let carrier = carrier.unwrap_or(&edge.host.carrier);
         let listens = listening(target, world, "it can be reached, elsewhere");
         cases.push(
-            Case::new(teller(world, edge.client, carrier), claim)
+            misdialled(world, edge, name, claim)
                 .at_most(sure_where(is_hurt))
-                .seen_in(edge.client.service.as_deref())
-                .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
                     format!("write port {} there, then `bowline up`", ports.join(" or ")),
                     Safety::NeedsYou,
@@ -302,14 +303,10 @@ fn other_port_before(world: &World<'_>, cases: &mut Vec<Case>) {
         let claim = format!(
             "it dials `{name}` at port {port}, where it was refused while `{name}` ran; others dial it at {right}"
         );
-        let carrier = edge.host.port_carrier.as_ref();
-        let carrier = carrier.unwrap_or(&edge.host.carrier);
         let line = spoken(edge.client, refused, "nobody listened there");
         cases.push(
-            Case::new(teller(world, edge.client, carrier), claim)
+            misdialled(world, edge, name, claim)
                 .at_most(Confidence::Likely)
-                .seen_in(edge.client.service.as_deref())
-                .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
                     format!("write port {right} there, then `bowline up`"),
                     Safety::NeedsYou,

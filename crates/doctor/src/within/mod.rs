@@ -287,13 +287,10 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
-/// Whether another way in may show what this one does not.
+/// Whether another way in may show what this one does not. What this kernel does not have it has nowhere.
 pub(crate) fn is_out_of_reach(unseen: &Unseen) -> bool {
     match unseen {
-        Unseen::NotThisHost { .. }
-        | Unseen::Denied { .. }
-        | Unseen::Unsupported { .. }
-        | Unseen::Gone => true,
-        Unseen::NoAnswer { .. } | Unseen::Failed { .. } => false,
+        Unseen::NotThisHost { .. } | Unseen::Denied { .. } | Unseen::Gone => true,
+        Unseen::Unsupported { .. } | Unseen::NoAnswer { .. } | Unseen::Failed { .. } => false,
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bowline_doctor::{
     Bounds, Call, ContainerFact, DialAnswer, Facts, Leeway, Look, Missed, Subject, Tried, Unseen,
-    WhyUnseen, Within, collect,
+    Within, collect,
 };
 use bowline_engine::{Engine, Unseen as Unreadable};
 use bowline_model::ContainerStatus;
@@ -137,20 +137,10 @@ fn unseen(facts: &Facts, is_about: impl Fn(&str) -> bool) -> Vec<String> {
             Look::Networks => "the networks".to_owned(),
             _ => "the containers".to_owned(),
         };
-        format!("{what}: {}", why(&unseen.cause))
+        format!("{what}: {}", unseen.cause.words())
     });
     let mut words: Vec<String> = words.collect();
     words.sort();
     words.dedup();
     words
-}
-
-fn why(cause: &WhyUnseen) -> String {
-    match cause {
-        WhyUnseen::TooSlow => "it took too long".to_owned(),
-        WhyUnseen::Engine(text) | WhyUnseen::Kernel(text) => text.clone(),
-        WhyUnseen::TooMany => "there are too many".to_owned(),
-        WhyUnseen::Forgotten => "the engine does not remember".to_owned(),
-        WhyUnseen::NotWanted => "it was not asked for".to_owned(),
-    }
 }
