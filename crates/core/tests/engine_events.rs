@@ -70,39 +70,42 @@ fn service(project: &str, name: &str, command: &[&str]) -> WantedService {
     }
 }
 
-/// Twenty services: most run on, five end with an error and are started again, one uses up its memory. A job that
-/// the last one waits for keeps the operation going until they have.
+/// Ends with an error twice, and then well.
+const ENDS_THRICE: &str = "sleep 1; echo >> /runs; [ $(wc -l < /runs) -ge 3 ] || exit 3";
+/// Uses up its memory once, and then ends well.
+const USES_ALL_MEMORY: &str = "[ -e /runs ] && exit; echo > /runs; sleep 1; tail /dev/zero";
+
+/// Twenty services: most run on, five end with an error and are started again, one uses up its memory. The last one
+/// waits until all of these have ended well, so that nothing happens after the operation.
 fn twenty(project: &str) -> Wanted {
     let mut wanted = Wanted {
         project: project.to_owned(),
         ..Wanted::default()
     };
-    for number in 1..=18 {
+    let mut last = service(project, "last", &["sleep", "infinity"]);
+    for number in 1..=19 {
         let name = format!("s{number}");
         let mut service = match number {
-            1 => service(project, &name, &["sh", "-c", "sleep 1; tail /dev/zero"]),
-            2..=6 => service(project, &name, &["sh", "-c", "sleep 1; exit 3"]),
+            1 => service(project, &name, &["sh", "-c", USES_ALL_MEMORY]),
+            2..=6 => service(project, &name, &["sh", "-c", ENDS_THRICE]),
             _ => service(project, &name, &["sleep", "infinity"]),
         };
         if number == 1 {
             service.spec.resources.memory_bytes = Some(16 << 20);
         }
-        if (2..=6).contains(&number) {
+        if (1..=6).contains(&number) {
             service.spec.restart = RestartSpec::OnFailure {
                 max_retries: Some(2),
             };
+            let completed = WantedDependency {
+                condition: Condition::Completed,
+                restart: false,
+                required: true,
+            };
+            last.depends_on.insert(name.clone(), completed);
         }
         wanted.services.insert(name, service);
     }
-    let job = service(project, "job", &["sleep", "8"]);
-    let mut last = service(project, "last", &["sleep", "infinity"]);
-    let completed = WantedDependency {
-        condition: Condition::Completed,
-        restart: false,
-        required: true,
-    };
-    last.depends_on.insert("job".to_owned(), completed);
-    wanted.services.insert("job".to_owned(), job);
     wanted.services.insert("last".to_owned(), last);
     wanted
 }
