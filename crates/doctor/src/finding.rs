@@ -128,6 +128,18 @@ pub struct Evidence {
     pub text: String,
     /// What that proves.
     pub proves: String,
+    /// Whether it is known what it means: it was looked at, or a real program was seen to write such a line. What only
+    /// documentation or a user's own recipe says of a line proves nothing by itself.
+    #[serde(skip)]
+    pub(crate) is_proven: bool,
+}
+
+impl Evidence {
+    /// The same, as proven as the line that it rests on.
+    pub(crate) fn known_by(mut self, is_proven: bool) -> Self {
+        self.is_proven = is_proven;
+        self
+    }
 }
 
 /// Something that looks alike and is not the cause, with what shows it.

@@ -53,6 +53,7 @@ impl AskedFact {
                 self.how()
             ),
             proves: proves.to_owned(),
+            is_proven: true,
         }
     }
 

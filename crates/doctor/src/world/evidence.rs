@@ -56,6 +56,7 @@ pub(crate) fn reported(event: &Event, proves: &str) -> Evidence {
         at: Some(event.at),
         text,
         proves: proves.to_owned(),
+        is_proven: true,
     }
 }
 
@@ -66,6 +67,7 @@ pub(crate) fn shown(fact: FactRef, text: String, proves: &str) -> Evidence {
         at: None,
         text,
         proves: proves.to_owned(),
+        is_proven: true,
     }
 }
 
@@ -81,6 +83,7 @@ pub(crate) fn spoken(container: &ContainerFact, said: &Said<'_>, proves: &str) -
         at: Some(said.last),
         text: format!("{} log{times}: {}", container.name, said.text),
         proves: proves.to_owned(),
+        is_proven: said.is_proven,
     }
 }
 
@@ -91,6 +94,7 @@ pub(crate) fn written(container: &ContainerFact, line: &LogLine, proves: &str) -
         at: Some(line.at),
         text: format!("{} log: {}", container.name, line.text.trim()),
         proves: proves.to_owned(),
+        is_proven: true,
     }
 }
 
@@ -101,6 +105,7 @@ pub(crate) fn noted(step: &NotDone, proves: &str) -> Evidence {
         at: step.at,
         text: format!("the last operation: {}: {}", step.step, step.error),
         proves: proves.to_owned(),
+        is_proven: true,
     }
 }
 
