@@ -40,8 +40,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::facts::{
-    EmptyVariable, Event, Facts, ImageFact, InsideFact, LogFact, LogLine, Look, NotDone, Unseen,
-    WhyUnseen,
+    EmptyVariable, Event, Facts, ImageFact, InsideFact, LogFact, LogLine, Look, NotDone,
+    OwnRecipes, Unseen, WhyUnseen,
 };
 use crate::tokens::{Mask, Tokens};
 use files::is_settings;
@@ -64,6 +64,8 @@ pub struct Subject {
     pub recorded: Vec<EngineEvent>,
     /// What the last operation could not do.
     pub not_done: Vec<NotDone>,
+    /// The user's own recipes.
+    pub recipes: OwnRecipes,
 }
 
 /// How far looking may go.
@@ -388,6 +390,7 @@ impl Looking<'_> {
             events,
             told,
             not_done: self.not_done(&mask),
+            recipes: self.subject.recipes.masked(&mask),
             ..Facts::none(&self.subject.name, self.at)
         };
         let mut files = BTreeMap::new();

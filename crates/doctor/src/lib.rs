@@ -33,10 +33,11 @@ pub use facts::{
     DialAnswer, Dialled, Elsewhere, EmptyVariable, Endpoint, Event, Facts, FileFact, FileHead,
     FileSort, FileThere, HealthFact, HolderFact, HostFact, HttpAnswer, ImageFact, InsideFact,
     Limits, ListenerFact, LogFact, LogLine, Look, MissingNetwork, Mount, NameAnswer, NameFact,
-    NetworkFact, NoEngine, NotDone, Outcome, Overriding, PeerFact, PortFact, Probe, Published,
-    QueueFact, RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
-    SettingFact, StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost,
-    ToldText, TrafficFact, TriedFact, Unseen, VolumeFact, WaitFact, WhyNoEngine, WhyUnseen,
+    NetworkFact, NoEngine, NotDone, Outcome, Overriding, OwnRecipes, PeerFact, PortFact, Probe,
+    Published, QueueFact, RedisAnswer, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact,
+    SessionsFact, SettingFact, StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told,
+    ToldHost, ToldText, TrafficFact, TriedFact, Unseen, VolumeFact, WaitFact, WhyNoEngine,
+    WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

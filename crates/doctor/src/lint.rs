@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bowline_model::Place;
 use bowline_model::carried::Oddity;
-use bowline_recipes::{Recipes, Server};
+use bowline_recipes::Server;
 use serde::Serialize;
 
 use crate::facts::{Facts, ServiceFact};
@@ -60,7 +60,7 @@ pub fn lint(facts: &Facts) -> Vec<Risk> {
             risks: &mut risks,
         };
         passwords(&mut found, service);
-        exposure(&mut found, service);
+        exposure(&mut found, service, facts);
         images(&mut found, service, facts);
         resources(&mut found, service);
     }
@@ -107,7 +107,7 @@ fn passwords(found: &mut Found<'_>, service: &ServiceFact) {
     }
 }
 
-fn exposure(found: &mut Found<'_>, service: &ServiceFact) {
+fn exposure(found: &mut Found<'_>, service: &ServiceFact, facts: &Facts) {
     let name = found.name.to_owned();
     if service.is_privileged {
         let claim = format!("`{name}` may do on the host whatever root may");
@@ -127,7 +127,7 @@ fn exposure(found: &mut Found<'_>, service: &ServiceFact) {
             found.add("D140", "volumes", claim, fix);
         }
     }
-    let data_ports: Vec<u16> = recipe_ports(service);
+    let data_ports: Vec<u16> = recipe_ports(service, facts);
     for (host_ip, host_port, inside) in &service.published {
         let is_own = OWN_HOST.contains(&host_ip.as_str());
         if is_own || !data_ports.contains(inside) {
@@ -149,8 +149,8 @@ fn exposure(found: &mut Found<'_>, service: &ServiceFact) {
 }
 
 /// The ports of the server that a service runs, where it keeps data.
-fn recipe_ports(service: &ServiceFact) -> Vec<u16> {
-    let recipe = Recipes::builtin().of(&Server {
+fn recipe_ports(service: &ServiceFact, facts: &Facts) -> Vec<u16> {
+    let recipe = facts.recipes.known().of(&Server {
         image: &service.image,
         ..Server::default()
     });

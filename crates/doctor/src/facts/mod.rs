@@ -8,6 +8,7 @@ mod host;
 mod inside;
 mod networks;
 mod operation;
+mod recipes;
 mod service;
 mod told;
 mod traffic;
@@ -28,6 +29,7 @@ pub use inside::{
 };
 pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
 pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
+pub use recipes::OwnRecipes;
 pub use service::{EmptyVariable, ServiceFact};
 pub use told::{Told, ToldHost, ToldText};
 pub(crate) use traffic::names_part;
@@ -131,6 +133,9 @@ pub struct Facts {
     /// What the engine says of itself and its host.
     #[serde(default)]
     pub host: Option<HostFact>,
+    /// The user's own recipes, by which all of it is understood.
+    #[serde(default, skip_serializing_if = "OwnRecipes::is_empty")]
+    pub recipes: OwnRecipes,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
 }
@@ -173,6 +178,7 @@ impl Facts {
             circles: Vec::new(),
             no_engine: None,
             elsewhere: None,
+            recipes: OwnRecipes::default(),
             unseen: Vec::new(),
         }
     }

@@ -83,7 +83,7 @@ pub(crate) const OF_ANOTHER_CLUSTER: Rule = Rule {
 /// A server that does not run for a reason that its log names, with its first folder of data.
 struct Stopped<'w, 'f> {
     server: &'f ContainerFact,
-    store: Option<Store>,
+    store: Option<Store<'f>>,
     said: &'w Said<'f>,
     keeper: Culprit,
 }

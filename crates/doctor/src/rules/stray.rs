@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use bowline_model::carried::{Carrier, Oddity, oddities};
-use bowline_recipes::{Recipes, Said as Read, Says};
+use bowline_recipes::{Said as Read, Says};
 use jiff::SignedDuration;
 
 use crate::edit::{Change, Edit, Spot};
@@ -250,12 +250,12 @@ fn stray_case(
 }
 
 /// What the output of a probe says of a login: that it is refused.
-fn refused_probe(
-    world: &World<'_>,
+fn refused_probe<'f>(
+    world: &World<'f>,
     container: &ContainerFact,
     probe: &Probe,
-) -> Option<Read<'static>> {
-    let reading = Recipes::builtin().reading(world.recipe(container));
+) -> Option<Read<'f>> {
+    let reading = world.reading(container);
     let lines = probe.output.split('\n').filter(|_| probe.exit_code != 0);
     let said = lines.filter_map(|line| reading.line(line));
     // Of several the one that is known best.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::ContainerStatus;
-use bowline_recipes::{Recipes, Says};
+use bowline_recipes::Says;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::{ContainerFact, LogLine};
@@ -21,7 +21,7 @@ pub(crate) struct Said<'f> {
     /// What.
     pub(crate) says: Says,
     /// The recipe that knows the line: the kind of server that it speaks of, or `any`.
-    pub(crate) recipe: &'static str,
+    pub(crate) recipe: &'f str,
     /// What it says it of.
     pub(crate) captures: BTreeMap<&'static str, String>,
     /// Whether a real program was seen to write such lines, of those that speak of the same time as the last.
@@ -62,7 +62,7 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Heard<'f>> {
         let Some(log) = world.facts.logs.get(&container.name).filter(|_| is_known) else {
             continue;
         };
-        let reading = Recipes::builtin().reading(world.recipe(container));
+        let reading = world.reading(container);
         let since = fresh_since(world, container);
         let well = answered_well(&log.lines);
         let is_bad = |(before, number): (&str, &str)| {
