@@ -43,7 +43,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::facts::{
-    EmptyVariable, Event, Facts, ImageFact, LogFact, LogLine, Look, NotDone, Unseen, WhyUnseen,
+    EmptyVariable, Event, Facts, ImageFact, LogFact, LogLine, Look, NotDone, OwnRecipes, Unseen,
+    WhyUnseen,
 };
 use crate::tokens::{Mask, Tokens};
 use crate::within::{Leeway, Within};
@@ -69,6 +70,8 @@ pub struct Subject {
     pub not_done: Vec<NotDone>,
     /// What time it is on this host when looking begins; `None` where its clock is not to be compared with the engine's.
     pub begins: Option<Timestamp>,
+    /// The user's own recipes.
+    pub recipes: OwnRecipes,
 }
 
 /// How far looking may go.
@@ -277,6 +280,7 @@ impl Looking<'_> {
             events,
             told,
             not_done: self.not_done(&mask),
+            recipes: self.subject.recipes.masked(&mask),
             ..Facts::none(&self.subject.name, self.at)
         };
         let mut files = BTreeMap::new();

@@ -174,6 +174,10 @@ pub struct Evidence {
     pub text: String,
     /// What that proves.
     pub proves: String,
+    /// Whether it is known what it means: it was looked at, or a real program was seen to write such a line. What only
+    /// documentation or a user's own recipe says of a line proves nothing by itself.
+    #[serde(skip)]
+    pub(crate) is_proven: bool,
 }
 
 impl Evidence {
@@ -187,7 +191,14 @@ impl Evidence {
             count: 1,
             text,
             proves: proves.to_owned(),
+            is_proven: true,
         }
+    }
+
+    /// The same, as proven as the line that it rests on.
+    pub(crate) fn known_by(mut self, is_proven: bool) -> Self {
+        self.is_proven = is_proven;
+        self
     }
 }
 

@@ -38,11 +38,11 @@ pub use facts::{
     FileFact, FileHead, FileSort, FileThere, GroupFact, HealthFact, HolderFact, HostFact,
     HttpAnswer, ImageFact, InsideFact, Limits, ListenerFact, LogFact, LogLine, Look,
     MissingNetwork, Mount, NameAnswer, NameFact, NetworkFact, NoEngine, NodeFact, NotDone, Outcome,
-    Overriding, PeerFact, PlatformFact, PortFact, Probe, Published, QueueFact, RedisAnswer,
-    RoleFact, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact, SettingFact,
-    StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost, ToldText,
-    TrafficFact, TriedFact, Unlimited, Unseen, VaultSecretFact, VolumeFact, WaitFact, Weakness,
-    WhyNoEngine, WhyUnseen,
+    Overriding, OwnRecipes, PeerFact, PlatformFact, PortFact, Probe, Published, QueueFact,
+    RedisAnswer, RoleFact, Room, RouteFact, ServerAnswer, ServiceFact, SessionFact, SessionsFact,
+    SettingFact, StatementFact, Stranger, TakenSubnet, TalkerFact, TlsAnswer, Told, ToldHost,
+    ToldText, TrafficFact, TriedFact, Unlimited, Unseen, VaultSecretFact, VolumeFact, WaitFact,
+    Weakness, WhyNoEngine, WhyUnseen,
 };
 pub use finding::{
     Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Finding, Fix, RuledOut, Safety,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use bowline_model::Place;
 use bowline_model::carried::{Oddity, store_at};
-use bowline_recipes::{Recipe, Recipes, Server};
+use bowline_recipes::{Recipe, Server};
 use serde::Serialize;
 
 use crate::facts::{ContainerFact, Facts, ServiceFact, Unlimited, Weakness};
@@ -117,7 +117,7 @@ struct Stack<'f> {
     facts: &'f Facts,
     /// The services that are a part of it as it was asked for.
     services: BTreeMap<&'f str, &'f ServiceFact>,
-    recipes: BTreeMap<&'f str, &'static Recipe>,
+    recipes: BTreeMap<&'f str, &'f Recipe>,
 }
 
 impl<'f> Stack<'f> {
@@ -148,7 +148,7 @@ impl<'f> Stack<'f> {
     }
 
     /// The kind of server that a service runs: by its containers, else by what the files and the image say.
-    fn server(&self, name: &str, service: &ServiceFact) -> Option<&'static Recipe> {
+    fn server(&self, name: &str, service: &ServiceFact) -> Option<&'f Recipe> {
         let containers = self.containers(name);
         if !containers.is_empty() {
             let mut known = containers.iter();
@@ -159,7 +159,7 @@ impl<'f> Stack<'f> {
         let exposed = exposed.chain(&service.expose);
         let ports = exposed.filter_map(|port| port.split('/').next()?.parse().ok());
         let command = image.into_iter().flat_map(|image| &image.command);
-        Recipes::builtin().of(&Server {
+        self.facts.recipes.known().of(&Server {
             image: &service.image,
             command: command.map(String::as_str).collect(),
             environment_keys: service.environment.keys().map(String::as_str).collect(),

@@ -1,6 +1,6 @@
 //! One table of everything that can be found, and what it takes to be sure of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -405,6 +405,25 @@ fn add_service(command: &mut Vec<String>, other: &[String]) {
 
 /// Why a case is no surer although all was seen.
 const NO_SURER: &str = "what was seen makes it no surer";
+/// Why a case is no surer that rests on words which no real program was seen to write.
+const BY_WORDS: &str = "what a line that it rests on means is known from documentation only";
+
+/// Whether something that decides, or that rules out a look-alike, is known by nothing but words that no real program was
+/// seen to write.
+fn rests_on_words(rule: &Rule, case: &Case) -> bool {
+    fn any_by_words<'c, K: Ord>(all: impl Iterator<Item = (K, &'c Evidence)>) -> bool {
+        let mut is_proven: BTreeMap<K, bool> = BTreeMap::new();
+        for (what, evidence) in all {
+            *is_proven.entry(what).or_default() |= evidence.is_proven;
+        }
+        is_proven.values().any(|is_proven| !is_proven)
+    }
+    let decisive = case.decisive.iter();
+    let decisive = decisive.filter(|(what, _)| rule.decisive.contains(what));
+    let ruled_out = case.ruled_out.iter();
+    any_by_words(decisive.map(|(what, evidence)| (*what, evidence)))
+        || any_by_words(ruled_out.map(|out| (out.code, &out.by)))
+}
 
 /// How sure a case is follows from the table alone: no rule can claim more than was seen.
 fn weighed(rule: &Rule, mut case: Case) -> Finding {
@@ -425,15 +444,21 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
         .filter(|what| !seen(what))
         .copied()
         .collect();
+    let mut doubts = Vec::new();
     let confidence = if case.decisive.is_empty() {
         Confidence::Possible
-    } else if unchecked.is_empty() && not_ruled_out.is_empty() {
-        Confidence::Certain
-    } else {
+    } else if !unchecked.is_empty() || !not_ruled_out.is_empty() {
         Confidence::Likely
+    } else if rests_on_words(rule, &case) {
+        doubts.push(BY_WORDS);
+        Confidence::Likely
+    } else {
+        Confidence::Certain
     };
     let decisive = case.decisive.into_iter().map(|(_, evidence)| evidence);
-    let is_held_back = case.at_most < confidence;
+    if case.at_most < confidence {
+        doubts.push(NO_SURER);
+    }
     Finding {
         code: rule.code,
         confidence: confidence.min(case.at_most),
@@ -444,7 +469,7 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
         ruled_out: case.ruled_out,
         not_ruled_out,
         unchecked,
-        doubts: is_held_back.then_some(NO_SURER).into_iter().collect(),
+        doubts,
         decide: None,
         fix: case.fix,
         chain: case.links,
@@ -457,6 +482,48 @@ fn weighed(rule: &Rule, mut case: Case) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::FactRef;
+    use crate::world::{shown, whole};
+
+    /// How sure `D053` is of a case that has everything, where these are known only by words that nobody saw a program write.
+    fn by_words(words: &[&str], others: &[&'static str]) -> Confidence {
+        let rule = &rules::names::MISSPELT;
+        let seen = |what: &str| {
+            let evidence = shown(FactRef::Log("shop-api-1".to_owned()), what.to_owned(), what);
+            Some(evidence.known_by(!words.contains(&what)))
+        };
+        let culprit = whole(CulpritKind::Service, "api");
+        let mut case = Case::new(culprit, "it dials nobody".to_owned());
+        for what in rule.decisive {
+            case = case.decides(what, seen(what));
+        }
+        for code in rule.look_alikes {
+            case = case.rules_out(*code, seen(code.0));
+        }
+        for what in others {
+            case = case.decides(what, seen("something else"));
+        }
+        weighed(rule, case).confidence
+    }
+
+    #[test]
+    fn what_is_known_only_by_words_that_nobody_saw_a_program_write_is_likely_at_most() {
+        let [address, unknown, asks] = rules::names::MISSPELT.decisive else {
+            panic!("the rule has other facts by now");
+        };
+        assert_eq!(by_words(&[], &[]), Confidence::Certain);
+        for what in [*address, *unknown, *asks, "D051"] {
+            assert_eq!(by_words(&[what], &[]), Confidence::Likely, "{what}");
+        }
+        // What was seen besides stands for the same fact, and for no other.
+        assert_eq!(by_words(&[unknown], &[unknown]), Confidence::Certain);
+        assert_eq!(by_words(&[unknown], &[asks]), Confidence::Likely);
+        // It is never what counts that the rule does not ask for.
+        assert_eq!(
+            by_words(&["something else"], &["a rumour"]),
+            Confidence::Certain
+        );
+    }
 
     #[test]
     fn an_outage_is_asked_for_by_whatever_sign_it_shows() {

@@ -113,14 +113,20 @@ impl Mask {
             .map(|(_, token)| token.trim_matches(QUOTES).to_owned())
     }
 
-    /// The text with `#1`, `#2` … in the place of every value that is known, and a mask in the place of what looks like one.
-    pub(crate) fn apply(&self, text: &str) -> String {
+    /// The text with `#1`, `#2` … in the place of every value that is known.
+    pub(crate) fn known(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (form, token) in &self.0 {
             if text.contains(form.as_str()) {
                 text = text.replace(form.as_str(), token);
             }
         }
+        text
+    }
+
+    /// The same, and a mask in the place of what looks like one.
+    pub(crate) fn apply(&self, text: &str) -> String {
+        let text = self.known(text);
         // What nobody told about may be a secret all the same. A token stands for itself.
         mask_written(&text)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bowline_core::{Clock as _, FileContent, Journal, SystemClock};
 use bowline_doctor::{
-    Bounds, Diagnosis, EmptyVariable, Facts, Finding, ReplayError, Risk, Subject, WhyUnseen, codes,
-    collect, diagnose, is_risk, lint, record, replay,
+    Bounds, Diagnosis, EmptyVariable, Facts, Finding, OwnRecipes, ReplayError, Risk, Subject,
+    WhyUnseen, codes, collect, diagnose, is_risk, lint, record, replay,
 };
 use bowline_model::{EngineEvent, Place, Project, Secret, nearest};
 use futures_util::future::join;
@@ -16,7 +16,7 @@ use crate::connect::connect_within;
 use crate::inputs;
 use crate::session::open;
 use crate::stack::{Named, StackOptions, Surroundings};
-use crate::{Answer, Failure, noted};
+use crate::{Answer, Failure, noted, recipes};
 
 /// Operations of the journal whose events are looked at, the last ones.
 const OPERATIONS: u32 = 20;
@@ -65,7 +65,7 @@ pub struct DoctorAnswer {
 ///
 /// # Errors
 ///
-/// The loader's mistakes, but for circles of dependencies; the engine does not answer; the recording cannot be read; `only` names no code.
+/// The loader's mistakes, but for circles of dependencies; a recipe that cannot be used; the engine does not answer; the recording cannot be read; `only` names no code.
 pub async fn doctor(
     surroundings: &Surroundings,
     request: &DoctorRequest,
@@ -228,7 +228,8 @@ async fn seen(
         }
         named => named?,
     };
-    let looked = look(surroundings, request, &named, bounds).await;
+    let recipes = recipes::own(surroundings, named.project.as_ref())?;
+    let looked = Box::pin(look(surroundings, request, &named, recipes, bounds)).await;
     let facts = looked.or_else(|failure| {
         let no_engine = noted::no_engine(surroundings, &failure).ok_or(failure)?;
         let cause = WhyUnseen::Engine(no_engine.text.clone());
@@ -268,6 +269,7 @@ async fn look(
     surroundings: &Surroundings,
     request: &DoctorRequest,
     named: &Named,
+    recipes: OwnRecipes,
     mut bounds: Bounds,
 ) -> Result<Facts, Failure> {
     let engine = connect_within(surroundings, ENGINE).await?;
@@ -280,21 +282,11 @@ async fn look(
         ),
         _ => Default::default(),
     };
-    let empty_variables = named
-        .empty_variables
-        .iter()
-        .map(|(name, fields)| EmptyVariable {
-            name: name.clone(),
-            fields: fields.clone(),
-        });
     let subject = Subject {
-        name: named.name.clone(),
-        project: named.project.clone(),
-        empty_variables: empty_variables.collect(),
-        secrets: named.project.as_ref().map(secrets).unwrap_or_default(),
         recorded,
         not_done,
         begins: Some(SystemClock.now()),
+        ..subject(named, recipes)
     };
     if request.no_logs {
         bounds.log_lines = 0;
@@ -323,6 +315,23 @@ async fn look(
         facts.elsewhere = noted::elsewhere(surroundings, &named.name).await;
     }
     Ok(facts)
+}
+
+/// What is known of a stack by its files.
+fn subject(named: &Named, recipes: OwnRecipes) -> Subject {
+    let empty_variables = named.empty_variables.iter();
+    let empty_variables = empty_variables.map(|(name, fields)| EmptyVariable {
+        name: name.clone(),
+        fields: fields.clone(),
+    });
+    Subject {
+        name: named.name.clone(),
+        project: named.project.clone(),
+        empty_variables: empty_variables.collect(),
+        secrets: named.project.as_ref().map(secrets).unwrap_or_default(),
+        recipes,
+        ..Subject::default()
+    }
 }
 
 /// What the engine reported during the last operations.
@@ -382,10 +391,108 @@ fn as_written(project: &Project, path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use bowline_doctor::{Fix, Look, Next, Safety, Unseen};
+    use std::path::Path;
+
+    use bowline_doctor::{Confidence, Fix, Look, Next, Safety, Unseen};
+    use bowline_engine::OutputSource;
+    use bowline_engine::fake::Run;
+    use bowline_model::{ContainerSpec, EnvSpec};
 
     use super::*;
     use crate::stage;
+
+    const FILES: &str = "
+name: shop
+services:
+  till: {image: 'busy:1', environment: {BANK: 'http://bnak:9000', BANK_PASSWORD: opensesame}}
+  bank: {image: 'busy:1'}
+";
+    const RECIPE: &str = "
+about = 'the till'
+[[line]]
+says = 'name_unknown'
+by = 'client'
+match = 'no (?<host>\\w+) in the phone book of opensesame'
+proof = 'live'
+";
+
+    #[expect(clippy::disallowed_methods, reason = "a test makes a user's folder")]
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// What is seen of a shop whose till says this when it fails.
+    async fn seen_with(folder: &Path, says: &str) -> Facts {
+        let surroundings = Surroundings {
+            current_dir: folder.display().to_string(),
+            ..stage::surroundings(folder)
+        };
+        let named = StackOptions::default().named(&surroundings).unwrap();
+        let recipes = recipes::own(&surroundings, named.project.as_ref()).unwrap();
+        let engine = stage::engine();
+        stage::started(&engine, "bank", 1, Run::new()).await;
+        let env = ["BANK=http://bnak:9000", "BANK_PASSWORD=opensesame"];
+        let till = ContainerSpec {
+            env: EnvSpec::from_entries(env),
+            ..stage::spec("till", 1)
+        };
+        let ends = Run::new().writes(OutputSource::Stderr, says);
+        let ends = ends.ends_after(Duration::from_millis(10), 1);
+        stage::started_with(&engine, till, ends).await;
+        // sleeps because: the clock is paused, and this lets the till come to its end
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let subject = subject(&named, recipes);
+        collect(&*engine, &subject, Bounds::default())
+            .await
+            .unwrap()
+    }
+
+    /// Codes and how sure they are.
+    fn causes(facts: &Facts) -> Vec<(&'static str, Confidence)> {
+        let causes = diagnose(facts).causes.into_iter();
+        causes.map(|it| (it.code.0, it.confidence)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_a_users_own_recipe_knows_is_understood_and_never_makes_certain() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("compose.yaml"), FILES);
+        let own = "no bnak in the phone book of opensesame";
+        let known = "getaddrinfo ENOTFOUND bnak";
+        let unknown = causes(&seen_with(folder.path(), own).await);
+        assert!(
+            !unknown.iter().any(|(code, _)| *code == "D053"),
+            "{unknown:?}"
+        );
+        let certain = causes(&seen_with(folder.path(), known).await);
+        assert_eq!(certain, [("D053", Confidence::Certain)]);
+
+        write(&folder.path().join("recipes/till/recipe.toml"), RECIPE);
+        let facts = seen_with(folder.path(), own).await;
+        assert_eq!(causes(&facts), [("D053", Confidence::Likely)]);
+        // bowline's own words count as before.
+        let certain = causes(&seen_with(folder.path(), known).await);
+        assert_eq!(certain, [("D053", Confidence::Certain)]);
+
+        // Elsewhere, where nobody has the recipe, the recording says the same; and no secret is in it.
+        let text = record(&facts);
+        assert!(!text.contains("opensesame"), "{text}");
+        let replayed = replay(&text).unwrap();
+        assert_eq!(record(&replayed), text);
+        let json = |facts: &Facts| serde_json::to_string(&diagnose(facts)).unwrap();
+        assert_eq!(json(&replayed), json(&facts));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recording_with_a_recipe_that_cannot_be_used_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("compose.yaml"), FILES);
+        write(&folder.path().join("recipes/till/recipe.toml"), RECIPE);
+        let text = record(&seen_with(folder.path(), "no bnak").await);
+        let error = replay(&text.replace("name_unknown", "name_unknwon")).unwrap_err();
+        insta::assert_snapshot!(error, @"this is no recording of facts: recipes/till/recipe.toml:7:8: `name_unknwon` is no word of the vocabulary; did you mean `name_unknown`?");
+    }
 
     #[test]
     fn a_cause_is_looked_for_again_only_where_a_look_was_cut_short_and_it_was_not_found() {

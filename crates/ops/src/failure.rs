@@ -79,6 +79,14 @@ pub enum Failure {
         /// What to do next, a sentence each.
         hints: Vec<String>,
     },
+    /// A recipe of the user's own cannot be used.
+    #[error("{message}")]
+    Recipe {
+        /// Which, where in it, and what is wrong.
+        message: String,
+        /// What to do next, a sentence each.
+        hints: Vec<String>,
+    },
     /// What is there does not allow it.
     #[error("{message}")]
     State {
@@ -156,7 +164,9 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Load(error) if is_about_the_request(error) => ExitCode::Usage,
-            Self::Load(_) | Self::Unfit(_) | Self::Build { .. } => ExitCode::InvalidConfiguration,
+            Self::Load(_) | Self::Unfit(_) | Self::Build { .. } | Self::Recipe { .. } => {
+                ExitCode::InvalidConfiguration
+            }
             Self::EngineEndpoint(_) | Self::EngineConnect { .. } => ExitCode::EngineUnreachable,
             Self::Engine(error) if error.is_unreachable() => ExitCode::EngineUnreachable,
             Self::Locked { .. } => ExitCode::Locked,
@@ -178,6 +188,7 @@ impl Failure {
             Self::EngineConnect { hints, .. }
             | Self::Locked { hints, .. }
             | Self::Build { hints, .. }
+            | Self::Recipe { hints, .. }
             | Self::State { hints, .. } => hints.clone(),
             Self::Engine(error) => error.hints(),
             Self::NoPlan(errors) => errors.iter().flat_map(PlanError::hints).collect(),

@@ -1,4 +1,4 @@
-//! Files whose contents count for a stack: behind secrets, configs and seccomp profiles.
+//! Files whose contents count for a stack: behind secrets, configs and seccomp profiles, and the user's own recipes.
 
 #![expect(
     clippy::disallowed_methods,
@@ -6,7 +6,9 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Result};
+use std::path::{Path, PathBuf};
 
 use bowline_core::FileContent;
 
@@ -34,4 +36,54 @@ pub(crate) fn read(
             (path, content)
         })
         .collect()
+}
+
+/// Files by the names of their folders, each with its path and what came of reading it.
+pub(crate) type InFolders = BTreeMap<String, (PathBuf, Result<Vec<u8>>)>;
+
+/// A folder with more in it is somebody else's.
+const MOST_ENTRIES: usize = 1000;
+
+/// The files of this name in the folders of a folder, by those folders' names; no more of each than `limit` bytes. Nothing
+/// where the folder is not there, or holds more than anybody keeps in one of bowline's.
+///
+/// # Errors
+///
+/// The folder cannot be read.
+pub(crate) fn in_folders(folder: &Path, name: &str, limit: u64) -> Result<InFolders> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if is_absent(&error) => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let entries: Vec<_> = entries.take(MOST_ENTRIES + 1).collect::<Result<_>>()?;
+    if entries.len() > MOST_ENTRIES {
+        return Ok(BTreeMap::new());
+    }
+    let files = entries.into_iter().filter_map(|entry| {
+        let path = entry.path().join(name);
+        let bytes = read_file(&path, limit).transpose()?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        Some((name, (path, bytes)))
+    });
+    Ok(files.collect())
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// The beginning of a plain file; `None` where there is nothing. Whoever opens a pipe may wait for ever.
+fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let found = match std::fs::metadata(path) {
+        Ok(found) => found,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !found.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }

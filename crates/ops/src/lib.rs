@@ -25,6 +25,7 @@ mod plan_view;
 mod problem;
 mod progress;
 mod ps;
+mod recipes;
 mod remedy;
 mod session;
 mod stack;

@@ -13,6 +13,7 @@
 //! holds every one of them.
 
 mod builtin;
+mod kept;
 mod load;
 mod matching;
 mod needles;

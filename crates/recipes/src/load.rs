@@ -14,6 +14,12 @@ use crate::recipe::{
 };
 use crate::says::Says;
 
+/// The most patterns that a user's own recipe may have: each may have to be tried on every line.
+const MOST_PATTERNS: usize = 256;
+/// The most memory that a pattern may take, in bytes. What repeats repetitions grows beyond any measure, and so does the
+/// time that it takes to try it.
+const LARGEST_PATTERN: usize = 128 * 1024;
+
 /// The text of a recipe, with what it is called and where it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
@@ -23,6 +29,13 @@ pub struct Source<'a> {
     pub file: &'a str,
     /// What is in the file.
     pub text: &'a str,
+}
+
+impl Source<'_> {
+    /// The most bytes that whoever reads a user's own recipe from a file takes; what is longer is [`Problem::TooLarge`].
+    pub const LARGEST: usize = 64 * 1024;
+    /// The most recipes that a user may add.
+    pub const MOST: usize = 32;
 }
 
 /// Why a recipe cannot be used, and where to mend it.
@@ -57,6 +70,9 @@ pub enum Problem {
     /// A pattern is no regular expression.
     #[error("the pattern is no regular expression: {0}")]
     Pattern(String),
+    /// A pattern takes too much memory.
+    #[error("the pattern repeats too much; write fewer or smaller repetitions")]
+    PatternTooLarge,
     /// A pattern finds the empty text, and so every line of every log.
     #[error("the pattern finds every line; write out a part of the text that you look for")]
     FindsEverything,
@@ -78,6 +94,26 @@ pub enum Problem {
         /// The capture.
         capture: &'static str,
     },
+    /// It is longer than anybody writes one.
+    #[error(
+        "a recipe may have {} bytes, and this one has more; split it, a folder for each",
+        Source::LARGEST
+    )]
+    TooLarge,
+    /// It has more patterns than may be tried on every line.
+    #[error(
+        "a recipe may have {MOST_PATTERNS} patterns, and this one has {found}; split it, a folder for each"
+    )]
+    TooManyPatterns {
+        /// How many it has.
+        found: usize,
+    },
+    /// There are more recipes than may be tried on every line.
+    #[error(
+        "there may be {} recipes of one's own, and this is one more; put some of them together",
+        Source::MOST
+    )]
+    TooMany,
     /// There is a recipe of this name already, which cannot be replaced.
     #[error("the name `{0}` is taken; give the recipe another one")]
     NameTaken(String),
@@ -217,6 +253,17 @@ fn read_line(source: Source<'_>, line: FileLine) -> Result<Line, RecipeError> {
     })
 }
 
+/// Reads a recipe of a user's own, which has no more patterns than somebody writes, and tries them.
+pub(crate) fn parse_own(source: Source<'_>) -> Result<Recipe, RecipeError> {
+    let recipe = parse(source)?;
+    let found = recipe.lines.iter().map(|line| line.patterns.len()).sum();
+    if found > MOST_PATTERNS {
+        return Err(error_at(source, 0, Problem::TooManyPatterns { found }));
+    }
+    check(source, &recipe)?;
+    Ok(recipe)
+}
+
 /// Tries every pattern of a recipe.
 pub(crate) fn check(source: Source<'_>, recipe: &Recipe) -> Result<(), RecipeError> {
     for line in &recipe.lines {
@@ -234,7 +281,10 @@ pub(crate) fn check(source: Source<'_>, recipe: &Recipe) -> Result<(), RecipeErr
 
 fn check_pattern(line: &Line, pattern: &Pattern) -> Result<(), Problem> {
     let says = line.says;
-    let regex = compile(&pattern.text).map_err(|error| Problem::Pattern(reason(&error)))?;
+    let regex = compile(&pattern.text).map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => Problem::PatternTooLarge,
+        error => Problem::Pattern(reason(&error)),
+    })?;
     if regex.is_match(b"") {
         return Err(Problem::FindsEverything);
     }
@@ -254,7 +304,10 @@ fn check_pattern(line: &Line, pattern: &Pattern) -> Result<(), Problem> {
 
 /// Compiles a pattern. Bytes and ASCII keep the automata small; a log is not always UTF-8 either.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).unicode(false).build()
+    RegexBuilder::new(pattern)
+        .unicode(false)
+        .size_limit(LARGEST_PATTERN)
+        .build()
 }
 
 /// What the library says is wrong, without its drawing of the place.

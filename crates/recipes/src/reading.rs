@@ -26,8 +26,9 @@ pub struct Said<'a> {
     pub recipe: &'a str,
     /// Who writes such lines.
     pub by: By,
-    /// How its text is known.
-    pub proof: Proof,
+    /// Whether such a line is known to mean this: a real program was seen to write it, as bowline's own recipe says. What
+    /// documentation shows may have changed, and nobody but the user has tried a user's own.
+    pub is_proven: bool,
     /// The pattern that found it, with its line in the recipe's file.
     pub pattern: &'a Pattern,
     /// What the word wants to know, as the line says it. The text is the log's: a host's name can be the end of
@@ -40,6 +41,8 @@ pub struct Said<'a> {
 pub struct Reading<'a> {
     pub(crate) texts: &'a Texts,
     pub(crate) recipes: &'a [Recipe],
+    /// How many of them, from the first on, are a user's own.
+    pub(crate) own: usize,
     /// Number of the recipe of the server that runs in the container.
     pub(crate) server: Option<usize>,
 }
@@ -154,7 +157,7 @@ impl<'a> Reading<'a> {
             says: line.says,
             recipe: &recipe.name,
             by: line.by,
-            proof: line.proof,
+            is_proven: line.proof == Proof::Live && entry.recipe >= self.own,
             pattern,
             captures: captures(line, regex.as_ref()?, text)?,
         })

@@ -12,6 +12,8 @@ use crate::recipe::Recipe;
 #[derive(Debug)]
 pub struct Recipes {
     all: Vec<Recipe>,
+    /// How many of them, from the first on, are a user's own.
+    own: usize,
     /// Made when the first log is read.
     texts: OnceLock<Texts>,
 }
@@ -22,12 +24,14 @@ impl Recipes {
         static BUILTIN: OnceLock<Recipes> = OnceLock::new();
         BUILTIN.get_or_init(|| Self {
             all: builtin_recipes(),
+            own: 0,
             texts: OnceLock::new(),
         })
     }
 
     /// The recipes that bowline brings, and a user's own. One with the name of one of bowline's takes its place;
-    /// of two with the same name the first is right and the second refused, and `any` is bowline's.
+    /// of two with the same name the first is right and the second refused, and `any` is bowline's. What the lines of a
+    /// user's own say is not proven, whatever it says of itself.
     ///
     /// # Errors
     ///
@@ -35,8 +39,10 @@ impl Recipes {
     pub fn with(sources: &[Source<'_>]) -> Result<Self, RecipeError> {
         let mut all: Vec<Recipe> = Vec::new();
         for source in sources {
-            let recipe = load::parse(*source)?;
-            load::check(*source, &recipe)?;
+            let recipe = load::parse_own(*source)?;
+            if all.len() == Source::MOST {
+                return Err(load::error_at(*source, 0, Problem::TooMany));
+            }
             if source.name == ANY || all.iter().any(|it| it.name == source.name) {
                 let problem = Problem::NameTaken(source.name.to_owned());
                 return Err(load::error_at(*source, 0, problem));
@@ -57,7 +63,7 @@ impl Recipes {
             }
             (Err(_), None) => OnceLock::new(),
         };
-        Ok(Self { all, texts })
+        Ok(Self { all, own, texts })
     }
 
     /// Every recipe.
@@ -95,6 +101,7 @@ impl Recipes {
         Reading {
             texts: self.texts(),
             recipes: &self.all,
+            own: self.own,
             server,
         }
     }

@@ -1,6 +1,6 @@
 //! Recipes that a user writes: what is wrong in one, and how they stand to bowline's own.
 
-use bowline_recipes::{By, Proof, Recipes, Says, Server, Source};
+use bowline_recipes::{By, Recipes, Says, Server, Source};
 
 fn source<'a>(name: &'a str, text: &'a str) -> Source<'a> {
     Source {
@@ -98,10 +98,10 @@ fn a_users_line_stands_before_bowlines_and_carries_what_it_was_told() {
             said.says,
             said.recipe,
             said.by,
-            said.proof,
+            said.is_proven,
             said.pattern.line
         ),
-        (Says::LockWait, "shop", By::Either, Proof::None, 6)
+        (Says::LockWait, "shop", By::Either, false, 6)
     );
     // What the server alone writes is nothing in the log of another program.
     assert_eq!(recipes.reading(None).line("no bank: tresor"), None);
@@ -109,6 +109,55 @@ fn a_users_line_stands_before_bowlines_and_carries_what_it_was_told() {
     let said = own.line("no bank: tresor").unwrap();
     assert_eq!(said.captures["how"], "refused");
     assert_eq!(said.captures["host"], "tresor");
+}
+
+#[test]
+fn what_bowlines_lines_say_is_proven_and_what_a_users_say_is_not_whatever_they_say_of_themselves() {
+    let text = line("lock_wait", "the till is locked") + "proof = \"live\"\n";
+    let recipes = with(&text).unwrap();
+    let reading = recipes.reading(None);
+    assert!(!reading.line("the till is locked").unwrap().is_proven);
+    let known = reading.line("dial tcp 10.0.0.2:5432: connect: connection refused");
+    assert!(known.unwrap().is_proven);
+}
+
+#[test]
+fn there_are_no_more_patterns_and_recipes_than_somebody_writes() {
+    let patterns: Vec<String> = (0..300).map(|number| format!("'till {number}'")).collect();
+    let many = format!(
+        "about = \"x\"\n[[line]]\nsays = \"deadlock\"\nby = \"client\"\nmatch = [{}]\n",
+        patterns.join(", ")
+    );
+    assert_eq!(
+        with(&many).unwrap_err(),
+        "recipes/shop.toml:1:1: a recipe may have 256 patterns, and this one has 300; split it, a folder for each"
+    );
+    let names: Vec<String> = (0..33).map(|number| format!("till{number}")).collect();
+    let sources: Vec<Source<'_>> = names
+        .iter()
+        .map(|name| source(name, "about = \"a till\"\n"))
+        .collect();
+    assert!(Recipes::with(&sources[..32]).is_ok());
+    assert_eq!(
+        Recipes::with(&sources).unwrap_err().to_string(),
+        "recipes/shop.toml:1:1: there may be 32 recipes of one's own, and this is one more; put some of them together"
+    );
+}
+
+/// It would take gigabytes, and minutes for a line.
+#[test]
+fn a_pattern_that_repeats_repetitions_is_refused_at_once() {
+    for pattern in [
+        "till (?:(?:x{1,1000}){1,1000}){1,1000}",
+        "till .{0,50000}",
+        r"till (?:(?:\w+\s+){1,99}){1,99}",
+    ] {
+        assert_eq!(
+            with(&line("deadlock", pattern)).unwrap_err(),
+            "recipes/shop.toml:6:1: the pattern repeats too much; write fewer or smaller repetitions",
+            "{pattern}"
+        );
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod inside;
 mod networks;
 mod operation;
 mod platform;
+mod recipes;
 mod service;
 mod told;
 mod traffic;
@@ -30,6 +31,7 @@ pub use inside::{
 pub use networks::{MissingNetwork, NetworkFact, RouteFact, Stranger, TakenSubnet};
 pub use operation::{Changed, Circle, Elsewhere, NoEngine, NotDone, Overriding, WhyNoEngine};
 pub use platform::{AppFact, NodeFact, PlatformFact, RoleFact, VaultSecretFact};
+pub use recipes::OwnRecipes;
 pub use service::{EmptyVariable, ServiceFact, Unlimited, Weakness};
 pub use told::{Told, ToldHost, ToldText};
 pub(crate) use traffic::names_part;
@@ -143,6 +145,9 @@ pub struct Facts {
     /// networks by the names that the engine has for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub places: BTreeMap<String, Place>,
+    /// The user's own recipes, by which all of it is understood.
+    #[serde(default, skip_serializing_if = "OwnRecipes::is_empty")]
+    pub recipes: OwnRecipes,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
 }
@@ -193,6 +198,7 @@ impl Facts {
             elsewhere: None,
             platform: PlatformFact::default(),
             places: BTreeMap::new(),
+            recipes: OwnRecipes::default(),
             unseen: Vec::new(),
         }
     }

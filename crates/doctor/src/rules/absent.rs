@@ -154,10 +154,10 @@ fn no_database(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the name", Some(asked(client, &carried.carrier, name)))
             .decides("the server's databases", there)
             .rules_out(Code("D003"), Some(refusal));
-        cases.push(if refused.is_proven && !is_hidden {
-            case
-        } else {
+        cases.push(if is_hidden {
             case.at_most(Confidence::Likely)
+        } else {
+            case
         });
     }
 }
@@ -233,7 +233,6 @@ struct NoDatabase<'f> {
     evidence: Evidence,
     /// Whether the one who says so may not see databases that it may not use.
     is_hidden: bool,
-    is_proven: bool,
 }
 
 /// What is said of the database that a login asks for: by the server when it was asked, else by server or client.
@@ -260,7 +259,6 @@ fn refused_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<NoDa
             name,
             evidence: asked.evidence("let in, and refused for its database", proves),
             is_hidden: false,
-            is_proven: true,
         });
     }
     if let Some(evidence) = lacks(world, login.server, name) {
@@ -268,7 +266,6 @@ fn refused_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<NoDa
             name,
             evidence,
             is_hidden: false,
-            is_proven: true,
         });
     }
     let (speaker, said) = spoken_of(world, login, name)?;
@@ -276,7 +273,6 @@ fn refused_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<NoDa
         name,
         evidence: spoken(speaker, said, proves),
         is_hidden: said.says == Says::NotPermitted,
-        is_proven: said.is_proven,
     })
 }
 
@@ -405,7 +401,6 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             continue;
         }
         let named = name.map_or(String::new(), |name| format!(" `{name}`"));
-        let is_proven = said.is_proven || looked_for.is_some();
         let missing = looked_for.map(|(evidence, _)| evidence);
         let proves = "the server was reached and let it in, and does not have it";
         let missing = missing.unwrap_or_else(|| spoken(client, said, proves));
@@ -429,7 +424,7 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));
         let has_failed = job.as_ref().is_none_or(|job| job.has_failed);
-        let case = if is_proven && has_failed {
+        let case = if has_failed {
             case
         } else {
             case.at_most(Confidence::Likely)

@@ -155,7 +155,7 @@ fn announced_case(
         text,
         "nobody told the client the address that it then dials",
     );
-    let case = Case::new(to_blame, claim)
+    Case::new(to_blame, claim)
         .seen_in(server.service.as_deref())
         .between(Some(service), client.service.as_deref())
         .mended_by(
@@ -170,12 +170,7 @@ fn announced_case(
         )
         .decides("the complaint", Some(spoken(client, said, "it dials what the broker gave it")))
         .decides("what the broker announces", Some(given))
-        .decides("where the client was sent first", Some(sent));
-    if said.is_proven {
-        case
-    } else {
-        case.at_most(Confidence::Likely)
-    }
+        .decides("where the client was sent first", Some(sent))
 }
 
 fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -186,7 +186,6 @@ struct Complaint<'f> {
     said: Option<Evidence>,
     /// What it says of itself.
     answer: Option<Evidence>,
-    is_proven: bool,
 }
 
 /// Caches of which their clients say a word that they do not contradict themselves, and those that say it themselves
@@ -200,7 +199,6 @@ fn at_limit<'f>(world: &World<'f>, what: Says) -> Vec<Complaint<'f>> {
                 server,
                 said: Some(spoken(speaker, said, "the server says so itself")),
                 answer: None,
-                is_proven: said.is_proven,
             });
         }
     }
@@ -215,7 +213,6 @@ fn at_limit<'f>(world: &World<'f>, what: Says) -> Vec<Complaint<'f>> {
                 server,
                 said: None,
                 answer: Some(asked.evidence(&what, "that is what it does now")),
-                is_proven: true,
             });
         }
     }
@@ -291,12 +288,7 @@ fn at_its_limit(world: &World<'_>, cases: &mut Vec<Case>, what: Says) {
             .rules_out(Code("D032"), goes_on(world, server))
             .rules_out(Code("D047"), seen.clone())
             .rules_out(Code("D118"), seen);
-        let case = to_clients(world, case, server);
-        cases.push(if complaint.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(to_clients(world, case, server));
     }
 }
 
@@ -461,7 +453,6 @@ fn cannot<'f>(world: &World<'f>) -> Vec<Complaint<'f>> {
                 server,
                 said: Some(spoken(speaker, said, proves)),
                 answer: None,
-                is_proven: said.is_proven || saves.is_some(),
             });
         }
     }
@@ -482,7 +473,6 @@ fn cannot<'f>(world: &World<'f>) -> Vec<Complaint<'f>> {
                 server,
                 said: None,
                 answer: Some(evidence),
-                is_proven: true,
             }),
             None => {}
         }
@@ -531,12 +521,7 @@ fn cannot_save(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the complaint", complaint.said)
             .decides("why it cannot write", evidence)
             .rules_out(Code("D118"), seen);
-        let case = to_clients(world, case, server);
-        cases.push(if complaint.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(to_clients(world, case, server));
     }
 }
 
@@ -576,19 +561,16 @@ fn too_slow_for_it(world: &World<'_>, cases: &mut Vec<Case>) {
             None => "it cuts off a client that reads slower than it is sent to".to_owned(),
         };
         let blamed = client.unwrap_or(server);
-        let case = Case::new(culprit(blamed, None), claim)
-            .between(blamed.service.as_deref(), server.service.as_deref())
-            .seen_in(server.service.as_deref())
-            .mended_by(
-                format!("let it read faster, or let `{service}` wait longer (`client-output-buffer-limit`); then `bowline up`"),
-                Safety::NeedsYou,
-            )
-            .decides("what the server says", Some(spoken(server, said, "it broke the connection off itself")))
-            .decides("who that is", who);
-        cases.push(if said.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(
+            Case::new(culprit(blamed, None), claim)
+                .between(blamed.service.as_deref(), server.service.as_deref())
+                .seen_in(server.service.as_deref())
+                .mended_by(
+                    format!("let it read faster, or let `{service}` wait longer (`client-output-buffer-limit`); then `bowline up`"),
+                    Safety::NeedsYou,
+                )
+                .decides("what the server says", Some(spoken(server, said, "it broke the connection off itself")))
+                .decides("who that is", who),
+        );
     }
 }

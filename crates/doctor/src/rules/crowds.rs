@@ -156,7 +156,6 @@ fn complaint<'w, 'f>(
 struct NoMore<'f> {
     speaker: &'f ContainerFact,
     evidence: Evidence,
-    is_proven: bool,
 }
 
 /// That a server has no connection to give, as it answered when it was asked, else as it or its clients say.
@@ -173,14 +172,12 @@ fn no_more<'f>(world: &World<'f>, busy: &Busy<'f>, proves: &str) -> Option<NoMor
         return Some(NoMore {
             speaker: client.map_or(busy.server, |login| login.client()),
             evidence: asked.evidence("refused, it has too many clients", proves),
-            is_proven: true,
         });
     }
     let (speaker, said) = complaint(world, busy, Says::TooManyClients)?;
     Some(NoMore {
         speaker,
         evidence: spoken(speaker, said, proves),
-        is_proven: said.is_proven,
     })
 }
 
@@ -313,7 +310,7 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("who holds the connections", holds)
             .rules_out(Code("D023"), Some(refusal))
             .rules_out(Code("D024"), at_work(world, &busy));
-        let is_sure = is_most && refused.is_proven && sees_most(world, &busy);
+        let is_sure = is_most && sees_most(world, &busy);
         cases.push(if is_sure {
             case
         } else {
@@ -392,20 +389,17 @@ fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
                 "the server has more to give",
             )
         });
-        let case = Case::new(culprit(client, None), claim)
-            .between(Some(busy.service), Some(service))
-            .mended_by(
-                "make its pool larger, or let it keep connections for a shorter time, then `bowline up`",
-                Safety::NeedsYou,
-            )
-            .decides("the complaint", Some(spoken(client, said, "it waits for a connection of its own")))
-            .decides("its connections", holding(world, &busy, service, "it has some, and they are taken"))
-            .rules_out(Code("D022"), refuses_none);
-        cases.push(if said.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(
+            Case::new(culprit(client, None), claim)
+                .between(Some(busy.service), Some(service))
+                .mended_by(
+                    "make its pool larger, or let it keep connections for a shorter time, then `bowline up`",
+                    Safety::NeedsYou,
+                )
+                .decides("the complaint", Some(spoken(client, said, "it waits for a connection of its own")))
+                .decides("its connections", holding(world, &busy, service, "it has some, and they are taken"))
+                .rules_out(Code("D022"), refuses_none),
+        );
     }
 }
 
@@ -524,18 +518,15 @@ fn idle_in_transaction(world: &World<'_>, cases: &mut Vec<Case>) {
             let Some(case) = against(world, &busy, service, claim) else {
                 continue;
             };
-            let case = case
-                .mended_by(
-                    "end each transaction also when something fails, and set `idle_in_transaction_session_timeout` in the server as a guard",
-                    Safety::NeedsYou,
-                )
-                .decides("the complaint", Some(spoken(speaker, said, "connections are missing")))
-                .decides("its sessions", Some(left));
-            cases.push(if said.is_proven {
+            cases.push(
                 case
-            } else {
-                case.at_most(Confidence::Likely)
-            });
+                    .mended_by(
+                        "end each transaction also when something fails, and set `idle_in_transaction_session_timeout` in the server as a guard",
+                        Safety::NeedsYou,
+                    )
+                    .decides("the complaint", Some(spoken(speaker, said, "connections are missing")))
+                    .decides("its sessions", Some(left)),
+            );
         }
     }
 }

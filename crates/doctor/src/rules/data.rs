@@ -4,7 +4,7 @@ use bowline_recipes::Says;
 
 use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{ContainerFact, FileHead, FileThere, Mount};
-use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
+use crate::finding::{Code, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::{Store, below};
 use crate::world::{Said, World, culprit, shown, spoken};
@@ -83,7 +83,7 @@ pub(crate) const OF_ANOTHER_CLUSTER: Rule = Rule {
 /// A server that does not run for a reason that its log names, with its first folder of data.
 struct Stopped<'w, 'f> {
     server: &'f ContainerFact,
-    store: Option<Store>,
+    store: Option<Store<'f>>,
     said: &'w Said<'f>,
     keeper: Culprit,
 }
@@ -122,14 +122,9 @@ impl Stopped<'_, '_> {
         spoken(self.server, self.said, proves)
     }
 
-    /// A case against what holds the data, no surer than the line that it rests on.
+    /// A case against what holds the data.
     fn case(&self, claim: String) -> Case {
-        let case = Case::new(self.keeper.clone(), claim).seen_in(self.server.service.as_deref());
-        if self.said.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        }
+        Case::new(self.keeper.clone(), claim).seen_in(self.server.service.as_deref())
     }
 }
 
@@ -312,18 +307,15 @@ fn moved_mount(world: &World<'_>, cases: &mut Vec<Case>) {
             )
         });
         let refusal = it.word("it found a mount where it keeps nothing any more");
-        let mut case = Case::new(culprit(it.server, Some("volumes")), claim);
-        if !it.said.is_proven {
-            case = case.at_most(Confidence::Likely);
-        }
         cases.push(
-            case.mended_by(
-                format!("mount the volume at `{to}`, or put the former image back until the data is moved over; the data itself is well"),
-                Safety::NeedsYou,
-            )
-            .decides("what the server says", Some(refusal.clone()))
-            .decides("the mount", mount)
-            .rules_out(Code("D123"), Some(refusal)),
+            Case::new(culprit(it.server, Some("volumes")), claim)
+                .mended_by(
+                    format!("mount the volume at `{to}`, or put the former image back until the data is moved over; the data itself is well"),
+                    Safety::NeedsYou,
+                )
+                .decides("what the server says", Some(refusal.clone()))
+                .decides("the mount", mount)
+                .rules_out(Code("D123"), Some(refusal)),
         );
     }
 }
@@ -600,21 +592,18 @@ fn locked_by_another(world: &World<'_>, cases: &mut Vec<Case>) {
         let fact = FactRef::State(other.container.name.clone());
         let (one, other) = (one.name(), other.name());
         let claim = format!("`{one}` cannot have the data, because `{other}` holds it");
-        let case = it
-            .case(claim)
-            .seen_in(Some(one))
-            .between(Some(other), Some(one))
-            .mended_by(
-                format!("stop one of them: `bowline stop {one}`; then give each a volume of its own under `volumes`"),
-                Safety::NeedsYou,
-            )
-            .decides("the refusal", Some(refusal.clone()))
-            .decides("that the other runs", Some(shown(fact, text, "it holds the data")))
-            .rules_out(Code("D081"), Some(refusal));
-        cases.push(if said.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(
+            it
+                .case(claim)
+                .seen_in(Some(one))
+                .between(Some(other), Some(one))
+                .mended_by(
+                    format!("stop one of them: `bowline stop {one}`; then give each a volume of its own under `volumes`"),
+                    Safety::NeedsYou,
+                )
+                .decides("the refusal", Some(refusal.clone()))
+                .decides("that the other runs", Some(shown(fact, text, "it holds the data")))
+                .rules_out(Code("D081"), Some(refusal)),
+        );
     }
 }

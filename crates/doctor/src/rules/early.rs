@@ -381,21 +381,19 @@ fn temporary_server(world: &World<'_>, cases: &mut Vec<Case>) {
                 "the temporary server ended here, and the real one came after it",
             );
             end.at = Some(ends.first);
-            let mut case = Case::new(culprit(server, Some("healthcheck")), claim)
-                .between(Some(service), Some(name))
-                .mended_by(
-                    format!("start `{name}` again, and what waits for it: `bowline up`; to keep it from happening again, let the healthcheck ask where only the real server listens (PostgreSQL: `pg_isready -h 127.0.0.1`; MariaDB: `healthcheck.sh --connect`)"),
-                    Safety::Safe,
-                )
-                .by_command(["bowline", "up"])
-                .decides("healthy too early", early.map(|(event, _)| reported(event, "nobody but the temporary server was there yet")))
-                .decides("the end of the temporary server", Some(end))
-                .decides("the failure", said.map(|said| spoken(client, said, "it came in between")))
-                .rules_out(Code("D095"), Some(order));
-            if !ends.is_proven {
-                case = case.at_most(Confidence::Likely);
-            }
-            cases.push(case);
+            cases.push(
+                Case::new(culprit(server, Some("healthcheck")), claim)
+                    .between(Some(service), Some(name))
+                    .mended_by(
+                        format!("start `{name}` again, and what waits for it: `bowline up`; to keep it from happening again, let the healthcheck ask where only the real server listens (PostgreSQL: `pg_isready -h 127.0.0.1`; MariaDB: `healthcheck.sh --connect`)"),
+                        Safety::Safe,
+                    )
+                    .by_command(["bowline", "up"])
+                    .decides("healthy too early", early.map(|(event, _)| reported(event, "nobody but the temporary server was there yet")))
+                    .decides("the end of the temporary server", Some(end))
+                    .decides("the failure", said.map(|said| spoken(client, said, "it came in between")))
+                    .rules_out(Code("D095"), Some(order)),
+            );
         }
     }
 }

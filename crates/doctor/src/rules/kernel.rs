@@ -3,7 +3,7 @@
 use bowline_recipes::Says;
 
 use crate::facts::FileHead;
-use crate::finding::{Code, Confidence, FactRef, Safety};
+use crate::finding::{Code, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, shown, spoken};
 
@@ -63,18 +63,15 @@ fn few_memory_areas(world: &World<'_>, cases: &mut Vec<Case>) {
         let claim = format!(
             "the host's kernel allows too few memory areas for it: it wants vm.max_map_count = {wanted}"
         );
-        let case = Case::new(culprit(server, None), claim)
-            .mended_by(
-                format!("on the host: `sysctl -w vm.max_map_count={wanted}`, and the same in a file below /etc/sysctl.d so that it stays; then `bowline up`"),
-                Safety::NeedsYou,
-            )
-            .decides("what the server says", Some(refusal.clone()))
-            .decides("the kernel's setting", setting)
-            .rules_out(Code("D032"), Some(refusal));
-        cases.push(if said.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(
+            Case::new(culprit(server, None), claim)
+                .mended_by(
+                    format!("on the host: `sysctl -w vm.max_map_count={wanted}`, and the same in a file below /etc/sysctl.d so that it stays; then `bowline up`"),
+                    Safety::NeedsYou,
+                )
+                .decides("what the server says", Some(refusal.clone()))
+                .decides("the kernel's setting", setting)
+                .rules_out(Code("D032"), Some(refusal)),
+        );
     }
 }

@@ -441,21 +441,14 @@ impl Refused<'_, '_> {
         })
     }
 
-    /// Whether the server answered so itself. What only a log says is of a moment that is over: it will do for a server
-    /// that nobody could ask.
-    fn is_proven(&self, world: &World<'_>) -> bool {
-        let said = self.refusal.by_server.or(self.refusal.by_client);
-        let is_said = said.is_some_and(|said| said.is_proven);
-        self.refusal.answered.is_some() || is_said && !world.can_be_asked_as(&self.login)
-    }
-
-    /// The case, no surer than the line that it rests on.
+    /// The case, surest where the server answered so itself. What only a log says is of a moment that is over: it will do
+    /// for a server that nobody could ask.
     fn weighed(&self, world: &World<'_>, case: Case) -> Case {
         let case = case.between(
             Some(self.login.service),
             self.login.client().service.as_deref(),
         );
-        if self.is_proven(world) {
+        if self.refusal.answered.is_some() || !world.can_be_asked_as(&self.login) {
             case
         } else {
             case.at_most(Confidence::Likely)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use bowline_model::carried::{Carrier, Oddity, oddities};
-use bowline_recipes::{Recipes, Says};
+use bowline_recipes::{Said as Read, Says};
 use jiff::SignedDuration;
 
 use crate::edit::{Change, Edit, Spot};
@@ -249,16 +249,18 @@ fn stray_case(
         .decides("the complaint", Some(complaint))
 }
 
-/// What the output of a probe says of a login.
-fn refused_probe(world: &World<'_>, container: &ContainerFact, probe: &Probe) -> bool {
-    let reading = Recipes::builtin().reading(world.recipe(container));
-    let mut lines = probe.output.split('\n');
-    probe.exit_code != 0
-        && lines.any(|line| {
-            reading
-                .line(line)
-                .is_some_and(|said| REFUSED.contains(&said.says))
-        })
+/// What the output of a probe says of a login: that it is refused.
+fn refused_probe<'f>(
+    world: &World<'f>,
+    container: &ContainerFact,
+    probe: &Probe,
+) -> Option<Read<'f>> {
+    let reading = world.reading(container);
+    let lines = probe.output.split('\n').filter(|_| probe.exit_code != 0);
+    let said = lines.filter_map(|line| reading.line(line));
+    // Of several the one that is known best.
+    said.filter(|said| REFUSED.contains(&said.says))
+        .max_by_key(|said| said.is_proven)
 }
 
 /// What is wrong with the words of a check, and what shows it.
@@ -303,11 +305,9 @@ fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
         else {
             continue;
         };
-        let Some(last) = health
-            .probes
-            .last()
-            .filter(|probe| refused_probe(world, container, probe))
-        else {
+        let last = health.probes.last();
+        let refused = last.and_then(|probe| Some((probe, refused_probe(world, container, probe)?)));
+        let Some((last, said)) = refused else {
             continue;
         };
         let test = health.test.join(" ");
@@ -332,7 +332,8 @@ fn check_logs_in_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
                 container.name, last.exit_code, last.output
             ),
             "the server works, and refuses the check's login",
-        );
+        )
+        .known_by(said.is_proven);
         let (claim, words) = words_of(container, &test, empty);
         // Without the variable nothing shows whose mistake the words of the check are.
         let at_most = if empty.is_some() {

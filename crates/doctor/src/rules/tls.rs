@@ -243,7 +243,6 @@ fn suspect<'w, 'f>(
 struct Mismatch<'w, 'f> {
     edge: &'w Edge<'f>,
     evidence: Evidence,
-    is_proven: bool,
 }
 
 /// An address of a client at which it and the server do not agree, as the server showed when it was asked, else as the
@@ -253,11 +252,7 @@ fn mismatch<'w, 'f>(world: &'w World<'f>, client: &'f ContainerFact) -> Option<M
     let mut own = own.filter(|edge| edge.client.name == client.name);
     let seen = own.find_map(|edge| Some((edge, disagreement(world, edge)?)));
     if let Some((edge, evidence)) = seen {
-        return Some(Mismatch {
-            edge,
-            evidence,
-            is_proven: true,
-        });
+        return Some(Mismatch { edge, evidence });
     }
     let said = world.says(client, Says::TlsMismatch)?;
     let edge = suspect(world, client, said)?;
@@ -267,7 +262,6 @@ fn mismatch<'w, 'f>(world: &'w World<'f>, client: &'f ContainerFact) -> Option<M
     (!(is_wanted && speaks)).then(|| Mismatch {
         edge,
         evidence: spoken(client, said, "what came back was of the other sort"),
-        is_proven: said.is_proven,
     })
 }
 
@@ -351,19 +345,16 @@ fn one_side_speaks_tls(world: &World<'_>, cases: &mut Vec<Case>) {
             }
             None => format!("it and `{name}` do not agree on whether to use TLS"),
         };
-        let case = Case::new(blamed, claim)
-            .seen_in(client.service.as_deref())
-            .between(Some(name), client.service.as_deref())
-            .mended_by("let both sides say the same: switch TLS on in the server, or off in that address; then `bowline up`", Safety::NeedsYou)
-            .by_edits(speaks_tls(edge))
-            .decides("the complaint", Some(mismatch.evidence))
-            .decides("what the client is told of TLS", told)
-            .decides("that the server runs", runs);
-        cases.push(if mismatch.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(
+            Case::new(blamed, claim)
+                .seen_in(client.service.as_deref())
+                .between(Some(name), client.service.as_deref())
+                .mended_by("let both sides say the same: switch TLS on in the server, or off in that address; then `bowline up`", Safety::NeedsYou)
+                .by_edits(speaks_tls(edge))
+                .decides("the complaint", Some(mismatch.evidence))
+                .decides("what the client is told of TLS", told)
+                .decides("that the server runs", runs),
+        );
     }
 }
 
@@ -432,13 +423,7 @@ fn certificate(world: &World<'_>, cases: &mut Vec<Case>, said_of_it: &[Says], wo
         // Some clients look at neither date nor name; where none complains of it, something else may be wrong.
         let complaint = said.map(|said| spoken(client, said, words.proves));
         let other_clock = said.and_then(|said| other_clock(world, edge, said));
-        let is_sure = said.is_none_or(|said| said.is_proven);
         let case = Case::new(blamed, words.claim.to_owned())
-            .at_most(if is_sure {
-                Confidence::Certain
-            } else {
-                Confidence::Likely
-            })
             .seen_in(client.service.as_deref())
             .between(server, client.service.as_deref())
             .mended_by(words.fix, Safety::NeedsYou)

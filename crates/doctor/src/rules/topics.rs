@@ -78,38 +78,37 @@ fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let field = format!("environment.{}", it.key);
         let spot = Spot::field(client, &field);
-        let case = Case::new(culprit(client, Some(&field)), claim)
-            .mended_by(
-                format!("let both read one variable: write what `{other}` has, then `bowline up`"),
-                Safety::NeedsYou,
-            )
-            .by_edits(spot.map(|spot| spot.replace(Piece::Word, it.value, it.other_value)))
-            .decides(
-                "that nobody is there under that name",
-                Some(spoken(
-                    client,
-                    said,
-                    "the broker was reached and does not have it",
-                )),
-            )
-            .decides(
-                "its own name for it",
-                Some(named(client, it.key, it.value, "that is what it asks for")),
-            )
-            .decides(
-                "the others' name for it",
-                Some(named(
-                    it.other,
-                    it.other_key,
-                    it.other_value,
-                    "the topic goes by that elsewhere",
-                )),
-            );
-        cases.push(if said.is_proven {
-            case
-        } else {
-            case.at_most(Confidence::Likely)
-        });
+        cases.push(
+            Case::new(culprit(client, Some(&field)), claim)
+                .mended_by(
+                    format!(
+                        "let both read one variable: write what `{other}` has, then `bowline up`"
+                    ),
+                    Safety::NeedsYou,
+                )
+                .by_edits(spot.map(|spot| spot.replace(Piece::Word, it.value, it.other_value)))
+                .decides(
+                    "that nobody is there under that name",
+                    Some(spoken(
+                        client,
+                        said,
+                        "the broker was reached and does not have it",
+                    )),
+                )
+                .decides(
+                    "its own name for it",
+                    Some(named(client, it.key, it.value, "that is what it asks for")),
+                )
+                .decides(
+                    "the others' name for it",
+                    Some(named(
+                        it.other,
+                        it.other_key,
+                        it.other_value,
+                        "the topic goes by that elsewhere",
+                    )),
+                ),
+        );
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) fn spoken(container: &ContainerFact, said: &Said<'_>, proves: &str) -
     Evidence {
         count: said.count,
         first: (said.count > 1).then_some(said.first),
+        is_proven: said.is_proven,
         ..Evidence::new(fact, Some(said.last), text, proves)
     }
 }

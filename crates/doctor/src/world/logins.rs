@@ -256,7 +256,7 @@ fn in_a_list(told: &Told) -> Option<Account<'_>> {
     })
 }
 
-fn account<'f>(server: &'f ContainerFact, told: &'f [Told], known: &'static Known) -> Account<'f> {
+fn account<'f>(server: &'f ContainerFact, told: &'f [Told], known: &'f Known) -> Account<'f> {
     let user = known.user.as_ref();
     let user = user.and_then(|places| text(server, told, places, |told| told.user.as_ref()));
     let database = known.database.as_ref();
@@ -321,7 +321,7 @@ fn by_variable<'f>(server: &ContainerFact, told: &'f [Told], places: &Places) ->
 fn text<'f>(
     server: &'f ContainerFact,
     told: &'f [Told],
-    places: &'static Places,
+    places: &'f Places,
     piece: fn(&Told) -> Option<&ToldText>,
 ) -> Option<&'f str> {
     let mut keys = places.keys.iter();

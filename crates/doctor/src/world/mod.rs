@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bowline_model::{ContainerStatus, EventAction};
-use bowline_recipes::{Recipe, Recipes, Says, Server};
+use bowline_recipes::{Reading, Recipe, Says, Server};
 use jiff::Timestamp;
 
 use crate::facts::{
@@ -34,7 +34,7 @@ use crate::finding::{Evidence, FactRef};
 pub(crate) struct World<'f> {
     facts: &'f Facts,
     hidden: BTreeSet<FactRef>,
-    recipes: BTreeMap<&'f str, &'static Recipe>,
+    recipes: BTreeMap<&'f str, &'f Recipe>,
     heard: BTreeMap<&'f str, said::Heard<'f>>,
     edges: Vec<Edge<'f>>,
     /// The containers that may be why something is wrong, by name.
@@ -89,8 +89,14 @@ impl<'f> World<'f> {
     }
 
     /// What is known about the kind of server that a container runs.
-    pub(crate) fn recipe(&self, container: &ContainerFact) -> Option<&'static Recipe> {
+    pub(crate) fn recipe(&self, container: &ContainerFact) -> Option<&'f Recipe> {
         self.recipes.get(container.name.as_str()).copied()
+    }
+
+    /// How what a container writes is read.
+    pub(crate) fn reading(&self, container: &ContainerFact) -> Reading<'f> {
+        let known = self.facts.recipes.known();
+        known.reading(self.recipe(container))
     }
 
     /// What the files say of a service.
@@ -588,8 +594,8 @@ fn is_set_aside(container: &ContainerFact) -> bool {
 }
 
 /// The kind of server that each container runs.
-pub(crate) fn recipes(facts: &Facts) -> BTreeMap<&str, &'static Recipe> {
-    let known = Recipes::builtin();
+pub(crate) fn recipes(facts: &Facts) -> BTreeMap<&str, &Recipe> {
+    let known = facts.recipes.known();
     let recipe = |container: &ContainerFact| {
         let ports = container.exposed.iter().filter_map(|port| {
             let (number, _) = port.split_once('/')?;

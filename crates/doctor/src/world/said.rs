@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::ContainerStatus;
-use bowline_recipes::{Proof, Recipes, Says};
+use bowline_recipes::Says;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::{ContainerFact, LogLine};
@@ -21,10 +21,10 @@ pub(crate) struct Said<'f> {
     /// What.
     pub(crate) says: Says,
     /// The recipe that knows the line: the kind of server that it speaks of, or `any`.
-    pub(crate) recipe: &'static str,
+    pub(crate) recipe: &'f str,
     /// What it says it of.
     pub(crate) captures: BTreeMap<&'static str, String>,
-    /// Whether a real server was seen to write such lines.
+    /// Whether a real program was seen to write such lines, of those that speak of the same time as the last.
     pub(crate) is_proven: bool,
     /// When first, of what was read.
     pub(crate) first: Timestamp,
@@ -62,7 +62,7 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Heard<'f>> {
         let Some(log) = world.facts.logs.get(&container.name).filter(|_| is_known) else {
             continue;
         };
-        let reading = Recipes::builtin().reading(world.recipe(container));
+        let reading = world.reading(container);
         let since = fresh_since(world, container);
         let well = answered_well(&log.lines);
         let is_bad = |(before, number): (&str, &str)| {
@@ -83,23 +83,25 @@ pub(super) fn all<'f>(world: &World<'f>) -> BTreeMap<&'f str, Heard<'f>> {
                     && one.captures == found.captures
                     && one.recipe == found.recipe
             };
+            let is_fresh = line.at >= since;
             match said.iter_mut().find(is_same) {
                 Some(one) => {
                     one.count += 1;
                     one.last = line.at;
                     one.text = &line.text;
-                    one.is_fresh = line.at >= since;
+                    one.is_proven = found.is_proven || one.is_proven && one.is_fresh == is_fresh;
+                    one.is_fresh = is_fresh;
                 }
                 None => said.push(Said {
                     says: found.says,
                     recipe: found.recipe,
-                    is_proven: found.proof == Proof::Live,
+                    is_proven: found.is_proven,
                     captures: found.captures,
                     first: line.at,
                     last: line.at,
                     count: 1,
                     text: &line.text,
-                    is_fresh: line.at >= since,
+                    is_fresh,
                 }),
             }
         }

@@ -11,14 +11,14 @@ use super::{World, culprit, shown, spoken, whole};
 
 /// A folder of data in a container.
 #[derive(Clone, Debug)]
-pub(crate) struct Store {
+pub(crate) struct Store<'f> {
     /// What is known of it.
-    pub(crate) known: &'static DataFolder,
+    pub(crate) known: &'f DataFolder,
     /// Its path there.
     pub(crate) folder: String,
 }
 
-impl Store {
+impl Store<'_> {
     /// The file that tells the version of the data.
     pub(crate) fn version_file(&self) -> Option<String> {
         let file = self.known.version_file.as_ref()?;
@@ -28,7 +28,7 @@ impl Store {
 
 impl<'f> World<'f> {
     /// The folders in which a server keeps its data.
-    pub(crate) fn stores(&self, container: &ContainerFact) -> Vec<Store> {
+    pub(crate) fn stores(&self, container: &ContainerFact) -> Vec<Store<'f>> {
         let recipe = self.recipe(container).into_iter();
         let folders = recipe.flat_map(|recipe| &recipe.data);
         folders
@@ -93,7 +93,7 @@ impl<'f> World<'f> {
     fn store_is_older(
         &self,
         server: &'f ContainerFact,
-        store: &Store,
+        store: &Store<'f>,
         carrier: Option<&Carrier>,
     ) -> Option<Evidence> {
         let proves = "the data was there before, so the environment's accounts were not read";
@@ -135,7 +135,7 @@ impl<'f> World<'f> {
     fn volume_is_older(
         &self,
         server: &'f ContainerFact,
-        store: &Store,
+        store: &Store<'f>,
         created: Timestamp,
         proves: &str,
     ) -> Option<Evidence> {
