@@ -223,7 +223,7 @@ fn a_service_that_nothing_explains_has_what_it_is_not_and_what_to_do_next() {
     looked at 2 containers, 1 log for 141 rules in 0.4 s
     "#);
     let denied = json!([{
-        "look": "tries", "cause": {"kernel": "no permission to see names of the container; run as root"},
+        "look": "tries", "cause": {"denied": "no permission to see names of the container; run as root"},
     }]);
     let denied = mute.set("unseen", denied).said(&[]);
     assert!(

@@ -47,7 +47,7 @@ use crate::facts::{
     WhyUnseen,
 };
 use crate::tokens::{Mask, Tokens};
-use crate::within::{Leeway, Within};
+use crate::within::{Leeway, Missed, Within};
 use closer::{Closer, RawLog};
 use networks::Networks;
 use told::Reader;
@@ -173,7 +173,7 @@ pub async fn collect(
     looking.bounds.whole += INSPECT * u32::try_from(containers.len()).unwrap_or(u32::MAX) / 2;
     let events = looking.seen(Look::Events { before: at }, events);
     let kills = looking.within.on_thread(memory_kills).await;
-    let kills = kills.map_err(|unseen| WhyUnseen::Kernel(unseen.to_string()));
+    let kills = kills.map_err(|unseen| Missed::from(unseen).into());
     let kills = looking.seen(Look::KernelLog, kills);
     let wider = join3(
         within(bounds, networks::look(engine, &containers)),
@@ -297,12 +297,18 @@ impl Looking<'_> {
                 .await;
         }
         settings::add(&mut facts, &seen.containers, &files, &mask);
-        self.finished(facts)
+        self.finished(facts, &mask)
     }
 
-    /// The facts with what could not be looked at, in order.
-    fn finished(&mut self, mut facts: Facts) -> Facts {
+    /// The facts with what could not be looked at, in order. Engines and kernels say why in words of their own, and may
+    /// repeat what they were told.
+    fn finished(&mut self, mut facts: Facts, mask: &Mask) -> Facts {
         facts.unseen = std::mem::take(&mut self.unseen);
+        for unseen in &mut facts.unseen {
+            if let Some(text) = unseen.cause.others_words() {
+                *text = mask.apply(text);
+            }
+        }
         sort(&mut facts);
         facts
     }

@@ -339,7 +339,7 @@ fn wait(world: &World<'_>, graph: &Graph, failing: &mut BTreeMap<String, String>
     }
 }
 
-/// Who depends on whom: what the files say, and whom services were told to dial.
+/// Who depends on whom: what the files say, whom services were told to dial, and to whom they were seen connected.
 struct Graph {
     services: BTreeSet<String>,
     /// Those that depend on a service directly, by its name; and whether they dial it.
@@ -378,6 +378,11 @@ impl Graph {
             };
             if let Some(client) = &edge.client.service {
                 graph.add(target, client, true);
+            }
+        }
+        for (client, server) in world.connected() {
+            if let (Some(client), Some(server)) = (&client.service, &server.service) {
+                graph.add(server, client, true);
             }
         }
         for (cause, affected) in causes.iter().flat_map(|cause| &cause.chain) {

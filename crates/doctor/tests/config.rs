@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, Safety, diagnose};
-use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, silent};
 use serde_json::{Value, json};
 
 fn is(finding: &Finding, code: &str, name: &str, field: Option<&str>) {
@@ -88,7 +88,7 @@ fn a_file_that_was_corrected_and_not_read_again_is_told_by_what_its_reader_compl
     is(&finding, "D006", "front", None);
     let fix = finding.fix.clone().unwrap();
     assert_eq!(fix.command, ["bowline", "restart", "front"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     for facts in [
         stack(8000, "2026-11-21T10:03:00Z"),
         stack(5000, "2026-11-21T09:00:00Z"),
@@ -115,7 +115,7 @@ fn what_a_plan_would_change_is_drift_and_what_an_operation_did_not_get_to_is_not
         let finding = certain(&facts);
         assert_eq!(finding.code.0, "D126");
         assert!(finding.claim.contains(part), "{}", finding.claim);
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     let refused = json!({
         "at": null, "service": "db", "step": "start shop-db-1", "is_wait": false, "error": "no",
@@ -181,11 +181,11 @@ fn a_secret_that_came_too_late_is_told_from_one_that_was_changed() {
     is(&finding, "D009", "api", Some("secrets"));
     let fix = finding.fix.clone().unwrap();
     assert_eq!(fix.command, ["bowline", "up", "api"]);
-    rests_on_its_evidence(&empty);
+    certain(&empty);
 
     let former = later_secret(20, "text", before).facts();
     is(&certain(&former), "D006", "api", Some("secrets"));
-    rests_on_its_evidence(&former);
+    certain(&former);
 
     // One that was written over may have been empty before; whoever brings none says so.
     let written_over = later_secret(20, "text", meanwhile);
@@ -203,7 +203,7 @@ fn a_secret_that_came_too_late_is_told_from_one_that_was_changed() {
         .said("shop-api-1", &[("10:04:55", line)])
         .facts();
     is(&certain(&brings_none), "D009", "api", Some("secrets"));
-    rests_on_its_evidence(&brings_none);
+    certain(&brings_none);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_container_of_a_service_that_is_no_more_is_named_where_it_does_harm() {
     let finding = certain(&facts);
     is(&finding, "D127", "jobs", None);
     assert_eq!(finding.services, ["worker"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     silent(&stack(&json!(["something", "else"])).facts());
 }
 
@@ -277,7 +277,7 @@ fn who_was_started_before_what_it_needs_was_ready_should_wait_for_it() {
         let finding = certain(&facts);
         is(&finding, "D095", "client", Some("depends_on"));
         assert_eq!(finding.chain, [("db".to_owned(), "client".to_owned())]);
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     let later = too_early("10:02:00", &json!({})).facts();
     assert_eq!(diagnose(&later).causes, []);
@@ -327,7 +327,7 @@ fn a_temporary_server_that_answered_the_healthcheck_is_told_from_an_order_that_n
     let finding = certain(&facts);
     is(&finding, "D098", "db", Some("healthcheck"));
     assert_eq!(finding.affects, ["client"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     assert_eq!(only(&stack(10).facts()).confidence, Confidence::Likely);
 }
 
@@ -344,7 +344,7 @@ fn a_wait_for_a_healthcheck_that_does_not_exist_never_ends() {
     let finding = certain(&stack("created"));
     is(&finding, "D097", "db", Some("healthcheck"));
     assert_eq!(finding.affects, ["client"]);
-    rests_on_its_evidence(&stack("created"));
+    certain(&stack("created"));
     silent(&stack("running"));
 }
 
@@ -412,7 +412,7 @@ fn a_profile_that_nobody_asked_for_matters_only_to_who_needs_it() {
     let finding = certain(&facts);
     is(&finding, "D146", "extra", Some("profiles"));
     assert_eq!(finding.services, ["client"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     silent(&profile("all is well").facts());
 }
 
@@ -477,7 +477,7 @@ fn a_worker_that_gave_up_its_broker_is_told_from_one_that_is_connected() {
     let facts = worker(&json!([]), NOT_THERE, &runs).facts();
     let finding = certain(&facts);
     is(&finding, "D062", "worker", None);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     let connected = json!([{
         "remote": "172.18.0.3", "remote_port": 6379, "local_port": null, "state": "established", "count": 1,
     }]);

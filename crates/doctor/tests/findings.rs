@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, Facts, Look, Unseen, WhyUnseen, diagnose, replay};
-use recording::{Recording, certain, container, event_of, rests_on_its_evidence};
+use recording::{Recording, certain, container, event_of};
 use serde_json::{Value, json};
 
 /// The facts of one container, `shop-api-1`, that nothing is wrong with; `changes` are laid over it.
@@ -85,7 +85,7 @@ fn the_four_causes_of_137_are_told_apart_by_what_happened_before() {
         assert_eq!(finding.culprit.name, "api");
         assert_eq!(finding.culprit.field.as_deref(), field);
         assert!(finding.claim.contains(part), "{}", finding.claim);
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
 }
 
@@ -151,7 +151,7 @@ fn a_likely_cause_names_the_command_that_would_decide_it_and_a_certain_one_none(
     };
     let likely = || facts(&exited(137), &[die(137, 20)]);
     assert_eq!(next(likely(), None), None);
-    let denied = || WhyUnseen::Kernel("no permission to see the log of the kernel".to_owned());
+    let denied = || WhyUnseen::Denied("no permission to see the log of the kernel".to_owned());
     assert_eq!(
         next(likely(), Some((Look::KernelLog, denied()))).as_deref(),
         Some("sudo bowline doctor --only D115")
@@ -191,7 +191,7 @@ fn an_end_with_success_that_is_repeated_is_a_wrong_policy() {
     let finding = certain(&facts);
     assert_eq!(finding.code.0, "D135");
     assert_eq!(finding.culprit.field.as_deref(), Some("restart"));
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_program_that_is_not_in_the_image_is_named() {
             "{}",
             finding.claim
         );
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     let mount = r#"error mounting "/srv/x" to rootfs at "/etc/x": mount: not a directory: exec: "x": no such file or directory: unknown"#;
     let changes = json!({"status": "created", "exit_code": 127, "error": mount, "started": null});
@@ -248,7 +248,7 @@ fn a_healthcheck_whose_program_is_missing_says_nothing_about_its_service() {
             "{}",
             finding.claim
         );
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     let refused = health(
         7,

@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, Facts, diagnose};
-use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, silent};
 use serde_json::{Value, json};
 
 /// A healthcheck of `api` with its last probes, two seconds apart.
@@ -72,7 +72,7 @@ fn one_that_became_healthy_after_it_was_given_up_needs_more_time() {
     assert!(finding.claim.contains("gives it 7 s"), "{}", finding.claim);
     assert_eq!(finding.affects, ["web"]);
     assert_eq!(finding.chain, [("api".to_owned(), "web".to_owned())]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn what_the_last_operation_noted_of_its_wait_stands_for_a_verdict_that_the_engin
         .add("not_done", noted)
         .facts();
     code(&facts, "D010");
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_healthcheck_that_asks_at_a_former_port_is_told_from_a_service_that_is_slow(
     };
     let finding = code(&facts(9090), "D011");
     assert_eq!(finding.culprit.field.as_deref(), Some("healthcheck"));
-    rests_on_its_evidence(&facts(9090));
+    certain(&facts(9090));
     // Everybody asks at that port: it is the service that listens at a wrong one.
     let causes = diagnose(&facts(8080)).causes;
     assert!(
@@ -148,7 +148,7 @@ fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
         finding.claim
     );
     assert_eq!(finding.affects, ["web"]);
-    rests_on_its_evidence(&loopback);
+    certain(&loopback);
 
     let wget = ["CMD-SHELL", "wget -q --spider http://localhost:8080/"];
     let to_v6 =
@@ -159,7 +159,7 @@ fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
     )
     .facts();
     code(&v6, "D089");
-    rests_on_its_evidence(&v6);
+    certain(&v6);
 
     // A probe that says nothing but that it was refused: then it matters what `localhost` is there.
     let refused = api(
@@ -176,7 +176,7 @@ fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
     };
     let facts = refused.clone().add("tried", localhost("refused")).facts();
     code(&facts, "D089");
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     let facts = refused.add("tried", localhost("connected")).facts();
     assert_eq!(diagnose(&facts).causes, []);
 }
@@ -197,7 +197,7 @@ fn a_probe_that_fails_although_it_reaches_its_service_is_none_of_these() {
 fn a_healthcheck_that_is_never_run_is_told_from_one_that_fails_without_end() {
     let never = api(&health("starting", CURL, &[]), &[("0.0.0.0", 8080)]).facts();
     code(&never, "D083");
-    rests_on_its_evidence(&never);
+    certain(&never);
 
     let mut patient = health("starting", CURL, &[REFUSED; 5]);
     patient["start_period_secs"] = json!(600.0);
@@ -208,7 +208,7 @@ fn a_healthcheck_that_is_never_run_is_told_from_one_that_fails_without_end() {
         "{}",
         finding.claim
     );
-    rests_on_its_evidence(&endless);
+    certain(&endless);
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_healthcheck_that_cannot_fail_is_named_where_the_service_does_not_work() {
             .facts();
         let finding = code(&facts, "D074");
         assert_eq!(finding.affects, ["client"]);
-        rests_on_its_evidence(&facts);
+        certain(&facts);
         silent(&hollow(test, "", &[("0.0.0.0", 8080)]).facts());
     }
 }

@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, diagnose};
-use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, silent};
 use serde_json::{Value, json};
 
 const BY_CONTAINER: &str = "driver failed programming external connectivity on endpoint shop-web-1 (0a1b): Bind for 0.0.0.0:8080 failed: port is already allocated";
@@ -54,7 +54,7 @@ fn who_holds_a_port_is_told_apart_and_named() {
             "{}",
             finding.claim
         );
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     for error in [BY_PROCESS, BY_EITHER] {
         let facts = held(refused(error), &json!({"process": ["python3", 4711]})).facts();
@@ -65,7 +65,7 @@ fn who_holds_a_port_is_told_apart_and_named() {
             "{}",
             finding.claim
         );
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
 }
 
@@ -99,7 +99,7 @@ fn a_container_that_no_service_wants_any_more_is_to_go_rather_than_the_port() {
     assert_eq!(finding.culprit.name, "site");
     assert_eq!(finding.services, ["web"]);
     assert_eq!(finding.chain, [("site".to_owned(), "web".to_owned())]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn one_in_the_hosts_network_names_the_port_itself() {
     let facts = held(web("host"), &json!({"process": ["nginx", 99]})).facts();
     let finding = certain(&facts);
     is_port(&finding, "D050");
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     assert_eq!(only(&web("host").facts()).confidence, Confidence::Likely);
     // Words without the port leave what it was told to listen on.
     let bare = web("host").said(
@@ -174,7 +174,7 @@ fn a_port_that_is_only_exposed_is_told_from_one_that_is_not_named_at_all() {
         assert_eq!(finding.code.0, code);
         assert_eq!(finding.culprit.name, "db");
         assert_eq!(finding.culprit.field.as_deref(), Some("ports"));
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     let open =
         json!([{"container": "5432/tcp", "host_ip": "", "host_port": "5432", "is_open": true}]);

@@ -10,7 +10,7 @@ mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
 use bowline_model::ContainerStatus;
-use recording::{Recording, certain, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, only, silent};
 use serde_json::{Value, json};
 
 /// The first container of a service, on the network that all of them share.
@@ -184,7 +184,7 @@ fn three_causes_of_one_refusal_are_told_apart_by_the_copies_and_by_the_servers_d
             "{finding:#?}"
         );
         assert_eq!(diagnose(&facts).unexplained, Vec::<String>::new());
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     let finding = certain(&volume_keeps_another());
     assert_eq!(finding.culprit.kind, CulpritKind::Volume);
@@ -352,7 +352,7 @@ fn a_file_that_was_made_of_the_former_password_is_stale() {
         code_and_culprit(&finding),
         ("D005", "/run/secrets/dsn", None)
     );
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     let finding = only(&recording("2026-11-21T09:00:00Z", OLD));
     assert_eq!(finding.code.0, "D002");
 }

@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, diagnose};
-use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, silent};
 use serde_json::{Value, json};
 
 fn on(networks: &[(&str, &str)]) -> Value {
@@ -99,7 +99,7 @@ fn an_address_that_is_taken_is_told_from_a_port() {
         "{}",
         finding.claim
     );
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 
     let stranger = json!({"strangers": [
         {"name": "blog-db-1", "project": "blog", "aliases": [], "ipv4": "172.18.0.3"},
@@ -139,7 +139,7 @@ fn a_network_without_a_subnet_names_who_has_it() {
         "{}",
         finding.claim
     );
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     assert_eq!(only(&stack.facts()).confidence, Confidence::Likely);
 }
 
@@ -153,7 +153,7 @@ fn a_network_that_was_removed_under_a_container_is_told() {
     let finding = certain(&facts);
     is(&finding, "D122", CulpritKind::Network, "net");
     assert_eq!(finding.services, ["web"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]
@@ -206,13 +206,13 @@ fn a_resolver_without_servers_is_told_from_a_network_without_a_way_out() {
         let finding = certain(&facts);
         is(&finding, "D090", CulpritKind::Service, "client");
         assert_eq!(finding.culprit.field.as_deref(), field);
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
     let facts = outwards(true, &[]).facts();
     let finding = certain(&facts);
     is(&finding, "D091", CulpritKind::Network, "net");
     assert_eq!(finding.services, ["client"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn an_address_on_a_network_that_it_is_not_on_has_no_way() {
         "{}",
         finding.claim
     );
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 /// `client` dials `api`, which is on its network, and has these routes.
@@ -260,7 +260,7 @@ fn a_table_of_routes_that_leads_to_no_neighbour_is_told() {
     let facts = with_routes(&json!([])).facts();
     let finding = certain(&facts);
     is(&finding, "D103", CulpritKind::Service, "client");
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     for routes in [json!(["172.18.0.0/16"]), json!(["0.0.0.0/0"]), json!(null)] {
         let found = diagnose(&with_routes(&routes).facts()).causes;
         assert!(found.iter().all(|it| it.code.0 != "D103"), "{found:#?}");
@@ -292,7 +292,7 @@ fn a_service_that_is_left_in_the_network_of_before_is_told() {
     assert_eq!(finding.culprit.field.as_deref(), Some("network_mode"));
     let fix = finding.fix.as_ref().unwrap();
     assert_eq!(fix.command, ["bowline", "restart", "desk"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     silent(&guest(7).facts());
 }
 
@@ -350,7 +350,7 @@ fn packets_that_are_dropped_are_told_from_packets_that_are_refused() {
         let finding = certain(&facts);
         is(&finding, code, CulpritKind::Service, "api");
         assert_eq!(finding.affects, ["client"]);
-        rests_on_its_evidence(&facts);
+        certain(&facts);
     }
 }
 
@@ -369,7 +369,7 @@ fn a_name_that_two_services_have_is_told() {
     let finding = certain(&facts);
     is(&finding, "D102", CulpritKind::Service, "stub");
     assert_eq!(finding.culprit.field.as_deref(), Some("networks"));
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]
@@ -435,7 +435,7 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
     let finding = certain(&one_down);
     is(&finding, "D059", CulpritKind::Service, "api");
     assert_eq!(finding.affects, ["gate"]);
-    rests_on_its_evidence(&one_down);
+    certain(&one_down);
 
     let moved = json!({
         "endpoints": on(&[("net", "172.18.0.5")]), "started": "2026-11-21T10:03:00Z",
@@ -448,7 +448,7 @@ fn a_replica_that_is_down_is_told_from_an_address_that_nobody_has_any_more() {
         "{}",
         finding.claim
     );
-    rests_on_its_evidence(&stale);
+    certain(&stale);
 
     // It was down until after the last complaint, and may have been looked up anew since.
     let back = json!({

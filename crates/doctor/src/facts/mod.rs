@@ -573,6 +573,8 @@ pub enum WhyUnseen {
     Engine(String),
     /// The kernel of this host does not show it, in its words.
     Kernel(String),
+    /// The kernel of this host does not show it to this user, in its words.
+    Denied(String),
     /// There was more than is looked at in one go.
     TooMany,
     /// The engine does not remember.
@@ -584,14 +586,22 @@ pub enum WhyUnseen {
 impl WhyUnseen {
     /// Whether this user may not look, and root may.
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Kernel(words) if words.contains("no permission"))
+        matches!(self, Self::Denied(_))
+    }
+
+    /// What is said of it in words that are not the doctor's.
+    pub(crate) fn others_words(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Engine(words) | Self::Kernel(words) | Self::Denied(words) => Some(words),
+            Self::TooSlow | Self::TooMany | Self::Forgotten | Self::NotWanted => None,
+        }
     }
 
     /// Why, for people.
     pub fn words(&self) -> &str {
         match self {
             Self::TooSlow => "it took too long",
-            Self::Engine(words) | Self::Kernel(words) => words,
+            Self::Engine(words) | Self::Kernel(words) | Self::Denied(words) => words,
             Self::TooMany => "there was too much of it for one look",
             Self::Forgotten => "the engine has forgotten it",
             Self::NotWanted => "not wanted",

@@ -201,7 +201,11 @@ fn older_than_content(
     })
 }
 
-fn what_differs(container: &ContainerFact, changes: &[&Changed]) -> Option<Evidence> {
+fn what_differs(
+    world: &World<'_>,
+    container: &ContainerFact,
+    changes: &[&Changed],
+) -> Option<Evidence> {
     let service = container.service.clone()?;
     let fields: Vec<String> = changes
         .iter()
@@ -212,11 +216,14 @@ fn what_differs(container: &ContainerFact, changes: &[&Changed]) -> Option<Evide
         container.name,
         fields.join(", ")
     );
-    Some(shown(
-        FactRef::Changed(service),
-        text,
-        "what it was made with is not what the files say now",
-    ))
+    let is_planned = !world.changed(&service).is_empty();
+    let fact = if is_planned {
+        FactRef::Changed(service)
+    } else {
+        FactRef::Declared(service)
+    };
+    let proves = "what it was made with is not what the files say now";
+    Some(shown(fact, text, proves))
 }
 
 /// What of a change a container has not read yet.
@@ -292,7 +299,7 @@ fn given_something(
     settings: &[&Changed],
 ) -> Option<Evidence> {
     if !settings.iter().any(|one| is_secret_content(one)) {
-        return what_differs(container, settings);
+        return what_differs(world, container, settings);
     }
     let known = world.containers().find(|one| one.name == container.name)?;
     let started = world.state(known)?.started?;
@@ -326,7 +333,7 @@ fn late_secret<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Ca
                 Safety::Restart,
             )
             .by_command(["bowline", "up", service])
-            .decides("what differs", what_differs(container, &settings))
+            .decides("what differs", what_differs(world, container, &settings))
             .decides("what it was given", Some(nothing.clone()))
             .decides("since when it runs", since)
             .rules_out(Code("D006"), Some(nothing))
@@ -357,7 +364,7 @@ fn only_restarted(world: &World<'_>, cases: &mut Vec<Case>) {
             let claim = format!(
                 "`{field}` was changed in the files, and `{service}` was not made again since: it keeps what it was made with"
             );
-            let differs = what_differs(container, &settings);
+            let differs = what_differs(world, container, &settings);
             cases.push(
                 Case::new(culprit(container, Some(field)), claim)
                     .mended_by(
@@ -556,7 +563,7 @@ fn drifted(world: &World<'_>, cases: &mut Vec<Case>) {
                     Safety::Restart,
                 )
                 .by_command(["bowline", "up", service])
-                .decides("what differs", what_differs(container, &all))
+                .decides("what differs", what_differs(world, container, &all))
                 .decides("that it runs", runs.clone())
                 .rules_out(Code("D006"), runs),
         );

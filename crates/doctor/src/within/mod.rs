@@ -148,9 +148,15 @@ impl Missed {
 
 impl From<Missed> for WhyUnseen {
     fn from(missed: Missed) -> Self {
+        let words = missed.to_string();
         match missed {
             Missed::TooSlow => Self::TooSlow,
-            other => Self::Kernel(other.to_string()),
+            Missed::Kernel(Unseen::Denied { .. })
+            | Missed::Beside {
+                kernel: Unseen::Denied { .. },
+                ..
+            } => Self::Denied(words),
+            Missed::Kernel(_) | Missed::Beside { .. } => Self::Kernel(words),
         }
     }
 }

@@ -304,6 +304,27 @@ impl<'f> World<'f> {
             .find(|other| other.id == host || other.name == host)
     }
 
+    /// Who was seen to be connected to whom, client before server, whatever anybody was told. Those who share a network
+    /// namespace cannot be told apart: what is seen there is of the one that has it.
+    pub(crate) fn connected(&self) -> Vec<(&'f ContainerFact, &'f ContainerFact)> {
+        let with_own = self.containers().filter(|container| {
+            let is_hosts = container.network_mode.as_deref() == Some("host");
+            !is_hosts && shared(container).is_none()
+        });
+        let seen = with_own.flat_map(|container| {
+            let inside = self.inside(container).into_iter();
+            let peers = inside.flat_map(|inside| &inside.peers);
+            peers.filter_map(move |peer| {
+                let other = self.at_address(peer.remote)?;
+                match peer.local_port {
+                    Some(_) => Some((other, container)),
+                    None => Some((container, other)),
+                }
+            })
+        });
+        seen.collect()
+    }
+
     /// What is wrong with an edge; `None` where nothing is, or where not enough could be seen.
     pub(crate) fn trouble(&self, edge: &Edge<'f>) -> Option<Trouble<'f>> {
         match &edge.target {

@@ -10,7 +10,7 @@ mod limits;
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, diagnose};
-use recording::{Recording, certain, container, event_of, only, rests_on_its_evidence, silent};
+use recording::{Recording, certain, container, event_of, only, silent};
 use serde_json::{Value, json};
 
 const API: &str = "shop-api-1";
@@ -91,7 +91,7 @@ fn finds(facts: &Facts, code: &str, kind: CulpritKind, name: &str, field: Option
     assert_eq!(finding.culprit.field.as_deref(), field, "{finding:#?}");
     assert_eq!(finding.services, ["api"]);
     assert!(finding.fix.is_some(), "{finding:#?}");
-    rests_on_its_evidence(facts);
+    certain(facts);
 }
 
 /// Found, and no more than likely.
@@ -360,7 +360,7 @@ fn a_job_that_failed_is_the_cause_of_what_waits_for_it() {
         ("D046", "job")
     );
     assert_eq!(finding.affects, ["api"]);
-    rests_on_its_evidence(&facts);
+    certain(&facts);
     // What it would have written is missing because of it.
     let recording = job(1, "exited").said(
         API,
