@@ -1,8 +1,9 @@
 //! Builds the file system of an image as an archive in the cache.
 //!
 //! A fresh Debian comes from debootstrap, everything else from a copy of the archive below it, with
-//! packages installed inside; a program of this workspace may stand alone. No container and no network in
-//! one are needed, so it works the same with every engine. Needs root, as packages do.
+//! packages installed inside; a program of this workspace may stand alone. What Debian does not have comes
+//! through this machine's own clients of other registries. No container and no network in one are needed,
+//! so it works the same with every engine. Needs root, as packages do.
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,9 @@ pub(crate) const SUITE: &str = "bookworm";
 
 /// The label that carries a recipe's digest.
 pub(crate) const LABEL: &str = "dev.bowline.test-image";
+
+/// The script of a recipe that gets what Debian does not have.
+const FETCH: &str = "fetch.sh";
 
 /// The layer's name inside an archive.
 const LAYER: &str = "layer.tar.gz";
@@ -117,6 +121,7 @@ fn populate_with_packages(
         }
         (From::Image(below), None) => anyhow::bail!("the archive of `{below}` is missing"),
     }
+    fetch(image, work, rootfs, log)?;
     let (sources, settings, script) = (
         work.join("sources.list"),
         work.join("apt.conf"),
@@ -137,6 +142,34 @@ fn populate_with_packages(
         .arg(&sources)
         .arg(&settings)
         .args(&image.recipe.packages)
+        .run_into(log)
+}
+
+/// Puts in what the recipe's `fetch.sh` gets, if it has one: programs of registries that Debian knows nothing of.
+fn fetch(image: &Loaded, work: &Path, rootfs: &Path, log: &Path) -> Result<()> {
+    let script = image.folder.join(FETCH);
+    if !script.is_file() {
+        return Ok(());
+    }
+    let fetched = work.join("fetched");
+    run_fetch(&script, &fetched, log)?;
+    // By root, so that it belongs to root.
+    as_root("cp")
+        .arg("--recursive")
+        .arg(fetched.join("."))
+        .arg(rootfs)
+        .run_into(log)
+}
+
+/// Runs a `fetch.sh` in the new folder `into`, where it lays what it gets as it is to lie in the image. It is told its own
+/// folder. Clients of registries are this machine's, as are their settings, proxies and caches; so it runs outside.
+fn run_fetch(script: &Path, into: &Path, log: &Path) -> Result<()> {
+    std::fs::create_dir(into).with_context(|| format!("cannot create `{}`", into.display()))?;
+    program("sh")
+        .arg("-eu")
+        .arg(script)
+        .args(script.parent())
+        .folder(into)
         .run_into(log)
 }
 
@@ -237,4 +270,25 @@ fn description(image: &Loaded, layer: &str) -> Result<serde_json::Value> {
 fn write_json(file: &Path, value: &serde_json::Value) -> Result<()> {
     std::fs::write(file, value.to_string())
         .with_context(|| format!("cannot write `{}`", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fetched_lies_where_the_script_put_it_and_a_failure_is_shown() {
+        let folder = std::env::temp_dir().join(format!("fetch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (script, log) = (folder.join(FETCH), folder.join("log"));
+        std::fs::write(&script, "mkdir opt\ncp \"$1/fetch.sh\" opt/copy\n").unwrap();
+        run_fetch(&script, &folder.join("one"), &log).unwrap();
+        let copied = folder.join("one/opt/copy").is_file();
+        std::fs::write(&script, "echo no such version\nfalse\n").unwrap();
+        let failed = run_fetch(&script, &folder.join("two"), &log);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(copied);
+        let error = failed.unwrap_err().to_string();
+        assert!(error.contains("no such version"), "{error}");
+    }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask images`: the images that tests use, built from Debian's packages and programs of ours.
+//! `cargo xtask images`: the images that tests use, built from Debian's packages and programs of ours, and a few from
+//! what other registries have.
 //!
 //! Recipes are in `images/<name>/`. An image is called `bowline-test/<name>:1`. Nothing is pulled from
 //! a registry of images. What is built already, for the same recipe, is not built again; what the
