@@ -379,7 +379,7 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
     let mut found: Vec<(Option<&str>, bool, Case)> = Vec::new();
     for client in world
         .containers()
-        .filter(|client| !world.seems_well(client))
+        .filter(|client| !world.seems_well(client) && !has_ended_well(world, client))
     {
         // What a server says of its clients' requests may be about anybody's, also about those of a person.
         let kind = world.recipe(client).map(|recipe| recipe.name.as_str());
@@ -432,6 +432,17 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         found.push((name, job.is_some(), case));
     }
     cases.extend(with_whose_job_it_is(found));
+}
+
+/// Whether somebody was done in the end, who may have missed something at first: what a set-up makes is not there before.
+fn has_ended_well(world: &World<'_>, client: &ContainerFact) -> bool {
+    let known = world.containers().find(|one| one.name == client.name);
+    let state = known.and_then(|container| world.state(container));
+    state.is_some_and(|state| {
+        state.status == ContainerStatus::Exited
+            && state.exit_code == 0
+            && state.restart_policy == "no"
+    })
 }
 
 /// The cases of things by their names, each with whether it is known whose job it is to make them: where one who misses

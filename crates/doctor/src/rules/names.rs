@@ -362,7 +362,9 @@ fn outages(world: &World<'_>) -> Vec<(String, Case)> {
         let (Target::Service { name, .. } | Target::Absent { name, .. }) = &edge.target else {
             continue;
         };
-        let is_out = world.trouble(edge) == Some(Trouble::Down) && !has_sibling(world, name);
+        let is_out = world.trouble(edge) == Some(Trouble::Down)
+            && !has_sibling(world, name)
+            && !world.is_kept_waiting(name);
         if !is_hurt(world, edge.client) || !is_out {
             continue;
         }

@@ -232,6 +232,18 @@ impl<'f> World<'f> {
         })
     }
 
+    /// Whether a service was not started because something that it needs is not there, or not ready yet.
+    pub(crate) fn is_kept_waiting(&self, service: &str) -> bool {
+        let is_unready = |container: &&'f ContainerFact| {
+            let verdict = self.health(container).and_then(|health| health.verdict);
+            let is_well = verdict.is_none_or(|verdict| verdict == HealthStatus::Healthy);
+            !self.is_done(container) && !(self.runs(container) && is_well)
+        };
+        let mut needed = self.needs(service);
+        self.is_not_started(service)
+            && needed.any(|needed| self.of_service(needed).iter().any(is_unready))
+    }
+
     /// The services that were not started and wait until a service is healthy, by the files; each with what shows it.
     pub(crate) fn waits_for_health(&self, service: &str) -> Vec<(&'f str, Evidence)> {
         let mut waiting = Vec::new();

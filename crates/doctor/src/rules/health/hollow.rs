@@ -183,7 +183,6 @@ const NOT_READY: &[&str] = &[
     "unavailable",
     "unhealthy",
     "not healthy",
-    "degraded",
     "initializing",
     "starting up",
     "out_of_service",
@@ -204,7 +203,7 @@ fn says_not_ready(output: &str) -> bool {
         .chars()
         .filter(|it| !it.is_whitespace() && *it != '"')
         .collect();
-    // `"degraded": false` says the opposite.
+    // `"unavailable": false` says the opposite.
     let is_denied = |words: &str| {
         let words: String = words.split(' ').collect();
         let key = format!("{words}:");
@@ -452,7 +451,7 @@ mod tests {
             "ready",
             r#"{"status":"UP"}"#,
             r#"{"errors": 0, "status": "ok"}"#,
-            r#"{"status": "ok", "degraded": false, "not ready": []}"#,
+            r#"{"status": "ok", "unavailable": false, "not ready": []}"#,
             "",
         ] {
             assert!(!says_not_ready(answer), "{answer}");
