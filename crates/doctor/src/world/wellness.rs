@@ -237,7 +237,7 @@ impl<'f> World<'f> {
         let is_unready = |container: &&'f ContainerFact| {
             let verdict = self.health(container).and_then(|health| health.verdict);
             let is_well = verdict.is_none_or(|verdict| verdict == HealthStatus::Healthy);
-            !self.is_done(container) && !(self.runs(container) && is_well)
+            !(self.is_done(container) || self.runs(container) && is_well)
         };
         let mut needed = self.needs(service);
         self.is_not_started(service)
