@@ -11,7 +11,6 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
 use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole, written};
 
-use super::jobs::waiting;
 use super::logins::mended::spelt;
 use super::names::{carrier, teller};
 use super::pools::is_shared;
@@ -379,7 +378,7 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
     let mut found: Vec<(Option<&str>, bool, Case)> = Vec::new();
     for client in world
         .containers()
-        .filter(|client| !world.seems_well(client) && !has_ended_well(world, client))
+        .filter(|client| !world.seems_well(client) && !world.is_done(client))
     {
         // What a server says of its clients' requests may be about anybody's, also about those of a person.
         let kind = world.recipe(client).map(|recipe| recipe.name.as_str());
@@ -432,17 +431,6 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         found.push((name, job.is_some(), case));
     }
     cases.extend(with_whose_job_it_is(found));
-}
-
-/// Whether somebody was done in the end, who may have missed something at first: what a set-up makes is not there before.
-fn has_ended_well(world: &World<'_>, client: &ContainerFact) -> bool {
-    let known = world.containers().find(|one| one.name == client.name);
-    let state = known.and_then(|container| world.state(container));
-    state.is_some_and(|state| {
-        state.status == ContainerStatus::Exited
-            && state.exit_code == 0
-            && state.restart_policy == "no"
-    })
 }
 
 /// The cases of things by their names, each with whether it is known whose job it is to make them: where one who misses
@@ -530,7 +518,7 @@ fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job
             return None;
         }
         undone(world, service, container).or_else(|| {
-            let waits = waiting(world, service).contains(&asker?);
+            let waits = world.wait_for_end(service).contains(&asker?);
             waits.then(|| in_silence(world, service, container))?
         })
     })

@@ -8,8 +8,6 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::said::grumbles;
 use crate::world::{World, culprit, made, reported, shown, stood};
 
-use super::jobs::is_waited_for;
-
 pub(crate) const CRASHED: Rule = Rule {
     code: Code("D136"),
     title: "its program crashed: the kernel ended it for what it did",
@@ -173,7 +171,7 @@ fn silent(world: &World<'_>, cases: &mut Vec<Case>) {
             world.runs(container) && container.restarts > 0 && world.ailment(container).is_some();
         // An end that says something by itself, and a job that others wait for, have rules of their own.
         let ended_by_signal = container.exit_code > 128 || has_crashed(world, container);
-        let says_enough = ended_by_signal || is_waited_for(world, container);
+        let says_enough = ended_by_signal || world.is_waited_for(container);
         if world.ailment(container).is_none() || !(has_ended || is_young) || says_enough {
             continue;
         }

@@ -10,7 +10,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::stores::is_below;
 use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood, whole, written};
 
-use super::jobs::{fills_what_it_lacks, is_waited_for};
+use super::jobs::fills_what_it_lacks;
 use super::modules::is_hidden;
 use super::sockets;
 
@@ -205,7 +205,7 @@ fn names_what_is_there<'f>(
 /// Whether a job that others wait for misses a file in a volume that it has: nobody forgot to mount that, so the job asks
 /// for the wrong one, or came for nothing.
 fn is_of_its_work<'f>(world: &World<'f>, container: &'f ContainerFact, path: &str) -> bool {
-    is_in_its_volume(world, container, path) && is_waited_for(world, container)
+    is_in_its_volume(world, container, path) && world.is_waited_for(container)
 }
 
 /// The same of one that ends like a job, where nobody is seen to wait for it.

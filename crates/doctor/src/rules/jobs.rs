@@ -5,7 +5,7 @@ use bowline_model::ContainerStatus;
 use crate::facts::ContainerFact;
 use crate::finding::{Code, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, shown, stood};
+use crate::world::{DONE, World, culprit, shown, stood};
 
 pub(crate) const JOB_FAILED: Rule = Rule {
     code: Code("D046"),
@@ -19,19 +19,6 @@ pub(crate) const JOB_FAILED: Rule = Rule {
     find: job_failed,
 };
 
-/// What a service waits for where it waits for a job.
-pub(super) const DONE: &str = "service_completed_successfully";
-
-/// The services that wait for a service to be done.
-pub(super) fn waiting<'f>(world: &World<'f>, job: &str) -> Vec<&'f str> {
-    let declared = world.declared_services();
-    declared
-        .filter(|(_, service)| service.is_enabled)
-        .filter(|(_, service)| service.depends_on.get(job).is_some_and(|it| it == DONE))
-        .map(|(name, _)| name)
-        .collect()
-}
-
 /// Whether a service waits for a job that failed, whatever else it waits for.
 pub(crate) fn is_held_by_a_job(world: &World<'_>, service: &str) -> bool {
     let declared = world.declared(service);
@@ -40,12 +27,6 @@ pub(crate) fn is_held_by_a_job(world: &World<'_>, service: &str) -> bool {
         let containers = world.of_service(job);
         condition == DONE && containers.iter().any(|one| has_failed(world, one))
     })
-}
-
-/// Whether a container is a job that others wait for.
-pub(super) fn is_waited_for(world: &World<'_>, container: &ContainerFact) -> bool {
-    let job = container.service.as_deref();
-    job.is_some_and(|job| !waiting(world, job).is_empty())
 }
 
 /// Whether what lies at a path comes from a volume that a job was to fill which failed.
@@ -79,7 +60,8 @@ fn job_failed(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(job) = container.service.as_deref() else {
             continue;
         };
-        let waiting: Vec<&str> = waiting(world, job)
+        let waiting: Vec<&str> = world
+            .wait_for_end(job)
             .into_iter()
             .filter(|service| {
                 let containers = world.of_service(service);

@@ -10,9 +10,9 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::{Trouble, answers_to};
 use crate::world::{Edge, Target, World, culprit, shown, spoken, whole};
 
-use super::jobs::DONE;
 use super::pools::has_sibling;
 use super::reach::is_hurt;
+use crate::world::DONE;
 
 pub(crate) const OTHER_NETWORK: Rule = Rule {
     code: Code("D051"),

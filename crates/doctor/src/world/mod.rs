@@ -14,6 +14,7 @@ pub(crate) use evidence::{
     culprit, filed, listening, made, noted, reported, shown, spoken, stood, whole, written,
 };
 pub(crate) use said::{Said, is_everyday};
+pub(crate) use wellness::DONE;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -29,6 +29,9 @@ pub(super) fn doubted<'f>(world: &World<'f>) -> BTreeSet<&'f str> {
     doubted
 }
 
+/// What a service waits for where it waits for a job.
+pub(crate) const DONE: &str = "service_completed_successfully";
+
 impl<'f> World<'f> {
     /// What shows that a container is not well; `None` where nothing does.
     pub(crate) fn ailment(&self, container: &'f ContainerFact) -> Option<String> {
@@ -74,15 +77,35 @@ impl<'f> World<'f> {
         !life.signals.is_empty() && !life.signals.iter().any(|signal| signal.is_sigkill())
     }
 
-    /// Whether it is a job that has done its work. A server is none: it ends with success when it is stopped, and engines
-    /// soon forget that it was.
+    /// The services that wait for a service to be done.
+    pub(crate) fn wait_for_end(&self, job: &str) -> Vec<&'f str> {
+        let declared = self.declared_services();
+        declared
+            .filter(|(_, service)| service.is_enabled)
+            .filter(|(_, service)| service.depends_on.get(job).is_some_and(|it| it == DONE))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Whether a container is a job that others wait for.
+    pub(crate) fn is_waited_for(&self, container: &ContainerFact) -> bool {
+        let job = container.service.as_deref();
+        job.is_some_and(|job| !self.wait_for_end(job).is_empty())
+    }
+
+    /// Whether it is a job that has done its work. A server is none, unless others wait for its end: it ends with success
+    /// when it is stopped, and engines soon forget that it was.
     pub(crate) fn is_done(&self, container: &ContainerFact) -> bool {
-        let is_over = |state: &ContainerFact| state.exit_code == 0 && state.restart_policy == "no";
+        let is_over = |state: &ContainerFact| {
+            state.status == ContainerStatus::Exited
+                && state.exit_code == 0
+                && state.restart_policy == "no"
+        };
         let known = self.containers().find(|one| one.name == container.name);
         let state = known.and_then(|container| self.state(container));
         state.is_none_or(is_over)
             && !self.was_stopped(container)
-            && self.recipe(container).is_none()
+            && (self.recipe(container).is_none() || self.is_waited_for(container))
     }
 
     /// Whether it runs, and nothing that it or the engine says speaks against that it works.
