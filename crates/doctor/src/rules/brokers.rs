@@ -6,9 +6,10 @@ use bowline_recipes::Says;
 use crate::collect::number;
 use crate::edit::{Piece, Spot};
 use crate::facts::{ContainerFact, ToldHost};
-use crate::finding::{Code, Confidence, Culprit, FactRef, Safety};
+use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Said, Target, World, culprit, shown, spoken};
+use crate::world::edges::{answers_to, target};
+use crate::world::{Said, Target, World, culprit, shown, spoken, stood};
 
 use super::names::{carrier, teller};
 
@@ -88,89 +89,188 @@ fn advertises_wrong(world: &World<'_>, cases: &mut Vec<Case>) {
         .containers()
         .filter(|client| !world.seems_well(client))
     {
-        for said in world.said(client) {
-            let Some((host, port)) = unheard_of(world, client, said) else {
-                continue;
+        for (service, server, first) in dialled(world, client) {
+            let answer = Answer {
+                service,
+                server,
+                client,
+                first,
             };
-            for (service, server, first) in dialled(world, client) {
-                let mut told = world
-                    .told(server)
-                    .iter()
-                    .filter(|told| told.usage == Usage::Announces);
-                let announced = told.find_map(|told| {
-                    told.hosts.iter().find(|known| {
-                        known.name == host
-                            && number(known.port)
-                                .zip(port)
-                                .is_none_or(|(one, other)| one == other)
-                    })
-                });
-                if let Some(announced) = announced {
-                    let to_blame = teller(world, server, &announced.carrier);
-                    cases.push(announced_case(
-                        to_blame,
-                        client,
-                        said,
-                        (service, server),
-                        first,
-                        announced,
-                    ));
-                }
+            if let Some((announced, complaint)) = answer.is_complained_of(world) {
+                let said = spoken(client, complaint, "it dials what the broker gave it");
+                cases.push(answer.case(world, announced, Some(said)));
+            } else if let Some(announced) = answer.is_the_client_itself(world) {
+                let ails = stood(world, client, "the broker sends it to itself");
+                let case = answer.case(world, announced, ails);
+                cases.push(case.at_most(Confidence::Likely));
             }
         }
     }
 }
 
-fn announced_case(
-    to_blame: Culprit,
-    client: &ContainerFact,
-    said: &Said<'_>,
-    (service, server): (&str, &ContainerFact),
-    first: &ToldHost,
-    announced: &ToldHost,
-) -> Case {
-    let claim = format!(
-        "it sends its clients to `{}`, where they do not find it; within the stack it is `{service}`",
-        announced.name
-    );
-    let text = format!(
-        "{}: {} announces `{}`",
-        server.name,
-        carrier(&announced.carrier).trim_end_matches(','),
-        announced.name
-    );
-    let given = shown(
-        FactRef::Told(server.name.clone()),
-        text,
-        "the broker gives that address to whoever asks",
-    );
-    let text = format!(
-        "{}: {} names `{}`",
-        client.name,
-        carrier(&first.carrier).trim_end_matches(','),
-        first.name
-    );
-    let sent = shown(
-        FactRef::Told(client.name.clone()),
-        text,
-        "nobody told the client the address that it then dials",
-    );
-    Case::new(to_blame, claim)
-        .seen_in(server.service.as_deref())
-        .between(Some(service), client.service.as_deref())
-        .mended_by(
-            format!("announce `{service}` to the stack, and another listener to those outside, then `bowline up`"),
-            Safety::NeedsYou,
-        )
-        // Somebody outside may count on what a published port announces.
-        .by_edits(
-            Spot::carried(server, &announced.carrier)
-                .filter(|_| server.published.is_empty())
-                .map(|spot| spot.replace(Piece::Host, announced.name.as_str(), service)),
-        )
-        .decides("the complaint", Some(spoken(client, said, "it dials what the broker gave it")))
-        .decides("what the broker announces", Some(given))
-        .decides("where the client was sent first", Some(sent))
+/// The addresses that a server gives to its clients, each with the name of the listener that it stands for.
+fn announced<'f>(
+    world: &World<'f>,
+    server: &'f ContainerFact,
+) -> impl Iterator<Item = (Option<&'f str>, &'f ToldHost)> {
+    of_listeners(world, server, Usage::Announces)
+}
+
+/// The addresses that a server uses in some way, each with the name of its listener.
+fn of_listeners<'f>(
+    world: &World<'f>,
+    server: &'f ContainerFact,
+    usage: Usage,
+) -> impl Iterator<Item = (Option<&'f str>, &'f ToldHost)> {
+    let told = world.told(server).iter();
+    told.filter(move |told| told.usage == usage)
+        .flat_map(|told| {
+            let listener = told.scheme.as_deref();
+            told.hosts.iter().map(move |host| (listener, host))
+        })
+}
+
+/// Whether somebody is found at a port, where both are known.
+fn is_port(known: &ToldHost, port: Option<u16>) -> bool {
+    let both = number(known.port).zip(port);
+    both.is_none_or(|(one, other)| one == other)
+}
+
+/// The address that a server gives to those who dial one of its ports: the announced one of the listener there.
+fn given_to<'f>(
+    world: &World<'f>,
+    server: &'f ContainerFact,
+    dialled: &ToldHost,
+) -> Option<&'f ToldHost> {
+    let port = number(dialled.port)?;
+    let mut listeners = of_listeners(world, server, Usage::Listens);
+    let (listener, _) = listeners.find(|(_, own)| number(own.port) == Some(port))?;
+    let mut announced = announced(world, server);
+    announced
+        .find(|(of, _)| of.is_some() && *of == listener)
+        .map(|(_, known)| known)
+}
+
+/// What a client is given by a server that it dials.
+struct Answer<'f> {
+    service: &'f str,
+    server: &'f ContainerFact,
+    client: &'f ContainerFact,
+    /// Where the client was told to ask first.
+    first: &'f ToldHost,
+}
+
+impl<'f> Answer<'f> {
+    /// The announced address that the client complains of, though nobody but the server told it, and the complaint.
+    fn is_complained_of(&self, world: &'f World<'f>) -> Option<(&'f ToldHost, &'f Said<'f>)> {
+        // Of a server that is away, clients complain by any of its names.
+        if !world.runs(self.server) {
+            return None;
+        }
+        world.said(self.client).iter().find_map(|said| {
+            let (host, port) = unheard_of(world, self.client, said)?;
+            let announced = announced(world, self.server)
+                .map(|(_, known)| known)
+                .find(|known| known.name == host && is_port(known, port))?;
+            Some((announced, said))
+        })
+    }
+
+    /// The announced address that stands for the listener that the client asks, where it leads everybody to themselves
+    /// and the client is ill, whatever it says of that.
+    fn is_the_client_itself(&self, world: &'f World<'f>) -> Option<&'f ToldHost> {
+        world.ailment(self.client)?;
+        let known = given_to(world, self.server, self.first)?;
+        matches!(target(world, self.client, &known.name), Target::Itself).then_some(known)
+    }
+}
+
+impl Answer<'_> {
+    fn case(&self, world: &World<'_>, announced: &ToldHost, complaint: Option<Evidence>) -> Case {
+        let &Self {
+            service,
+            server,
+            client,
+            first,
+        } = self;
+        let text = format!(
+            "{}: {} announces `{}`",
+            server.name,
+            carrier(&announced.carrier).trim_end_matches(','),
+            announced.name
+        );
+        let given = shown(
+            FactRef::Told(server.name.clone()),
+            text,
+            "the broker gives that address to whoever asks",
+        );
+        let text = format!(
+            "{}: {} names `{}`",
+            client.name,
+            carrier(&first.carrier).trim_end_matches(','),
+            first.name
+        );
+        let sent = shown(
+            FactRef::Told(client.name.clone()),
+            text,
+            "nobody told the client the address that it then dials",
+        );
+        self.blamed(world, announced)
+            .between(Some(service), client.service.as_deref())
+            .decides("the complaint", complaint)
+            .decides("what the broker announces", Some(given))
+            .decides("where the client was sent first", Some(sent))
+    }
+
+    /// Whose mistake it is: the client's where another listener of the same server is there for the stack, else the
+    /// server's.
+    fn blamed(&self, world: &World<'_>, wrong: &ToldHost) -> Case {
+        let &Self {
+            service,
+            server,
+            client,
+            first,
+        } = self;
+        let inner = self::announced(world, server)
+            .map(|(_, known)| known)
+            .filter(|known| answers_to(server, &known.name) || known.name == first.name)
+            .find_map(|known| number(known.port))
+            .filter(|port| number(first.port) != Some(*port));
+        if let Some(port) = inner {
+            let claim = format!(
+                "it asks `{service}` at the listener for those outside, which sends it to `{}`; the one for the stack is `{service}:{port}`",
+                wrong.name
+            );
+            let carrier = first.port_carrier.as_ref().unwrap_or(&first.carrier);
+            let from = number(first.port).map(|from| from.to_string());
+            return Case::new(teller(world, client, carrier), claim)
+                .mended_by(
+                    format!("let it ask `{service}:{port}`, then `bowline up`"),
+                    Safety::NeedsYou,
+                )
+                .by_edits(
+                    Spot::carried(client, carrier)
+                        .zip(from)
+                        .map(|(spot, from)| spot.replace(Piece::Port, from, port.to_string())),
+                );
+        }
+        let claim = format!(
+            "it sends its clients to `{}`, where they do not find it; within the stack it is `{service}`",
+            wrong.name
+        );
+        Case::new(teller(world, server, &wrong.carrier), claim)
+            .seen_in(server.service.as_deref())
+            .mended_by(
+                format!("announce `{service}` to the stack, and another listener to those outside, then `bowline up`"),
+                Safety::NeedsYou,
+            )
+            // Somebody outside may count on what a published port announces.
+            .by_edits(
+                Spot::carried(server, &wrong.carrier)
+                    .filter(|_| server.published.is_empty())
+                    .map(|spot| spot.replace(Piece::Host, wrong.name.as_str(), service)),
+            )
+    }
 }
 
 fn asked_too_early(world: &World<'_>, cases: &mut Vec<Case>) {
