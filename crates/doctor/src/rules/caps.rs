@@ -124,25 +124,55 @@ pub(super) fn no_cap_above<'f>(
     made(world, container, "told of no size above its limit", proves)
 }
 
-/// That a program is told three quarters of its container's limit.
-fn capped<'f>(world: &World<'f>, container: &'f ContainerFact, cap: &Cap) -> Option<Edit> {
-    let limit = world.limits(container)?.memory_bytes?;
-    let mebibytes = limit / 4 * 3 / MIB;
-    let (name, size) = match cap.text.strip_prefix("-Xmx") {
-        Some(size) => ("-Xmx", size),
-        None => ("", cap.text.rsplit('=').next()?),
+/// What a Java program takes at once: never more than what it may take at most.
+const TAKEN_AT_ONCE: &[&str] = &["-Xms", "-XX:InitialHeapSize=", "-XX:MinHeapSize="];
+
+/// That a program is told three quarters of its container's limit, as a cap and as what it takes at once.
+fn capped<'f>(world: &World<'f>, container: &'f ContainerFact, cap: &Cap) -> Vec<Edit> {
+    let Some(limit) = world.limits(container).and_then(|it| it.memory_bytes) else {
+        return Vec::new();
+    };
+    let words = match cap.field.strip_prefix("environment.") {
+        Some(name) => match container.environment.get(name) {
+            Some(Some(value)) => value.clone(),
+            _ => String::new(),
+        },
+        None => container.command.join(" "),
+    };
+    let wanted = limit / 4 * 3;
+    let too_much = words.split_whitespace().filter(|word| {
+        let sizes = TAKEN_AT_ONCE.iter().map(|option| word.strip_prefix(option));
+        let bytes = sizes.flatten().find_map(|text| size(text, 1));
+        bytes.is_some_and(|bytes| bytes > wanted)
+    });
+    let lowered = std::iter::once(cap.text.as_str()).chain(too_much);
+    lowered
+        .filter_map(|word| {
+            let (from, to) = lower(word, wanted / MIB)?;
+            Some(Spot::field(container, &cap.field)?.replace(Piece::Word, from, to))
+        })
+        .collect()
+}
+
+/// A word with a size, or only the size where it can be told apart from the name, and what becomes of it.
+fn lower(word: &str, mebibytes: i64) -> Option<(String, String)> {
+    let name = ["-Xmx", "-Xms"].into_iter().find(|it| word.starts_with(it));
+    let (name, size) = match name {
+        Some(name) => (name, word.strip_prefix(name)?),
+        // Two options with the same size differ only by their names.
+        None if word.starts_with("-XX:") => word.split_at(word.find('=')? + 1),
+        None => ("", word.rsplit('=').next()?),
     };
     let unit = size.trim_start_matches(|it: char| it.is_ascii_digit());
     let right = match unit.to_ascii_lowercase().as_str() {
-        "" if cap.text.contains("-space-size=") => mebibytes.to_string(),
+        "" if word.contains("-space-size=") => mebibytes.to_string(),
         "m" | "mb" | "mib" => format!("{mebibytes}{unit}"),
         "g" => format!("{mebibytes}m"),
         "gb" => format!("{mebibytes}mb"),
         "gib" => format!("{mebibytes}MiB"),
         _ => return None,
     };
-    let (from, to) = (format!("{name}{size}"), format!("{name}{right}"));
-    Some(Spot::field(container, &cap.field)?.replace(Piece::Word, from, to))
+    Some((format!("{name}{size}"), format!("{name}{right}")))
 }
 
 fn cap_above_limit(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -190,6 +220,27 @@ fn cap_above_limit(world: &World<'_>, cases: &mut Vec<Case>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_with_a_size_are_lowered_as_they_are_written() {
+        for (word, from, to) in [
+            ("-Xmx1g", "-Xmx1g", "-Xmx300m"),
+            ("-Xms512M", "-Xms512M", "-Xms300M"),
+            (
+                "-XX:MaxHeapSize=1g",
+                "-XX:MaxHeapSize=1g",
+                "-XX:MaxHeapSize=300m",
+            ),
+            ("--maxmemory=1gb", "1gb", "300mb"),
+            ("--max-old-space-size=4096", "4096", "300"),
+            ("GOMEMLIMIT=2GiB", "2GiB", "300MiB"),
+        ] {
+            let lowered = lower(word, 300);
+            let lowered = lowered.as_ref().map(|(from, to)| (&**from, &**to));
+            assert_eq!(lowered, Some((from, to)), "{word}");
+        }
+        assert_eq!(lower("-XX:MaxHeapSize=1073741824", 300), None);
+    }
 
     #[test]
     fn sizes_are_read_with_and_without_a_unit() {
