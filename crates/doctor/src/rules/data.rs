@@ -6,6 +6,7 @@ use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{ContainerFact, FileHead, FileThere, Mount};
 use crate::finding::{Code, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::edges::answers_to;
 use crate::world::stores::{Store, below};
 use crate::world::{Said, World, culprit, shown, spoken};
 
@@ -320,17 +321,36 @@ fn moved_mount(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// That a server is told to be what its data says it is, where one variable tells it to be something else.
-fn former_id(server: &ContainerFact, [told, own]: [Option<&str>; 2]) -> Option<Edit> {
-    let (told, own) = (told?, own?);
-    let mut keys = server.environment.iter();
-    let mut keys = keys
-        .by_ref()
-        .filter(|(_, value)| value.as_deref() == Some(told));
-    let (Some((key, _)), None) = (keys.next(), keys.next()) else {
-        return None;
+/// That a server is told to be what its data says it is, where one variable tells it to be something else; also where
+/// it is counted among others by its number and name, as `2@kafka:9093`.
+fn former_id(server: &ContainerFact, [told, own]: [Option<&str>; 2]) -> Vec<Edit> {
+    let (Some(told), Some(own)) = (told, own) else {
+        return Vec::new();
     };
-    Some(Spot::field(server, &format!("environment.{key}"))?.replace(Piece::Word, told, own))
+    let values = server.environment.iter();
+    let values: Vec<(&str, &str)> = values
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
+        .collect();
+    let is_itself = |entry: &&str| {
+        let address = entry.strip_prefix(told).and_then(|it| it.strip_prefix('@'));
+        let host = address.and_then(|address| address.split(':').next());
+        host.is_some_and(|host| answers_to(server, host))
+    };
+    let mut ids = values.iter().filter(|(_, value)| *value == told);
+    let (Some((key, _)), None) = (ids.next(), ids.next()) else {
+        return Vec::new();
+    };
+    let counted = values.iter().flat_map(|(key, value)| {
+        let entries = value.split(',').map(str::trim);
+        entries.filter(is_itself).map(|entry| (*key, entry))
+    });
+    std::iter::once((*key, told))
+        .chain(counted)
+        .filter_map(|(key, from)| {
+            let to = format!("{own}{}", &from[told.len()..]);
+            Some(Spot::field(server, &format!("environment.{key}"))?.replace(Piece::Word, from, to))
+        })
+        .collect()
 }
 
 fn of_another_cluster(world: &World<'_>, cases: &mut Vec<Case>) {
