@@ -182,20 +182,24 @@ fn held_up(
     );
     let proves = "the server names it as the one that is in the way";
     let case = against(world, busy, service, claim)?;
-    let fix = if service == busy.service {
-        format!(
-            "end that session: `SELECT pg_terminate_backend({})` at a prompt of `{service}`",
-            holder.process
-        )
-    } else {
-        format!(
+    // A server goes on with a statement that it works on, though its client is gone.
+    let ends_with_its_client = service != busy.service && holder.state != "active";
+    let restart = ends_with_its_client.then_some(["bowline", "restart", service]);
+    let (fix, safety) = if ends_with_its_client {
+        let fix = format!(
             "end that transaction: `bowline restart {service}`; and let the program end it also when something fails"
-        )
+        );
+        (fix, Safety::Restart)
+    } else {
+        let fix = format!(
+            "end that session where it is: `bowline exec {} psql -U {} -d postgres -c 'SELECT pg_terminate_backend({})'`; and let whoever opened it end it also when something fails",
+            busy.service, holder.user, holder.process
+        );
+        (fix, Safety::NeedsYou)
     };
-    let restart = (service != busy.service).then_some(["bowline", "restart", service]);
     Some(
         case.between(Some(busy.service), Some(jam.waiting))
-            .mended_by(fix, Safety::Restart)
+            .mended_by(fix, safety)
             .by_command(restart.into_iter().flatten())
             .decides(
                 "who waits",
