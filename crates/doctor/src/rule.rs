@@ -228,6 +228,7 @@ pub const RULES: &[Rule] = &[
     rules::outside::BEHIND_PROFILE,
     rules::outside::OUTSIDE_FAILS,
     rules::crashes::CRASH_LOOP,
+    rules::settings::REFUSED,
 ];
 
 /// The rule of a code.

@@ -35,6 +35,7 @@ pub(crate) mod reach;
 pub(crate) mod rights;
 pub(crate) mod routes;
 pub(crate) mod search;
+pub(crate) mod settings;
 pub(crate) mod sockets;
 pub(crate) mod storage;
 pub(crate) mod stray;

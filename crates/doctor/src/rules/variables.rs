@@ -1,7 +1,7 @@
 //! Variables that nobody set, so that nothing stands where something should.
 
 use bowline_model::carried::{Carrier, may_lead_to};
-use bowline_model::{ContainerStatus, is_secret_key};
+use bowline_model::{ContainerStatus, is_secret_key, nearest};
 use bowline_recipes::Says;
 use jiff::SignedDuration;
 
@@ -44,6 +44,62 @@ fn unset(world: &World<'_>, cases: &mut Vec<Case>) {
             }
         }
     }
+    for container in world.containers() {
+        cases.extend(untold(world, container));
+    }
+}
+
+/// The case of a variable that a program cannot do without, and that nobody gives it: the files do not name it at all.
+fn untold<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Case> {
+    let complaints = world.complaints(container, &[Says::VariableMissing]);
+    let said = complaints.first()?;
+    let name = said.capture("name")?;
+    let service = container.service.as_deref();
+    let declared = service.and_then(|service| world.declared(service));
+    let is_named = container.environment.contains_key(name)
+        || declared.is_some_and(|declared| declared.environment.contains_key(name));
+    if is_named {
+        return None;
+    }
+    let like_it = nearest(name, container.environment.keys().map(String::as_str));
+    let (claim, fix, proves) = match like_it {
+        Some(key) => (
+            format!("it wants a variable `{name}`, and is told one that is spelt `{key}`"),
+            format!("call it `{name}`, then `bowline up`"),
+            "that is what it is told instead",
+        ),
+        None => (
+            format!("it wants a variable `{name}`, which nothing gives it"),
+            format!(
+                "give it `{name}` under `environment` (or in its `env_file`), then `bowline up`"
+            ),
+            "nothing gives it one",
+        ),
+    };
+    let got = match like_it {
+        Some(key) => format!("has a variable `{key}` and none that is called `{name}`"),
+        None => format!("has no variable `{name}`"),
+    };
+    let without = service.filter(|_| declared.is_some()).map(|service| {
+        shown(
+            FactRef::Declared(service.to_owned()),
+            format!("{service}: its `environment` has no `{name}`"),
+            "the files do not name it",
+        )
+    });
+    let field = format!("environment.{}", like_it.unwrap_or(name));
+    Some(
+        Case::new(culprit(container, Some(&field)), claim)
+            // A program may look a word in capitals up in something else than its environment.
+            .at_most(Confidence::Likely)
+            .mended_by(fix, Safety::NeedsYou)
+            .decides("that nobody set it", without)
+            .decides("what the container got", made(world, container, &got, proves))
+            .decides(
+                "the complaint",
+                Some(spoken(container, said, "it cannot do without it")),
+            ),
+    )
 }
 
 /// The service that a field is of, and its path below that. Names of services may have dots in them.

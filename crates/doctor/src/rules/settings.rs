@@ -1,0 +1,131 @@
+//! Settings that a program refuses: one that it does not know, or whose value does not fit.
+
+use bowline_recipes::Says;
+
+use crate::facts::ContainerFact;
+use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
+use crate::rule::{Case, Layer, Rule};
+use crate::world::{Said, World, culprit, made, shown, spoken, stood};
+
+use super::files::service;
+
+pub(crate) const REFUSED: Rule = Rule {
+    code: Code("D206"),
+    title: "a program refuses one of its own settings",
+    layer: Layer::Config,
+    decisive: &["the refusal", "where the setting stands", "that it ends"],
+    look_alikes: &[Code("D016")],
+    // An empty variable, or stray quotes around a value, say why it does not fit.
+    yields: true,
+    endangers_data: false,
+    find: refused,
+};
+
+/// Where a setting stands that a program refuses.
+struct Spot {
+    culprit: Culprit,
+    /// For people: `its command`.
+    place: String,
+    evidence: Option<Evidence>,
+}
+
+fn refused(world: &World<'_>, cases: &mut Vec<Case>) {
+    for container in world.containers() {
+        // One that goes on without a setting may do well without it.
+        if world.ailment(container).is_none() {
+            continue;
+        }
+        let words = [Says::SettingUnknown, Says::SettingWrong];
+        let complaints = world.complaints(container, &words);
+        // The line that names what is wrong says more than the one that only names the file.
+        let said = complaints
+            .iter()
+            .find(|said| said.capture("name").is_some())
+            .or_else(|| complaints.first());
+        let Some(said) = said else {
+            continue;
+        };
+        let spot = spot(world, container, said);
+        let named = said.capture("name");
+        let named = named.map_or("a setting".to_owned(), |name| format!("`{name}`"));
+        let how = match said.says {
+            Says::SettingUnknown => "does not know",
+            _ => "does not take what it is told for",
+        };
+        let place = spot.as_ref().map_or("", |spot| &spot.place);
+        let claim = format!("it {how} {named}{place}, and ends");
+        let (blamed, stands) = match spot {
+            Some(spot) => (spot.culprit, spot.evidence),
+            None => (culprit(container, None), None),
+        };
+        cases.push(
+            Case::new(blamed, claim)
+                .seen_in(container.service.as_deref())
+                .mended_by(
+                    format!(
+                        "correct it as the line says (`bowline logs {}` has it whole), then `bowline up`",
+                        service(container)
+                    ),
+                    Safety::NeedsYou,
+                )
+                .at_most(if stands.is_some() {
+                    Confidence::Certain
+                } else {
+                    Confidence::Likely
+                })
+                .decides("the refusal", Some(spoken(container, said, "it names what it refuses")))
+                .decides("where the setting stands", stands.clone())
+                .decides("that it ends", stood(world, container, "it does not go on without it"))
+                .rules_out(Code("D016"), stands),
+        );
+    }
+}
+
+/// Where a setting stands: in the file that the line names, in a variable, or in the command.
+fn spot<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) -> Option<Spot> {
+    let name = said.capture("name");
+    if let Some(path) = said.capture("path").filter(|path| path.starts_with('/')) {
+        let mount = world.mount_of(container, path);
+        let evidence = mount.filter(|mount| mount.kind == "bind").map(|mount| {
+            shown(
+                FactRef::Mounts(container.name.clone()),
+                format!("{}: `{path}` comes from `{}`", container.name, mount.source),
+                "the file that it names is one of the project's",
+            )
+        });
+        return Some(Spot {
+            culprit: world.file_of(container, path),
+            place: format!(" in `{path}`"),
+            evidence,
+        });
+    }
+    let name = name?;
+    if let Some((key, _)) = container.environment.get_key_value(name) {
+        let proves = "it was told so, and not by its image alone";
+        return Some(Spot {
+            culprit: culprit(container, Some(&format!("environment.{key}"))),
+            place: String::new(),
+            evidence: made(world, container, &format!("has a variable `{key}`"), proves),
+        });
+    }
+    let is_word = |word: &&String| {
+        let word = word.trim_start_matches('-').replace('_', "-");
+        let (word, _) = word.split_once('=').unwrap_or((&word, ""));
+        word == name.trim_start_matches('-').replace('_', "-")
+    };
+    let words = container.command.iter();
+    let word = words.clone().find(is_word).or_else(|| {
+        let mut inner = words.filter(|word| word.contains(' '));
+        inner.find(|word| word.split_whitespace().any(|part| part == name))
+    })?;
+    let text = if word.contains(' ') {
+        format!("its command has `{name}` in it")
+    } else {
+        format!("its command has `{word}`")
+    };
+    Some(Spot {
+        culprit: culprit(container, Some("command")),
+        place: " in its command".to_owned(),
+        evidence: made(world, container, &text, "that is where it stands"),
+    })
+}
