@@ -343,6 +343,66 @@ fn backups_that_are_several_intervals_late_are_not_being_made() {
 /// A recording that holds nothing but what a platform said.
 fn platform(said: &Value) -> Facts {
     let mut recording = Recording::new();
+/// An issuer of tokens and a gate that refuses one, each with what it is told of the secret, and a client of the gate.
+fn signed(gate: &Value, issuer: &Value, said_by_gate: &[(&str, &str)]) -> Recording {
+    let refused = "401: Signature verification failed";
+    let started = json!({"created": "2026-11-21T10:00:00Z", "started": "2026-11-21T10:00:05Z"});
+    Recording::new()
+        .with(at(2, "gate", gate))
+        .with(at(3, "issuer", issuer))
+        .with(at(4, "client", &started))
+        .set("told", "shop-client-1", address("http", "gate", 8000))
+        .said("shop-gate-1", said_by_gate)
+        .said(
+            "shop-client-1",
+            &[("10:01:00", "fetched 20 orders"), ("10:04:58", refused)],
+        )
+}
+
+#[test]
+fn tokens_that_are_signed_with_another_secret_are_told_by_what_became_another() {
+    let said = [("10:04:58", "token of client: Signature verification failed")];
+    let with = |secret: &str, created: &str| {
+        json!({
+            "environment": {"JWT_LEEWAY": "10", "JWT_SECRET": secret}, "created": created,
+            "started": "2026-11-21T10:04:01Z",
+        })
+    };
+    let (before, again) = ("2026-11-21T09:59:00Z", "2026-11-21T10:04:00Z");
+    let field = Some("environment.JWT_SECRET");
+    let finding = |gate: &Value, issuer: &Value| {
+        likely(&signed(gate, issuer, &said).facts(), "D086", "gate", field)
+    };
+    // The two are told different ones; or the gate was made again since the token was good.
+    let differ = finding(&with("#1", before), &with("#2", before));
+    assert!(differ.claim.contains("`issuer` has another `JWT_SECRET`"));
+    let anew = finding(&with("#1", again), &with("#1", again));
+    assert!(anew.claim.contains("made again"), "{}", anew.claim);
+    assert_eq!(anew.affects, ["client"]);
+    // It was there before, and both are told the same: nobody knows why.
+    let same = with("#1", before);
+    has_none_of(&signed(&same, &same, &said).facts(), &["D086"]);
+}
+
+#[test]
+fn a_secret_in_a_file_that_was_written_again_makes_all_tokens_bad() {
+    let said = [("10:04:58", "JsonWebTokenError: invalid signature")];
+    let gate = json!({
+        "environment": {"TOKEN_SECRET_FILE": "/keys/jwt"}, "created": "2026-11-21T10:00:00Z",
+        "started": "2026-11-21T10:04:01Z",
+    });
+    let written = |modified: &str| {
+        let file = json!({"container": "shop-gate-1", "path": "/keys/jwt", "there": {
+            "sort": "file", "mode": 0o644, "owner": [0, 0], "size_bytes": 49, "modified": modified,
+        }});
+        signed(&gate, &json!({}), &said).add("files", file).facts()
+    };
+    let field = Some("environment.TOKEN_SECRET_FILE");
+    let finding = likely(&written("2026-11-21T10:04:00Z"), "D086", "gate", field);
+    assert!(finding.claim.contains("`/keys/jwt` was written again"));
+    has_none_of(&written("2026-11-21T09:00:00Z"), &["D086"]);
+}
+
     for (key, value) in said.as_object().unwrap() {
         recording = recording.set("platform", key, value.clone());
     }
