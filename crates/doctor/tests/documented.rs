@@ -214,6 +214,11 @@ fn an_entrance_that_takes_tls_elsewhere_is_told_from_a_port_that_is_merely_wrong
 
 /// A Redis with a limit of its own, a client that says this, and what the Redis said when it was asked.
 fn cache(client_says: &[(&str, &str)], said: &Value) -> Facts {
+    cached(&json!({}), client_says, said)
+}
+
+/// The same with a client that is like this.
+fn cached(client: &Value, client_says: &[(&str, &str)], said: &Value) -> Facts {
     let server = json!({
         "image": "redis:7", "command": ["redis-server", "--maxmemory", "64mb"], "exposed": ["6379/tcp"],
     });
@@ -226,7 +231,7 @@ fn cache(client_says: &[(&str, &str)], said: &Value) -> Facts {
     }
     Recording::new()
         .with(at(2, "cache", &server))
-        .with(at(3, "api", &json!({})))
+        .with(at(3, "api", client))
         .set("told", "shop-api-1", address("redis", "cache", 6379))
         .said("shop-api-1", client_says)
         .add(
@@ -255,6 +260,55 @@ fn a_cache_is_too_small_only_where_it_has_nothing_for_most_and_somebody_waits() 
     }
     // Nobody waits: a cache that throws away does what it is for.
     silent(&cache(&[("10:04:58", "all is well")], &json!({})));
+}
+
+#[test]
+fn a_cache_that_was_too_small_all_the_time_is_known_by_what_it_counted_and_what_others_measured() {
+    let measured = [
+        ("10:04:40", "60 books in 7.6 s"),
+        ("10:04:50", "60 books in 8.1 s"),
+    ];
+    let counted = json!({
+        "evicted": 9000, "lookups": [3000, 9900], "lookups_meanwhile": [1, 2], "evicted_meanwhile": 0,
+    });
+    let finding = likely(
+        &cache(&measured, &counted),
+        "D087",
+        "cache",
+        Some("command"),
+    );
+    assert_eq!(finding.affects, ["api"], "{finding:#?}");
+    // Who is not well for something else misses nothing of what is made anew.
+    let mut evicting = counted.clone();
+    evicting["evicted_meanwhile"] = json!(3);
+    let facts = cached(&unhealthy(), &measured, &evicting);
+    likely(&facts, "D087", "cache", Some("command"));
+    let with = |key: &str, value: Value| {
+        let mut said = counted.clone();
+        said[key] = value;
+        cache(&measured, &said)
+    };
+    for facts in [
+        // It finds most, is at its beginning, is asked for nothing, or throws away what was put there for nobody.
+        with("lookups", json!([12_000, 9900])),
+        with("lookups", json!([3000, 29_000])),
+        with("lookups_meanwhile", json!([0, 0])),
+        with("lookups", json!([1000, 400])),
+        // What is always the same is set, and not measured; and what is over in no time is not waited for.
+        cache(
+            &[("10:04:40", "next in 7.5 s"), ("10:04:50", "next in 7.5 s")],
+            &counted,
+        ),
+        cache(
+            &[
+                ("10:04:40", "60 books in 0.6 s"),
+                ("10:04:50", "60 books in 0.7 s"),
+            ],
+            &counted,
+        ),
+    ] {
+        silent(&facts);
+    }
 }
 
 /// A gate that tells keys by a salt, and clients that are refused from a time on, of which there may have been another gate.
