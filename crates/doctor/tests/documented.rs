@@ -353,50 +353,6 @@ fn keys_that_are_refused_all_at_once_are_told_from_one_that_is_wrong() {
     }
 }
 
-/// A job that is to make backups, its folder, and since when it runs.
-fn backups(interval: &str, there: &Value, started: &str) -> Facts {
-    let job = json!({
-        "command": ["/bin/sh", "/scripts/backup.sh"], "environment": {"BACKUP_INTERVAL": interval},
-        "mounts": [{"target": "/backups", "kind": "volume", "source": "shop_backups", "writable": true}],
-        "created": started, "started": started,
-    });
-    let mut folder = json!({
-        "sort": "folder", "mode": 0o755, "owner": [0, 0], "size_bytes": 4096, "modified": null, "is_empty": false,
-    });
-    for (key, value) in there.as_object().unwrap() {
-        folder[key] = value.clone();
-    }
-    Recording::new()
-        .with(container("keeper", &job))
-        .add(
-            "files",
-            json!({"container": "shop-keeper-1", "path": "/backups", "there": folder}),
-        )
-        .facts()
-}
-
-#[test]
-fn backups_that_are_several_intervals_late_are_not_being_made() {
-    let (long_ago, lately) = ("2026-11-18T10:00:00Z", "2026-11-21T09:30:00Z");
-    let old = json!({"newest": "2026-11-18T12:00:00Z"});
-    likely(&backups("6h", &old, long_ago), "D063", "keeper", None);
-    let none = json!({"is_empty": true});
-    likely(&backups("6h", &none, long_ago), "D063", "keeper", None);
-    // In time, soon enough, or not there for long enough; and where nobody knows when one is due.
-    silent(&backups(
-        "6h",
-        &json!({"newest": "2026-11-21T06:00:00Z"}),
-        long_ago,
-    ));
-    silent(&backups("@weekly", &old, long_ago));
-    silent(&backups("6h", &old, lately));
-    silent(&backups("nightly", &old, long_ago));
-    silent(&backups("6h", &json!({}), long_ago));
-}
-
-/// A recording that holds nothing but what a platform said.
-fn platform(said: &Value) -> Facts {
-    let mut recording = Recording::new();
 /// An issuer of tokens and a gate that refuses one, each with what it is told of the secret, and a client of the gate.
 fn signed(gate: &Value, issuer: &Value, said_by_gate: &[(&str, &str)]) -> Recording {
     let refused = "401: Signature verification failed";
@@ -457,6 +413,122 @@ fn a_secret_in_a_file_that_was_written_again_makes_all_tokens_bad() {
     has_none_of(&written("2026-11-21T09:00:00Z"), &["D086"]);
 }
 
+/// A job that is to make backups, its folder, and since when it runs.
+fn backups(interval: &str, there: &Value, started: &str) -> Facts {
+    let job = json!({
+        "command": ["/bin/sh", "/scripts/backup.sh"], "environment": {"BACKUP_INTERVAL": interval},
+        "mounts": [{"target": "/backups", "kind": "volume", "source": "shop_backups", "writable": true}],
+        "created": started, "started": started,
+    });
+    let mut folder = json!({
+        "sort": "folder", "mode": 0o755, "owner": [0, 0], "size_bytes": 4096, "modified": null, "is_empty": false,
+    });
+    for (key, value) in there.as_object().unwrap() {
+        folder[key] = value.clone();
+    }
+    Recording::new()
+        .with(container("keeper", &job))
+        .add(
+            "files",
+            json!({"container": "shop-keeper-1", "path": "/backups", "there": folder}),
+        )
+        .facts()
+}
+
+#[test]
+fn backups_that_are_several_intervals_late_are_not_being_made() {
+    let (long_ago, lately) = ("2026-11-18T10:00:00Z", "2026-11-21T09:30:00Z");
+    let old = json!({"newest": "2026-11-18T12:00:00Z"});
+    likely(&backups("6h", &old, long_ago), "D063", "keeper", None);
+    let none = json!({"is_empty": true});
+    likely(&backups("6h", &none, long_ago), "D063", "keeper", None);
+    // In time, soon enough, or not there for long enough; and where nobody knows when one is due.
+    silent(&backups(
+        "6h",
+        &json!({"newest": "2026-11-21T06:00:00Z"}),
+        long_ago,
+    ));
+    silent(&backups("@weekly", &old, long_ago));
+    silent(&backups("6h", &old, lately));
+    silent(&backups("nightly", &old, long_ago));
+    silent(&backups("6h", &json!({}), long_ago));
+}
+
+#[test]
+fn backups_are_not_made_where_the_own_check_of_their_folder_says_so() {
+    let keeper = |test: &str, code: i64, newest: &str| {
+        let probe = |at: &str| json!({"at": at, "exit_code": code, "output": ""});
+        let job = json!({
+            "command": ["/bin/sh", "/scripts/backup.sh"], "environment": {"BACKUP_DIR": "/backups"},
+            "mounts": [{"target": "/backups", "kind": "volume", "source": "shop_backups", "writable": true}],
+            "health": {
+                "verdict": "unhealthy", "failing_streak": 2, "test": ["CMD-SHELL", test], "interval_secs": 5.0,
+                "timeout_secs": 3.0, "start_period_secs": 0.0, "retries": 2,
+                "probes": [probe("2026-11-21T10:04:50Z"), probe("2026-11-21T10:04:55Z")],
+            },
+        });
+        let folder = json!({
+            "sort": "folder", "mode": 0o755, "owner": [0, 0], "size_bytes": 4096, "modified": null,
+            "is_empty": false, "newest": newest,
+        });
+        Recording::new()
+            .with(container("keeper", &job))
+            .add(
+                "files",
+                json!({"container": "shop-keeper-1", "path": "/backups", "there": folder}),
+            )
+            .facts()
+    };
+    let old = "2026-11-21T10:02:00Z";
+    for test in [
+        "find /backups -mmin -1 | grep -q .",
+        "find ${BACKUP_DIR} -newermt yesterday | grep -q .",
+    ] {
+        likely(&keeper(test, 1, old), "D063", "keeper", None);
+    }
+    // Another check, one that did not run, and one that fails although something came.
+    has_none_of(&keeper("pg_isready", 1, old), &["D063"]);
+    has_none_of(&keeper("find /backups -mmin -1", 127, old), &["D063"]);
+    let lately = "2026-11-21T10:04:52Z";
+    has_none_of(&keeper("find /backups -mmin -1", 1, lately), &["D063"]);
+}
+
+#[test]
+fn copies_of_what_changes_are_missed_once_several_are_late() {
+    let copier = |newest: &str, changed: &str, target: &str| {
+        let job = json!({
+            "command": ["python3", "/srv/keep.py"],
+            "environment": {"SOURCE": "/from/days.db", "DESTINATION": target, "EVERY_SECONDS": "3"},
+            "mounts": [
+                {"target": "/from", "kind": "volume", "source": "shop_days", "writable": true},
+                {"target": "/to", "kind": "volume", "source": "shop_copies", "writable": true},
+            ],
+            "created": "2026-11-21T09:00:00Z", "started": "2026-11-21T09:00:00Z",
+        });
+        let folder = |path: &str, newest: &str| {
+            json!({"container": "shop-keeper-1", "path": path, "there": {
+                "sort": "folder", "mode": 0o755, "owner": [0, 0], "size_bytes": 4096, "modified": null,
+                "is_empty": false, "newest": newest,
+            }})
+        };
+        Recording::new()
+            .with(container("keeper", &job))
+            .add("files", folder("/to", newest))
+            .add("files", folder("/from", changed))
+            .facts()
+    };
+    let (old, lately) = ("2026-11-21T10:03:00Z", "2026-11-21T10:04:59Z");
+    let finding = likely(&copier(old, lately, "/to"), "D063", "keeper", None);
+    assert!(finding.claim.contains("copy `/from/days.db`"));
+    // In time; nothing to copy; and within one and the same volume.
+    silent(&copier(lately, lately, "/to"));
+    silent(&copier(old, old, "/to"));
+    silent(&copier(old, lately, "/from/copies"));
+}
+
+/// A recording that holds nothing but what a platform said.
+fn platform(said: &Value) -> Facts {
+    let mut recording = Recording::new();
     for (key, value) in said.as_object().unwrap() {
         recording = recording.set("platform", key, value.clone());
     }
