@@ -12,7 +12,7 @@ use bowline_recipes::Says;
 use crate::collect::asks::Ask;
 use crate::collect::tries::Try;
 use crate::facts::{ContainerFact, Facts, FileHead};
-use crate::rules::backups::planned;
+use crate::rules::backups;
 use crate::rules::drift::is_secret;
 use crate::rules::files::{absolute, refused_program};
 use crate::rules::health::address::failed;
@@ -63,7 +63,7 @@ pub(crate) fn of(facts: &Facts) -> Vec<Question> {
     logins(&world, &mut questions);
     kernel(&world, &mut questions);
     full_disks(&world, &mut questions);
-    backups(&world, &mut questions);
+    of_backups(&world, &mut questions);
     names(&world, &mut questions);
     let mut questions: Vec<Question> = questions.into_iter().collect();
     questions.extend(servers::asks(&world).into_iter().map(Question::Ask));
@@ -339,14 +339,14 @@ fn kernel(world: &World<'_>, questions: &mut BTreeSet<Question>) {
 }
 
 /// How old the newest of the backups is that a service makes at intervals.
-fn backups(world: &World<'_>, questions: &mut BTreeSet<Question>) {
+fn of_backups(world: &World<'_>, questions: &mut BTreeSet<Question>) {
     for container in world.containers().filter(|it| world.runs(it)) {
-        if let Some(plan) = planned(world, container) {
-            let mut asked = Paths {
-                container,
-                questions,
-            };
-            asked.ask(plan.folder);
+        let mut asked = Paths {
+            container,
+            questions,
+        };
+        for path in backups::paths(world, container) {
+            asked.ask(path);
         }
     }
 }

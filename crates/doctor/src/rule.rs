@@ -209,7 +209,7 @@ pub const RULES: &[Rule] = &[
     rules::drift::DRIFTED,
     rules::drift::ORPHAN,
     rules::rights::LABELS,
-    rules::tls::CLOCKS_DIFFER,
+    rules::clocks::CLOCKS_DIFFER,
     rules::tls::EXPIRED,
     rules::tls::NOT_TRUSTED,
     rules::limits::OPEN_FILES,

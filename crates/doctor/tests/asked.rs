@@ -613,6 +613,108 @@ fn a_certificate_of_the_future_is_the_clocks_mistake_where_they_differ_by_as_muc
 }
 
 #[test]
+fn a_certificate_of_the_future_is_its_makers_mistake_where_the_clients_have_one_clock() {
+    let certificate = json!([{"subject": "CN=web", "issuer": "CN=shop", "names": ["web"],
+        "not_before": "2026-11-22T10:04:00Z", "not_after": "2027-11-21T10:05:00Z"}]);
+    let line = "certificate verify failed: certificate is not yet valid";
+    let with = |command: &[&str], volume: &str| {
+        let mount = |source: &str, writable: bool| json!([{"target": "/certs", "kind": "volume", "source": source, "writable": writable}]);
+        let maker = json!({
+            "command": command, "mounts": mount(volume, true), "status": "exited", "restart_policy": "no",
+        });
+        let mut recording =
+            secured("answered", &certificate, Some(line)).with(at(7, "maker", &maker));
+        let web = at(
+            6,
+            "web",
+            &json!({"exposed": ["8443/tcp"], "mounts": mount("shop_certs", false)}),
+        );
+        recording = recording.replaced("shop-web-1", web);
+        only(&recording.facts())
+    };
+    let blamed = |finding: &Finding| {
+        assert_eq!(finding.code.0, "D129");
+        assert_eq!(finding.confidence, Confidence::Likely);
+        let culprit = &finding.culprit;
+        (culprit.name.clone(), culprit.field.clone())
+    };
+    let ahead = ["faketime", "-f", "+1d", "sh", "/make.sh"];
+    let found = with(&ahead, "shop_certs");
+    let maker = ("maker".to_owned(), Some("command".to_owned()));
+    assert_eq!(blamed(&found), maker);
+    assert!(found.claim.contains("24h ahead"), "{}", found.claim);
+    // It makes something else; it is behind; it has the clock of all others.
+    let web = ("web".to_owned(), None);
+    assert_eq!(blamed(&with(&ahead, "shop_other")), web);
+    let behind = ["faketime", "-f", "-1d", "sh", "/make.sh"];
+    assert_eq!(blamed(&with(&behind, "shop_certs")), web);
+    assert_eq!(blamed(&with(&["sh", "/make.sh"], "shop_certs")), web);
+}
+
+#[test]
+fn a_token_of_the_future_is_by_the_one_whose_lines_are_of_another_time_than_the_engines() {
+    let token = "The token is not yet valid (iat)";
+    let with = |issuer: &[(&str, &str)], api: &[(&str, &str)]| {
+        Recording::new()
+            .with(at(2, "issuer", &json!({})))
+            .with(at(3, "api", &unhealthy()))
+            .said("shop-issuer-1", issuer)
+            .said("shop-api-1", api)
+            .facts()
+    };
+    let by = |facts: &Facts| {
+        let finding = only(facts);
+        assert_eq!(
+            (finding.code.0, finding.confidence),
+            ("D129", Confidence::Likely)
+        );
+        finding.culprit.name
+    };
+    let complains = [("10:04:58", token)];
+    let ahead = [
+        ("10:04:40", "2026-11-21T10:14:40Z info listening"),
+        ("10:04:50", "2026-11-21T10:14:50Z info token for api"),
+    ];
+    assert_eq!(by(&with(&ahead, &complains)), "issuer");
+    // The clock of the one who complains is behind.
+    let behind = [
+        ("10:04:40", "2026-11-21T09:54:40Z info listening"),
+        (
+            "10:04:58",
+            "2026-11-21T09:54:58Z warn The token is not yet valid (iat)",
+        ),
+    ];
+    assert_eq!(by(&with(&[], &behind)), "api");
+    for issuer in [
+        // Another zone, late by more and by less, written at once, behind, and as good as the same.
+        [
+            ("10:04:40", "2026-11-21T11:04:40Z a"),
+            ("10:04:50", "2026-11-21T11:04:50Z b"),
+        ],
+        [
+            ("10:04:40", "2026-11-21T10:00:40Z a"),
+            ("10:04:50", "2026-11-21T10:04:10Z b"),
+        ],
+        [
+            ("10:04:50", "2026-11-21T10:14:40Z a"),
+            ("10:04:50", "2026-11-21T10:14:41Z b"),
+        ],
+        [
+            ("10:04:40", "2026-11-21T09:54:40Z a"),
+            ("10:04:50", "2026-11-21T09:54:50Z b"),
+        ],
+        [
+            ("10:04:40", "2026-11-21T10:04:44Z a"),
+            ("10:04:50", "2026-11-21T10:04:54Z b"),
+        ],
+    ] {
+        assert_eq!(by(&with(&issuer, &complains)), "api", "{issuer:?}");
+    }
+    // Nobody complains: what it writes is its own affair.
+    has_none_of(&with(&ahead, &[]), &["D129"]);
+}
+
+#[test]
 fn a_server_that_speaks_tls_only_is_known_by_what_it_does_not_understand() {
     let said = |plain: &str| {
         cached(&json!(null), &json!(plain), &json!({}), None)

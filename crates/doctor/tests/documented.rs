@@ -214,6 +214,11 @@ fn an_entrance_that_takes_tls_elsewhere_is_told_from_a_port_that_is_merely_wrong
 
 /// A Redis with a limit of its own, a client that says this, and what the Redis said when it was asked.
 fn cache(client_says: &[(&str, &str)], said: &Value) -> Facts {
+    cached(&json!({}), client_says, said)
+}
+
+/// The same with a client that is like this.
+fn cached(client: &Value, client_says: &[(&str, &str)], said: &Value) -> Facts {
     let server = json!({
         "image": "redis:7", "command": ["redis-server", "--maxmemory", "64mb"], "exposed": ["6379/tcp"],
     });
@@ -226,7 +231,7 @@ fn cache(client_says: &[(&str, &str)], said: &Value) -> Facts {
     }
     Recording::new()
         .with(at(2, "cache", &server))
-        .with(at(3, "api", &json!({})))
+        .with(at(3, "api", client))
         .set("told", "shop-api-1", address("redis", "cache", 6379))
         .said("shop-api-1", client_says)
         .add(
@@ -255,6 +260,55 @@ fn a_cache_is_too_small_only_where_it_has_nothing_for_most_and_somebody_waits() 
     }
     // Nobody waits: a cache that throws away does what it is for.
     silent(&cache(&[("10:04:58", "all is well")], &json!({})));
+}
+
+#[test]
+fn a_cache_that_was_too_small_all_the_time_is_known_by_what_it_counted_and_what_others_measured() {
+    let measured = [
+        ("10:04:40", "60 books in 7.6 s"),
+        ("10:04:50", "60 books in 8.1 s"),
+    ];
+    let counted = json!({
+        "evicted": 9000, "lookups": [3000, 9900], "lookups_meanwhile": [1, 2], "evicted_meanwhile": 0,
+    });
+    let finding = likely(
+        &cache(&measured, &counted),
+        "D087",
+        "cache",
+        Some("command"),
+    );
+    assert_eq!(finding.affects, ["api"], "{finding:#?}");
+    // Who is not well for something else misses nothing of what is made anew.
+    let mut evicting = counted.clone();
+    evicting["evicted_meanwhile"] = json!(3);
+    let facts = cached(&unhealthy(), &measured, &evicting);
+    likely(&facts, "D087", "cache", Some("command"));
+    let with = |key: &str, value: Value| {
+        let mut said = counted.clone();
+        said[key] = value;
+        cache(&measured, &said)
+    };
+    for facts in [
+        // It finds most, is at its beginning, is asked for nothing, or throws away what was put there for nobody.
+        with("lookups", json!([12_000, 9900])),
+        with("lookups", json!([3000, 29_000])),
+        with("lookups_meanwhile", json!([0, 0])),
+        with("lookups", json!([1000, 400])),
+        // What is always the same is set, and not measured; and what is over in no time is not waited for.
+        cache(
+            &[("10:04:40", "next in 7.5 s"), ("10:04:50", "next in 7.5 s")],
+            &counted,
+        ),
+        cache(
+            &[
+                ("10:04:40", "60 books in 0.6 s"),
+                ("10:04:50", "60 books in 0.7 s"),
+            ],
+            &counted,
+        ),
+    ] {
+        silent(&facts);
+    }
 }
 
 /// A gate that tells keys by a salt, and clients that are refused from a time on, of which there may have been another gate.
@@ -299,6 +353,66 @@ fn keys_that_are_refused_all_at_once_are_told_from_one_that_is_wrong() {
     }
 }
 
+/// An issuer of tokens and a gate that refuses one, each with what it is told of the secret, and a client of the gate.
+fn signed(gate: &Value, issuer: &Value, said_by_gate: &[(&str, &str)]) -> Recording {
+    let refused = "401: Signature verification failed";
+    let started = json!({"created": "2026-11-21T10:00:00Z", "started": "2026-11-21T10:00:05Z"});
+    Recording::new()
+        .with(at(2, "gate", gate))
+        .with(at(3, "issuer", issuer))
+        .with(at(4, "client", &started))
+        .set("told", "shop-client-1", address("http", "gate", 8000))
+        .said("shop-gate-1", said_by_gate)
+        .said(
+            "shop-client-1",
+            &[("10:01:00", "fetched 20 orders"), ("10:04:58", refused)],
+        )
+}
+
+#[test]
+fn tokens_that_are_signed_with_another_secret_are_told_by_what_became_another() {
+    let said = [("10:04:58", "token of client: Signature verification failed")];
+    let with = |secret: &str, created: &str| {
+        json!({
+            "environment": {"JWT_LEEWAY": "10", "JWT_SECRET": secret}, "created": created,
+            "started": "2026-11-21T10:04:01Z",
+        })
+    };
+    let (before, again) = ("2026-11-21T09:59:00Z", "2026-11-21T10:04:00Z");
+    let field = Some("environment.JWT_SECRET");
+    let finding = |gate: &Value, issuer: &Value| {
+        likely(&signed(gate, issuer, &said).facts(), "D086", "gate", field)
+    };
+    // The two are told different ones; or the gate was made again since the token was good.
+    let differ = finding(&with("#1", before), &with("#2", before));
+    assert!(differ.claim.contains("`issuer` has another `JWT_SECRET`"));
+    let anew = finding(&with("#1", again), &with("#1", again));
+    assert!(anew.claim.contains("made again"), "{}", anew.claim);
+    assert_eq!(anew.affects, ["client"]);
+    // It was there before, and both are told the same: nobody knows why.
+    let same = with("#1", before);
+    has_none_of(&signed(&same, &same, &said).facts(), &["D086"]);
+}
+
+#[test]
+fn a_secret_in_a_file_that_was_written_again_makes_all_tokens_bad() {
+    let said = [("10:04:58", "JsonWebTokenError: invalid signature")];
+    let gate = json!({
+        "environment": {"TOKEN_SECRET_FILE": "/keys/jwt"}, "created": "2026-11-21T10:00:00Z",
+        "started": "2026-11-21T10:04:01Z",
+    });
+    let written = |modified: &str| {
+        let file = json!({"container": "shop-gate-1", "path": "/keys/jwt", "there": {
+            "sort": "file", "mode": 0o644, "owner": [0, 0], "size_bytes": 49, "modified": modified,
+        }});
+        signed(&gate, &json!({}), &said).add("files", file).facts()
+    };
+    let field = Some("environment.TOKEN_SECRET_FILE");
+    let finding = likely(&written("2026-11-21T10:04:00Z"), "D086", "gate", field);
+    assert!(finding.claim.contains("`/keys/jwt` was written again"));
+    has_none_of(&written("2026-11-21T09:00:00Z"), &["D086"]);
+}
+
 /// A job that is to make backups, its folder, and since when it runs.
 fn backups(interval: &str, there: &Value, started: &str) -> Facts {
     let job = json!({
@@ -338,6 +452,78 @@ fn backups_that_are_several_intervals_late_are_not_being_made() {
     silent(&backups("6h", &old, lately));
     silent(&backups("nightly", &old, long_ago));
     silent(&backups("6h", &json!({}), long_ago));
+}
+
+#[test]
+fn backups_are_not_made_where_the_own_check_of_their_folder_says_so() {
+    let keeper = |test: &str, code: i64, newest: &str| {
+        let probe = |at: &str| json!({"at": at, "exit_code": code, "output": ""});
+        let job = json!({
+            "command": ["/bin/sh", "/scripts/backup.sh"], "environment": {"BACKUP_DIR": "/backups"},
+            "mounts": [{"target": "/backups", "kind": "volume", "source": "shop_backups", "writable": true}],
+            "health": {
+                "verdict": "unhealthy", "failing_streak": 2, "test": ["CMD-SHELL", test], "interval_secs": 5.0,
+                "timeout_secs": 3.0, "start_period_secs": 0.0, "retries": 2,
+                "probes": [probe("2026-11-21T10:04:50Z"), probe("2026-11-21T10:04:55Z")],
+            },
+        });
+        let folder = json!({
+            "sort": "folder", "mode": 0o755, "owner": [0, 0], "size_bytes": 4096, "modified": null,
+            "is_empty": false, "newest": newest,
+        });
+        Recording::new()
+            .with(container("keeper", &job))
+            .add(
+                "files",
+                json!({"container": "shop-keeper-1", "path": "/backups", "there": folder}),
+            )
+            .facts()
+    };
+    let old = "2026-11-21T10:02:00Z";
+    for test in [
+        "find /backups -mmin -1 | grep -q .",
+        "find ${BACKUP_DIR} -newermt yesterday | grep -q .",
+    ] {
+        likely(&keeper(test, 1, old), "D063", "keeper", None);
+    }
+    // Another check, one that did not run, and one that fails although something came.
+    has_none_of(&keeper("pg_isready", 1, old), &["D063"]);
+    has_none_of(&keeper("find /backups -mmin -1", 127, old), &["D063"]);
+    let lately = "2026-11-21T10:04:52Z";
+    has_none_of(&keeper("find /backups -mmin -1", 1, lately), &["D063"]);
+}
+
+#[test]
+fn copies_of_what_changes_are_missed_once_several_are_late() {
+    let copier = |newest: &str, changed: &str, target: &str| {
+        let job = json!({
+            "command": ["python3", "/srv/keep.py"],
+            "environment": {"SOURCE": "/from/days.db", "DESTINATION": target, "EVERY_SECONDS": "3"},
+            "mounts": [
+                {"target": "/from", "kind": "volume", "source": "shop_days", "writable": true},
+                {"target": "/to", "kind": "volume", "source": "shop_copies", "writable": true},
+            ],
+            "created": "2026-11-21T09:00:00Z", "started": "2026-11-21T09:00:00Z",
+        });
+        let folder = |path: &str, newest: &str| {
+            json!({"container": "shop-keeper-1", "path": path, "there": {
+                "sort": "folder", "mode": 0o755, "owner": [0, 0], "size_bytes": 4096, "modified": null,
+                "is_empty": false, "newest": newest,
+            }})
+        };
+        Recording::new()
+            .with(container("keeper", &job))
+            .add("files", folder("/to", newest))
+            .add("files", folder("/from", changed))
+            .facts()
+    };
+    let (old, lately) = ("2026-11-21T10:03:00Z", "2026-11-21T10:04:59Z");
+    let finding = likely(&copier(old, lately, "/to"), "D063", "keeper", None);
+    assert!(finding.claim.contains("copy `/from/days.db`"));
+    // In time; nothing to copy; and within one and the same volume.
+    silent(&copier(lately, lately, "/to"));
+    silent(&copier(old, old, "/to"));
+    silent(&copier(old, lately, "/from/copies"));
 }
 
 /// A recording that holds nothing but what a platform said.

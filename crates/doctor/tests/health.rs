@@ -311,3 +311,44 @@ fn a_part_that_nobody_depends_on_makes_a_service_unhealthy() {
     let needed = unhealthy(&json!({"cache": "service_started"}));
     assert_eq!(diagnose(&needed).causes, []);
 }
+
+#[test]
+fn a_part_without_a_service_makes_one_unhealthy_that_serves_its_clients() {
+    let answer = r#"503 {"status": "down", "checks": {"db": "ok", "cache": "ok", "mail": "not configured"}}"#;
+    let unhealthy = |answer: &str, client_says: &str| {
+        let carrier = json!({"variable": "API_URL"});
+        let told = json!([{
+            "form": "url", "scheme": "http", "user": null, "password": null, "database": null, "usage": "dials",
+            "hosts": [{"name": "api", "port": {"written": 8080}, "carrier": carrier, "port_carrier": carrier}],
+        }]);
+        let test = ["CMD", "python3", "/srv/health.py"];
+        let near = |service: &str| json!({"shop_default": {"aliases": [service], "ipv4": null, "ipv6": null, "wanted_ipv4": null}});
+        Recording::new()
+            .with(container(
+                "api",
+                &json!({
+                    "health": health("unhealthy", &test, &[(1, answer); 3]), "endpoints": near("api"),
+                }),
+            ))
+            .with(container("client", &json!({"endpoints": near("client")})))
+            .set("told", "shop-client-1", told)
+            .said("shop-client-1", &[("10:04:50", client_says)])
+            .declared("api", &json!({}))
+            .facts()
+    };
+    let finding = only(&unhealthy(answer, "fetched 20 orders"));
+    assert_eq!(finding.code.0, "D088");
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert_eq!(finding.culprit.field.as_deref(), Some("healthcheck"));
+    assert!(finding.claim.contains("`mail`"), "{}", finding.claim);
+    // Who asks it does not get what it wants; all is bad; or nothing is.
+    let none = r#"{"status": "down", "checks": {"db": "refused", "cache": "refused"}}"#;
+    let all = r#"{"status": "down", "checks": {"db": "ok", "cache": "ok"}}"#;
+    for facts in [
+        unhealthy(answer, "error: 503 from http://api:8080"),
+        unhealthy(none, "fetched 20 orders"),
+        unhealthy(all, "fetched 20 orders"),
+    ] {
+        assert_eq!(diagnose(&facts).causes, []);
+    }
+}

@@ -74,6 +74,8 @@ vocabulary! {
     NotPermitted = "not_permitted" needs [] may [user, object];
     /// A service wants a key or a token, and got none or a wrong one.
     Unauthorized = "unauthorized" needs [] may [];
+    /// A token, a cookie or a session is signed with another key than the one that it is told by.
+    SignatureRefused = "signature_refused" needs [] may [];
 
     // What should be there in a server.
     /// The database, or RabbitMQ's virtual host, does not exist.

@@ -1,11 +1,13 @@
 //! Caches: full, throwing away, unable to save, and clients that are too slow for them.
 
+use std::collections::BTreeSet;
+
 use bowline_recipes::Says;
 
 use crate::facts::{AskedFact, ContainerFact, FileFact, RedisAnswer};
 use crate::finding::{Code, Confidence, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{Said, Target, World, culprit, shown, spoken};
+use crate::world::{Said, Target, World, culprit, shown, spoken, written};
 
 pub(crate) const TOO_SLOW_FOR_IT: Rule = Rule {
     code: Code("D027"),
@@ -72,6 +74,10 @@ pub(crate) const TOO_SMALL: Rule = Rule {
 
 /// How often a cache has to be asked while it is looked at, for its answers to say anything.
 const LOOKUPS: u64 = 20;
+/// How many keys a cache has to have thrown away since its start for that to say anything.
+const EVICTED: u64 = 50;
+/// How often a cache has to have thrown away all that it holds to be past its beginning.
+const TURNS: u64 = 2;
 /// What is said by those who wait for too long.
 const SLOW: &[Says] = &[
     Says::AnswerTimeout,
@@ -206,8 +212,13 @@ fn at_limit<'f>(world: &World<'f>, what: Says) -> Vec<Complaint<'f>> {
         let Some((asked, answer, limit)) = memory(world, server) else {
             continue;
         };
-        let is_known =
-            found.iter().any(|it| it.server.name == server.name) || !hurts(world, server);
+        // What is made anew whenever it is not there nobody misses; who is not well may be so for something else.
+        let is_made_anew = what == Says::Evicting
+            && was_too_small(answer, limit).is_some()
+            && !who_waits(world, server, true).is_empty();
+        let is_known = found.iter().any(|it| it.server.name == server.name)
+            || !hurts(world, server)
+            || is_made_anew;
         if let Some(what) = confirmed(answer, limit, what).filter(|_| !is_known) {
             found.push(Complaint {
                 server,
@@ -312,13 +323,69 @@ fn is_too_small(answer: &RedisAnswer, limit: u64) -> Option<(String, String)> {
     })
 }
 
+/// The same by what it counted since its start: more was thrown away than was found, and all that it holds several times;
+/// and that goes on. Where what it throws away was only put there once, for nobody, it is hardly asked for what it lacks.
+fn was_too_small(answer: &RedisAnswer, limit: u64) -> Option<(String, String)> {
+    let used = answer.used_bytes.filter(|used| *used >= limit / 10 * 9)?;
+    let evicted = answer.evicted.filter(|count| *count >= EVICTED)?;
+    let (had, lacked) = answer.lookups?;
+    let (has, lacks) = answer.lookups_meanwhile?;
+    let keeps_all = answer.policy.as_deref() == Some("noeviction");
+    // What is not found is made and put there: what of that was not thrown away is what it holds.
+    let holds = lacked.checked_sub(evicted).filter(|holds| *holds > 0)?;
+    let goes_on = lacks > 0 && lacks >= has;
+    let is_turned_over = evicted >= holds.saturating_mul(TURNS) && evicted > had;
+    (goes_on && is_turned_over && !keeps_all).then(|| {
+        let asked = had.saturating_add(lacked);
+        (
+            format!("asked {asked} times since its start, it had nothing {lacked} times"),
+            format!(
+                "{used} bytes in use of {limit}, {evicted} keys thrown away since its start, {}",
+                policy(answer)
+            ),
+        )
+    })
+}
+
+/// What shows that somebody who asks a cache, near or far, waits: it says so, or writes again and again how long
+/// something took.
+fn who_waits<'f>(
+    world: &World<'f>,
+    server: &ContainerFact,
+    is_steady: bool,
+) -> Vec<(&'f ContainerFact, Evidence)> {
+    let reaches = |client: &ContainerFact| {
+        let mut reached = BTreeSet::new();
+        world.reach(client, &mut reached);
+        client.name != server.name && reached.contains(server.name.as_str())
+    };
+    let dials = |client: &ContainerFact| {
+        let mut edges = world.edges().iter();
+        edges.any(|edge| edge.client.name == client.name && edge.leads_to(server))
+    };
+    let proves = "it takes longer than it may";
+    let waits = |client: &'f ContainerFact| {
+        let complaints = world.complaints(client, SLOW);
+        let slow = complaints.first().filter(|_| dials(client));
+        if let Some(slow) = slow {
+            return Some((client, spoken(client, slow, proves)));
+        }
+        let line = world.took_long(client).filter(|_| is_steady)?;
+        Some((client, written(client, line, "it measured that itself")))
+    };
+    let clients = world.containers().filter(|it| reaches(it));
+    clients.filter_map(waits).collect()
+}
+
 fn too_small(world: &World<'_>, cases: &mut Vec<Case>) {
     let evicting = at_limit(world, Says::Evicting);
     for server in world.containers() {
         let Some((asked, answer, limit)) = memory(world, server) else {
             continue;
         };
-        let Some((misses, level)) = is_too_small(answer, limit) else {
+        let steady = was_too_small(answer, limit);
+        let is_steady = steady.is_some();
+        let Some((misses, level)) = is_too_small(answer, limit).or(steady) else {
             continue;
         };
         // Where somebody misses what was thrown away, that is another cause.
@@ -326,44 +393,54 @@ fn too_small(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         }
         let service = server.service.as_deref().unwrap_or(&server.name);
-        let dials_it = |client: &ContainerFact| {
-            let mut edges = world.edges().iter();
-            edges.any(|edge| edge.client.name == client.name && edge.leads_to(server))
-        };
-        for client in world.containers().filter(|it| dials_it(it)) {
-            let complaints = world.complaints(client, SLOW);
-            let Some(slow) = complaints.first() else {
-                continue;
-            };
+        for (client, slow) in who_waits(world, server, is_steady) {
             let case = Case::new(
                 blamed(world, server),
                 format!(
                     "`{service}` is too small: it throws away what it is soon asked for again, so most of that has to be made anew"
                 ),
             );
+            // Who only measures how long something takes says of nothing that it failed.
+            let shown_in = client
+                .service
+                .as_deref()
+                .filter(|_| world.complains(client));
+            let shown_in = shown_in.or(server.service.as_deref());
             let lacks = asked.evidence(&misses, "most of those who ask have to do without");
             let full = asked.evidence(&level, "it has no room to keep more");
-            cases.push(
-                case.at_most(Confidence::Likely)
-                    .seen_in(client.service.as_deref())
-                    .between(Some(service), client.service.as_deref())
-                    .mended_by(
-                        "let it have more (`maxmemory`, and the container's limit above it), then `bowline up`",
-                        Safety::NeedsYou,
-                    )
-                    .decides("how often it has nothing", Some(lacks))
-                    .decides("that it is at its limit", Some(full))
-                    .decides(
-                        "who waits for what it should have had",
-                        Some(spoken(client, slow, "it takes longer than it may")),
-                    )
-                    .rules_out(
-                        Code("D047"),
-                        Some(spoken(client, slow, "it is slow, and misses nothing")),
-                    ),
-            );
+            let case = case
+                .at_most(Confidence::Likely)
+                .seen_in(shown_in)
+                .between(Some(service), client.service.as_deref())
+                .mended_by(
+                    "let it have more (`maxmemory`, and the container's limit above it), then `bowline up`",
+                    Safety::NeedsYou,
+                )
+                .decides("how often it has nothing", Some(lacks))
+                .decides("that it is at its limit", Some(full))
+                .decides("who waits for what it should have had", Some(slow.clone()))
+                .rules_out(Code("D047"), Some(slow));
+            cases.push(through(world, case, server, client));
         }
     }
+}
+
+/// Links from a server to those who dial it, where they stand between it and a client.
+fn through(
+    world: &World<'_>,
+    mut case: Case,
+    server: &ContainerFact,
+    client: &ContainerFact,
+) -> Case {
+    let mut reached = BTreeSet::new();
+    world.reach(client, &mut reached);
+    let edges = world.edges().iter();
+    for edge in edges.filter(|edge| edge.leads_to(server)) {
+        if edge.client.name != client.name && reached.contains(edge.client.name.as_str()) {
+            case = case.between(server.service.as_deref(), edge.client.service.as_deref());
+        }
+    }
+    case
 }
 
 /// A cache, with its command where that sets its limit.

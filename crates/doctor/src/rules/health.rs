@@ -4,6 +4,7 @@ pub(crate) mod address;
 mod asked;
 pub(crate) mod budget;
 pub(crate) mod hollow;
+mod parts;
 
 pub(crate) use asked::{asked, asked_url};
 

@@ -1,4 +1,4 @@
-//! TLS that one side speaks and the other does not, certificates, clocks; messages that are too large.
+//! TLS that one side speaks and the other does not, certificates; messages that are too large.
 
 use bowline_model::carried::Form;
 use bowline_recipes::Says;
@@ -25,24 +25,6 @@ pub(crate) const ONE_SIDE_SPEAKS_TLS: Rule = Rule {
     yields: false,
     endangers_data: false,
     find: one_side_speaks_tls,
-};
-
-pub(crate) const CLOCKS_DIFFER: Rule = Rule {
-    code: Code("D129"),
-    title: "two clocks disagree",
-    layer: Layer::Platform,
-    decisive: &["the complaint", "the other clock"],
-    look_alikes: &[],
-    yields: false,
-    endangers_data: false,
-    find: |world, cases| {
-        certificate(
-            world,
-            cases,
-            &[Says::ClockSkew, Says::TlsNotYetValid],
-            &CLOCK,
-        );
-    },
 };
 
 pub(crate) const EXPIRED: Rule = Rule {
@@ -92,13 +74,6 @@ struct Words {
     wrong: fn(&CertificateFact, &str, Timestamp) -> Option<String>,
 }
 
-const CLOCK: Words = Words {
-    claim: "its clock and that of the one who signed what it got disagree",
-    proves: "by its own clock that is of the future",
-    fix: "set the clocks of both hosts by a time server",
-    is_the_clients: true,
-    wrong: is_of_the_future,
-};
 const DATE: Words = Words {
     claim: "its certificate has expired",
     proves: "the client looked at the date of the certificate",
@@ -183,7 +158,7 @@ pub(crate) fn is_about_tls<'f>(world: &World<'f>, edge: &Edge<'f>) -> bool {
 }
 
 /// What the server of an edge showed of its TLS, where it was asked for it; without an answer where it speaks none.
-fn shown_by<'f>(
+pub(super) fn shown_by<'f>(
     world: &World<'f>,
     edge: &Edge<'f>,
 ) -> Option<(&'f AskedFact, Option<&'f TlsAnswer>)> {
@@ -207,7 +182,7 @@ fn tls_variable(client: &ContainerFact) -> Option<(&str, &str)> {
 }
 
 /// The address of a client that a complaint of TLS is about: one that says TLS, else the only one.
-fn suspect<'w, 'f>(
+pub(super) fn suspect<'w, 'f>(
     world: &'w World<'f>,
     client: &ContainerFact,
     said: &Said<'_>,
@@ -422,38 +397,14 @@ fn certificate(world: &World<'_>, cases: &mut Vec<Case>, said_of_it: &[Says], wo
         };
         // Some clients look at neither date nor name; where none complains of it, something else may be wrong.
         let complaint = said.map(|said| spoken(client, said, words.proves));
-        let other_clock = said.and_then(|said| other_clock(world, edge, said));
         let case = Case::new(blamed, words.claim.to_owned())
             .seen_in(client.service.as_deref())
             .between(server, client.service.as_deref())
             .mended_by(words.fix, Safety::NeedsYou)
             .decides("the complaint", complaint)
-            .decides("the certificate", seen.clone())
-            .decides("the other clock", other_clock);
+            .decides("the certificate", seen);
         cases.push(case);
     }
-}
-
-/// That the engine's clock and this host's differ, in the way and by as much as somebody complains of: of a certificate that
-/// is of the future only as far as that is known to be.
-fn other_clock(world: &World<'_>, edge: Option<&Edge<'_>>, said: &Said<'_>) -> Option<Evidence> {
-    let ahead = world.host()?.ahead_millis?;
-    let explains = match said.says {
-        // Who is in the stack has the same clock.
-        Says::ClockSkew => edge.is_none(),
-        Says::TlsNotYetValid => {
-            let own = shown_by(world, edge?)?.1?.certificates.first()?;
-            let missing = own.not_before.as_millisecond() - world.now().as_millisecond();
-            ahead.saturating_add(missing) <= 0
-        }
-        _ => false,
-    };
-    let way = if ahead > 0 { "ahead of" } else { "behind" };
-    let text = format!(
-        "the engine's clock is {} s {way} that of this host",
-        ahead.unsigned_abs() / 1000
-    );
-    explains.then(|| shown(FactRef::Host, text, "the two are not set by one time"))
 }
 
 /// An address of a client at which the certificate is wrong in this way, where the client does not say so.
@@ -507,10 +458,6 @@ fn is_of_another(own: &CertificateFact, dialled: &str, _: Timestamp) -> Option<S
     };
     (!own.is_for(dialled))
         .then(|| format!("its certificate is for {names} and not for `{dialled}`"))
-}
-
-fn is_of_the_future(own: &CertificateFact, _: &str, now: Timestamp) -> Option<String> {
-    (own.not_before > now).then(|| format!("its certificate is good from {} on", own.not_before))
 }
 
 fn signer(own: &CertificateFact, _: &str, _: Timestamp) -> Option<String> {

@@ -182,6 +182,59 @@ impl<'f> World<'f> {
     }
 }
 
+/// From how many seconds on something takes long.
+const LONG: f64 = 1.0;
+/// What is taken for the time of day, or of another sort, rather than for what something took.
+const LONGEST: f64 = 600.0;
+
+/// What a line says that something took, in seconds: `in 7.6 s`, `took 7600ms`; and the line without its numbers. Whole
+/// seconds are told as often as measured: `retry in 5s`.
+fn took(line: &str) -> Option<(f64, String)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let secs = words.iter().enumerate().find_map(|(at, word)| {
+        let word = word.trim_matches(|it: char| it.is_ascii_punctuation());
+        let word = word.rsplit('=').next().unwrap_or(word);
+        let digits = word.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+        let unit = match &word[digits.len()..] {
+            "" => words.get(at + 1).map_or("", |next| {
+                next.trim_matches(|it: char| it.is_ascii_punctuation())
+            }),
+            unit => unit,
+        };
+        let number: f64 = digits.parse().ok()?;
+        let secs = match unit {
+            "s" | "sec" | "secs" | "seconds" if digits.contains('.') => number,
+            "ms" => number / 1000.0,
+            _ => return None,
+        };
+        (0.0..LONGEST).contains(&secs).then_some(secs)
+    })?;
+    let rest = line.chars().filter(|it| !it.is_ascii_digit());
+    Some((secs, rest.collect()))
+}
+
+impl<'f> World<'f> {
+    /// The last line of now in which a container that is no server writes that something took long, where it measures the
+    /// same thing again and again, and it mostly does. What is always the same is set, and not measured.
+    pub(crate) fn took_long(&self, container: &ContainerFact) -> Option<&'f LogLine> {
+        if self.recipe(container).is_some() {
+            return None;
+        }
+        let since = fresh_since(self, container);
+        let lines = self.log(container)?.lines.iter();
+        let fresh = lines.filter(|line| line.at >= since);
+        let timed = fresh.filter_map(|line| Some((took(&line.text)?, line)));
+        let timed: Vec<_> = timed.collect();
+        let is_long = |((secs, _), _): &&((f64, String), &LogLine)| *secs >= LONG;
+        let ((longest, what), last) = timed.iter().rfind(is_long)?;
+        let same = timed.iter().filter(|((_, other), _)| other == what);
+        let all = same.clone().count();
+        let long: Vec<f64> = same.filter(is_long).map(|((secs, _), _)| *secs).collect();
+        let is_measured = long.iter().any(|secs| (secs - longest).abs() > 0.001);
+        (is_measured && long.len() * 2 >= all).then_some(*last)
+    }
+}
+
 /// Words by which a line says that it is of everyday.
 const EVERYDAY: &[&str] = &["trace", "debug", "info", "notice"];
 /// Keys under which a line says how much it matters: `"level":"info"`, `severity=INFO`.
@@ -267,5 +320,29 @@ fn fresh_since(world: &World<'_>, container: &ContainerFact) -> Timestamp {
         ContainerStatus::Running | ContainerStatus::Paused => recent.max(started),
         // What ended tells in its last run what of.
         _ => started - SignedDuration::from_secs(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_something_took_is_told_from_what_is_set() {
+        for (line, secs) in [
+            ("slow: 60 books in 7.6 s", 7.6),
+            ("GET /books took 2500ms", 2.5),
+            ("done duration=1.25s", 1.25),
+            ("(3.5 seconds)", 3.5),
+            ("took 20ms", 0.02),
+        ] {
+            assert_eq!(took(line).map(|(secs, _)| secs), Some(secs), "{line}");
+        }
+        for line in ["retry in 5s", "at 10.5", "1.5 GB free", "in 700.5 s", ""] {
+            assert_eq!(took(line), None, "{line}");
+        }
+        let rest = |line| took(line).map(|(_, rest)| rest);
+        assert_eq!(rest("60 books in 7.6 s"), rest("60 books in 11.2 s"));
+        assert_ne!(rest("60 books in 7.6 s"), rest("60 songs in 7.6 s"));
     }
 }

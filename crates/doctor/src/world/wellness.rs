@@ -202,7 +202,7 @@ impl<'f> World<'f> {
     }
 
     /// Adds a container and all that it dials, near or far.
-    fn reach(&self, from: &'f ContainerFact, reached: &mut BTreeSet<&'f str>) {
+    pub(crate) fn reach(&self, from: &'f ContainerFact, reached: &mut BTreeSet<&'f str>) {
         let mut open = vec![from.name.as_str()];
         while let Some(client) = open.pop() {
             if !reached.insert(client) {

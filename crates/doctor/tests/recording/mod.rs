@@ -31,6 +31,14 @@ impl Recording {
         self
     }
 
+    /// Puts a container in the place of the one that has a name.
+    pub(crate) fn replaced(mut self, name: &str, container: Value) -> Self {
+        let containers = self.0["containers"].as_array_mut().unwrap();
+        let former = containers.iter_mut().find(|it| it["name"] == name);
+        *former.unwrap() = container;
+        self
+    }
+
     /// Adds events (see [`event_of`]).
     pub(crate) fn heard(mut self, events: impl IntoIterator<Item = Value>) -> Self {
         self.0["events"].as_array_mut().unwrap().extend(events);

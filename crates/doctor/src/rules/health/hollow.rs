@@ -10,6 +10,7 @@ use crate::world::{Target, World, culprit, listening, shown, spoken};
 
 use super::address::last_probe;
 use super::asked::asked;
+use super::parts;
 
 pub(crate) const CONSTANT: Rule = Rule {
     code: Code("D074"),
@@ -363,7 +364,10 @@ fn asks_too_much(world: &World<'_>, cases: &mut Vec<Case>) {
         let works = port
             .and_then(listens)
             .and_then(|_| listening(container, world, "it takes calls"));
-        for needless in blamed(world, printed) {
+        let named = blamed(world, printed);
+        let is_named = !named.is_empty();
+        cases.extend(parts::unneeded(world, container, printed).filter(|_| !is_named));
+        for needless in named {
             let declared = world.declared(service);
             let is_needed =
                 declared.is_none_or(|declared| declared.depends_on.contains_key(needless));
