@@ -220,7 +220,7 @@ pub const RULES: &[Rule] = &[
     rules::storage::LOG_GROWS,
     rules::storage::ANONYMOUS,
     rules::storage::OTHER_PROJECT,
-    rules::data::OF_ANOTHER_CLUSTER,
+    rules::clusters::OF_ANOTHER_CLUSTER,
     rules::absent::NO_RELATION,
     rules::rights::LOW_PORT,
     rules::outside::NO_ENGINE,

@@ -6,6 +6,7 @@ pub(crate) mod brokers;
 pub(crate) mod caches;
 pub(crate) mod caps;
 pub(crate) mod clocks;
+pub(crate) mod clusters;
 pub(crate) mod crashes;
 pub(crate) mod crowds;
 pub(crate) mod data;

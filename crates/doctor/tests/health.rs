@@ -212,6 +212,41 @@ fn a_healthcheck_that_is_never_run_is_told_from_one_that_fails_without_end() {
 }
 
 #[test]
+fn probes_that_hang_in_front_of_one_that_listens_are_told_before_long() {
+    const HUNG: (i64, &str) = (-1, "Health check exceeded timeout (1s)");
+    let young = |probes: &[(i64, &str)], period: f64, listeners: &[(&str, u16)]| {
+        let mut patient = health("starting", CURL, probes);
+        patient["start_period_secs"] = json!(period);
+        let changes = json!({"health": patient, "started": "2026-11-21T10:04:40Z"});
+        Recording::new()
+            .with(container("api", &changes))
+            .with(container(
+                "web",
+                &json!({"status": "created", "started": null}),
+            ))
+            .declared("api", &json!({"has_healthcheck": true}))
+            .declared("web", &json!({"depends_on": {"api": "service_healthy"}}))
+            .set("insides", "shop-api-1", listens(listeners))
+            .facts()
+    };
+    let open: &[(&str, u16)] = &[("0.0.0.0", 8080)];
+    let finding = only(&young(&[HUNG, HUNG], 600.0, open));
+    assert_eq!(
+        (finding.code.0, finding.confidence),
+        ("D077", Confidence::Likely)
+    );
+    for facts in [
+        young(&[HUNG], 600.0, open),
+        young(&[HUNG, HUNG], 600.0, &[]),
+        young(&[REFUSED, HUNG], 600.0, open),
+        // The engine says so itself soon enough.
+        young(&[HUNG, HUNG], 40.0, open),
+    ] {
+        assert_eq!(diagnose(&facts).causes, []);
+    }
+}
+
+#[test]
 fn a_first_probe_that_is_not_due_yet_is_no_cause() {
     let mut slow = health("starting", CURL, &[]);
     slow["interval_secs"] = json!(300.0);

@@ -111,6 +111,9 @@ pub struct DataFolder {
     pub version_file: Option<String>,
     /// Where newer versions keep it.
     pub moved: Option<Moved>,
+    /// Whether the data lies there under the name of the container's host: under another one the server begins anew beside it.
+    #[serde(default)]
+    pub by_host_name: bool,
 }
 
 /// That a folder's place changed.

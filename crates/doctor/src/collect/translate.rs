@@ -74,6 +74,7 @@ pub(super) fn container_fact(
         working_dir: spec.working_dir.clone().filter(|folder| !folder.is_empty()),
         cap_drop: spec.security.cap_drop.clone(),
         sysctls: spec.security.sysctls.clone(),
+        hostname: spec.hostname.clone(),
     }
 }
 

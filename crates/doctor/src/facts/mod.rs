@@ -295,6 +295,9 @@ pub struct ContainerFact {
     /// Settings of the kernel that were made for it.
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
+    /// The name of its host: the beginning of its id where nobody gave it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
 }
 
 impl ContainerFact {

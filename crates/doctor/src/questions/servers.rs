@@ -15,14 +15,13 @@ use bowline_recipes::{Protocol, Says};
 use crate::collect::asks::{Ask, What};
 use crate::facts::{AskedLogin, ContainerFact, ServerAnswer, SessionFact};
 use crate::rules::health::asked_url;
+use crate::rules::reach::{dials_in_vain, may_take_tls};
 use crate::rules::tls::{is_about_tls, wants_tls};
 use crate::speak::Names;
 use crate::world::edges::Trouble;
 use crate::world::logins::Login;
 use crate::world::{Edge, World};
 
-/// The port of HTTPS: what is to take TLS elsewhere mostly ends with it, as 8443 does.
-const HTTPS: u16 = 443;
 /// How many logins are tried at one server.
 const MOST_LOGINS: usize = 6;
 
@@ -83,11 +82,13 @@ fn within(world: &World<'_>, container: &ContainerFact, port: u16) -> Option<Soc
     Some(SocketAddr::new(address, port))
 }
 
-/// The servers that are asked for their certificates: those that a client which fails is told to reach in TLS, or of
-/// whose TLS it speaks.
+/// The servers that are asked for their certificates: those that a client which fails, or calls in vain, is told to reach in
+/// TLS, or of whose TLS it speaks.
 fn handshakes(world: &World<'_>) -> Vec<Ask> {
     let mut asks: Vec<Ask> = Vec::new();
-    for edge in world.edges().iter().filter(|edge| world.fails(edge.client)) {
+    let is_in_question =
+        |edge: &&Edge<'_>| world.fails(edge.client) || dials_in_vain(world, edge).is_some();
+    for edge in world.edges().iter().filter(is_in_question) {
         let Some((_, containers)) = edge.service() else {
             continue;
         };
@@ -125,23 +126,16 @@ fn handshakes(world: &World<'_>) -> Vec<Ask> {
     asks
 }
 
-/// The ports at which a server may take TLS, where a client dials it at one on which it does not listen: those that are
-/// usual for it, and those at which others are told to speak it.
+/// The ports at which a server may take TLS, where a client dials it at one on which it does not listen.
 fn entrances(world: &World<'_>, edge: &Edge<'_>) -> Vec<u16> {
     let Some(Trouble::OtherPort(open)) = world.trouble(edge) else {
         return Vec::new();
     };
-    let is_told = |port: u16| {
-        let mut others = world.edges().iter();
-        others.any(|other| {
-            let is_it = other.port == Some(port)
-                && other.service().map(|it| it.0) == edge.service().map(|it| it.0);
-            is_it && wants_tls(other.told).is_some_and(|(is_wanted, _)| is_wanted)
-        })
-    };
+    let servers = edge.service().map(|(_, servers)| servers);
+    let servers = servers.unwrap_or_default();
     let ports = open.into_iter();
     ports
-        .filter(|port| port % 1000 == HTTPS || is_told(*port))
+        .filter(|port| servers.iter().any(|it| may_take_tls(world, it, *port)))
         .take(2)
         .collect()
 }

@@ -11,10 +11,12 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
 use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole, written};
 
+use super::clusters::began_anew;
 use super::logins::mended::spelt;
 use super::names::{carrier, teller};
 use super::pools::is_shared;
 use super::stray::stray_in;
+use super::topics::is_misnamed;
 
 pub(crate) const NO_NAMESPACE: Rule = Rule {
     code: Code("D020"),
@@ -48,7 +50,7 @@ pub(crate) const NO_DATABASE: Rule = Rule {
 
 pub(crate) const NO_BUCKET: Rule = Rule {
     code: Code("D055"),
-    title: "a bucket, a queue or a group that a client needs was never made",
+    title: "a bucket, a topic, a queue or a group that a client needs was never made",
     layer: Layer::Dependency,
     decisive: &["what is missing", "the job"],
     look_alikes: &[],
@@ -63,6 +65,7 @@ pub(crate) const NO_BUCKET: Rule = Rule {
             "the queue or group",
             "queue",
         );
+        not_made(world, cases, Says::TopicMissing, "the topic", "topic");
     },
 };
 
@@ -390,7 +393,7 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             continue;
         };
         let server = server_of(world, client, said);
-        if server.is_some_and(|server| has_namesake(world, client, server)) {
+        if server.is_some_and(|server| is_elsewhere(world, client, server)) {
             continue;
         }
         let name = said.capture(capture);
@@ -404,8 +407,7 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         let proves = "the server was reached and let it in, and does not have it";
         let missing = missing.unwrap_or_else(|| spoken(client, said, proves));
         let job = server.and_then(|server| job_of(world, server, client));
-        // Programs make their own queues; where nobody is there to do it for them, something else is amiss.
-        if job.is_none() && what == Says::QueueMissing {
+        if !may_be_unmade(world, client, (what, name), job.as_ref()) {
             continue;
         }
         let (blamed, claim, fix) = unmade(client, job.as_ref(), &format!("{noun}{named}"));
@@ -423,7 +425,8 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));
         let has_failed = job.as_ref().is_none_or(|job| job.has_failed);
-        let case = if has_failed {
+        // Which of its topics a job could not make is known from its words at best.
+        let case = if has_failed && what != Says::TopicMissing {
             case
         } else {
             case.at_most(Confidence::Likely)
@@ -431,6 +434,25 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         found.push((name, job.is_some(), case));
     }
     cases.extend(with_whose_job_it_is(found));
+}
+
+/// Whether nobody made what a client misses. Programs make their own queues, and brokers topics: where no job is there to do
+/// it for them, something else is amiss. Topics are asked for by wrong names as well, so that there the job has to have said
+/// that something went wrong.
+fn may_be_unmade<'f>(
+    world: &World<'f>,
+    client: &'f ContainerFact,
+    (what, name): (Says, Option<&str>),
+    job: Option<&Job>,
+) -> bool {
+    match what {
+        Says::QueueMissing => job.is_some(),
+        Says::TopicMissing => {
+            let is_misnamed = name.is_some_and(|name| is_misnamed(world, client, name));
+            job.is_some_and(|job| job.has_failed) && !is_misnamed
+        }
+        _ => true,
+    }
 }
 
 /// The cases of things by their names, each with whether it is known whose job it is to make them: where one who misses
@@ -446,6 +468,13 @@ fn with_whose_job_it_is(found: Vec<(Option<&str>, bool, Case)>) -> Vec<Case> {
     };
     let left = found.into_iter().filter(is_left);
     left.map(|(_, _, case)| case).collect()
+}
+
+/// Whether what a client misses may have been made, and is not where it asks: in another server of the same name, or in data
+/// that the server does not see any more.
+fn is_elsewhere(world: &World<'_>, client: &ContainerFact, server: &str) -> bool {
+    let servers = world.of_service(server);
+    has_namesake(world, client, server) || servers.iter().any(|it| began_anew(world, it).is_some())
 }
 
 /// Whether somebody else has the name of a server near a client: then it may have been that one that does not have it.
@@ -506,21 +535,24 @@ fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job
     services.extend(world.containers().filter_map(|it| it.service.as_deref()));
     services.sort_unstable();
     services.dedup();
-    let mut jobs = services
-        .into_iter()
-        .filter(|service| Some(*service) != asker && *service != server);
-    jobs.find_map(|service| {
-        let containers = world.of_service(service);
-        let Some(container) = containers.first() else {
-            return never_ran(world, service, server);
-        };
-        if !works_on(service) {
-            return None;
-        }
-        undone(world, service, container).or_else(|| {
-            let waits = world.wait_for_end(service).contains(&asker?);
-            waits.then(|| in_silence(world, service, container))?
-        })
+    services.retain(|service| Some(*service) != asker && *service != server);
+    let is_awaited =
+        |service: &str| asker.is_some_and(|asker| world.wait_for_end(service).contains(&asker));
+    // Other jobs may miss the same thing, and fail for that.
+    services.sort_by_key(|service| !is_awaited(service));
+    let of_it = services.into_iter().filter_map(|service| {
+        let container = world.of_service(service).first().copied();
+        (container.is_none() || works_on(service)).then_some((service, container))
+    });
+    let failed = of_it
+        .clone()
+        .find_map(|(service, container)| match container {
+            None => never_ran(world, service, server),
+            Some(container) => undone(world, service, container),
+        });
+    failed.or_else(|| {
+        let mut awaited = of_it.filter(|(service, _)| is_awaited(service));
+        awaited.find_map(|(service, container)| in_silence(world, service, container?))
     })
 }
 

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use crate::facts::{ContainerFact, SessionFact, Told};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::edges::Trouble;
 use crate::world::{Said, Target, World, culprit, shown, spoken};
 
 pub(crate) const TOO_MANY_CLIENTS: Rule = Rule {
@@ -360,6 +361,16 @@ fn left_behind(world: &World<'_>, busy: &Busy<'_>, refused: NoMore<'_>) -> Optio
     Some(case)
 }
 
+/// Whether a client's calls to a server that listens are not answered, or refused on the way: then no connection comes back
+/// to its pool, however large that is.
+fn is_cut_off(world: &World<'_>, client: &ContainerFact, server: &ContainerFact) -> bool {
+    world.edges().iter().any(|edge| {
+        let is_it = edge.client.name == client.name && edge.leads_to(server);
+        let trouble = world.trouble(edge).filter(|_| is_it);
+        matches!(trouble, Some(Trouble::Unanswered | Trouble::Rejected))
+    })
+}
+
 fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
     workers_too_few(world, cases);
     for busy in busy(world) {
@@ -370,7 +381,11 @@ fn pool_too_small(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let server_is_full = no_more(world, &busy, "").is_some();
-        if world.seems_well(client) || server_is_full || !ends_transactions(world, &busy, service) {
+        if world.seems_well(client)
+            || server_is_full
+            || is_cut_off(world, client, busy.server)
+            || !ends_transactions(world, &busy, service)
+        {
             continue;
         }
         let own = busy.held.get(service).copied().unwrap_or_default();

@@ -1,12 +1,10 @@
-//! Folders of data: of another version, of another server, not to be read, or written by two.
+//! Folders of data: of another version, not to be read, or written by two.
 
 use bowline_recipes::Says;
 
-use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{ContainerFact, FileHead, FileThere, Mount};
 use crate::finding::{Code, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::edges::answers_to;
 use crate::world::stores::{Store, below};
 use crate::world::{Said, World, culprit, shown, spoken};
 
@@ -70,27 +68,16 @@ pub(crate) const MOVED_MOUNT: Rule = Rule {
     find: moved_mount,
 };
 
-pub(crate) const OF_ANOTHER_CLUSTER: Rule = Rule {
-    code: Code("D141"),
-    title: "the data belongs to another cluster or node than the settings name",
-    layer: Layer::DataService,
-    decisive: &["what the server says", "its settings"],
-    look_alikes: &[Code("D123")],
-    yields: false,
-    endangers_data: false,
-    find: of_another_cluster,
-};
-
 /// A server that does not run for a reason that its log names, with its first folder of data.
-struct Stopped<'w, 'f> {
-    server: &'f ContainerFact,
+pub(super) struct Stopped<'w, 'f> {
+    pub(super) server: &'f ContainerFact,
     store: Option<Store<'f>>,
-    said: &'w Said<'f>,
+    pub(super) said: &'w Said<'f>,
     keeper: Culprit,
 }
 
 /// Servers that are not well and say one of these words.
-fn stopped<'w, 'f>(world: &'w World<'f>, words: &[Says]) -> Vec<Stopped<'w, 'f>> {
+pub(super) fn stopped<'w, 'f>(world: &'w World<'f>, words: &[Says]) -> Vec<Stopped<'w, 'f>> {
     let servers = world
         .containers()
         .filter(|server| !world.seems_well(server));
@@ -115,16 +102,16 @@ fn stopped<'w, 'f>(world: &'w World<'f>, words: &[Says]) -> Vec<Stopped<'w, 'f>>
 }
 
 impl Stopped<'_, '_> {
-    fn service(&self) -> &str {
+    pub(super) fn service(&self) -> &str {
         self.server.service.as_deref().unwrap_or(&self.server.name)
     }
 
-    fn word(&self, proves: &str) -> Evidence {
+    pub(super) fn word(&self, proves: &str) -> Evidence {
         spoken(self.server, self.said, proves)
     }
 
     /// A case against what holds the data.
-    fn case(&self, claim: String) -> Case {
+    pub(super) fn case(&self, claim: String) -> Case {
         Case::new(self.keeper.clone(), claim).seen_in(self.server.service.as_deref())
     }
 }
@@ -316,73 +303,6 @@ fn moved_mount(world: &World<'_>, cases: &mut Vec<Case>) {
                 )
                 .decides("what the server says", Some(refusal.clone()))
                 .decides("the mount", mount)
-                .rules_out(Code("D123"), Some(refusal)),
-        );
-    }
-}
-
-/// That a server is told to be what its data says it is, where one variable tells it to be something else; also where
-/// it is counted among others by its number and name, as `2@kafka:9093`.
-fn former_id(server: &ContainerFact, [told, own]: [Option<&str>; 2]) -> Vec<Edit> {
-    let (Some(told), Some(own)) = (told, own) else {
-        return Vec::new();
-    };
-    let values = server.environment.iter();
-    let values: Vec<(&str, &str)> = values
-        .filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
-        .collect();
-    let is_itself = |entry: &&str| {
-        let address = entry.strip_prefix(told).and_then(|it| it.strip_prefix('@'));
-        let host = address.and_then(|address| address.split(':').next());
-        host.is_some_and(|host| answers_to(server, host))
-    };
-    let mut ids = values.iter().filter(|(_, value)| *value == told);
-    let (Some((key, _)), None) = (ids.next(), ids.next()) else {
-        return Vec::new();
-    };
-    let counted = values.iter().flat_map(|(key, value)| {
-        let entries = value.split(',').map(str::trim);
-        entries.filter(is_itself).map(|entry| (*key, entry))
-    });
-    std::iter::once((*key, told))
-        .chain(counted)
-        .filter_map(|(key, from)| {
-            let to = format!("{own}{}", &from[told.len()..]);
-            Some(Spot::field(server, &format!("environment.{key}"))?.replace(Piece::Word, from, to))
-        })
-        .collect()
-}
-
-fn of_another_cluster(world: &World<'_>, cases: &mut Vec<Case>) {
-    for it in stopped(world, &[Says::DataOfAnother]) {
-        let ids = [it.said.capture("to"), it.said.capture("from")];
-        let told = ids.into_iter().flatten().find_map(|id| {
-            let mut values = world.made(it.server)?.environment.iter();
-            let (key, _) = values.find(|(_, value)| value.as_deref() == Some(id))?;
-            let text = format!("{}: variable `{key}` is `{id}`", it.server.name);
-            Some(shown(
-                FactRef::Made(it.server.name.clone()),
-                text,
-                "that is what it is told to be",
-            ))
-        });
-        let claim = match ids {
-            [Some(wanted), Some(own)] => format!(
-                "its data belongs to `{own}`, and `{}` is told to be `{wanted}`",
-                it.service()
-            ),
-            _ => format!(
-                "its data belongs to another cluster or node than `{}` is told to be",
-                it.service()
-            ),
-        };
-        let refusal = it.word("it reads the data's own id and refuses it");
-        cases.push(
-            it.case(claim)
-                .mended_by("give the server its former id back, or a volume of its own; the data itself is well", Safety::NeedsYou)
-                .by_edits(former_id(it.server, ids))
-                .decides("what the server says", Some(refusal.clone()))
-                .decides("its settings", told)
                 .rules_out(Code("D123"), Some(refusal)),
         );
     }

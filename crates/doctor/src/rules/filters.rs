@@ -49,7 +49,7 @@ pub(crate) const LARGE_ONES_LOST: Rule = Rule {
 };
 
 /// How often in a row the same has to be sent in vain: by chance, with three packets of ten lost, three of a hundred are.
-const IN_VAIN: u8 = 3;
+pub(super) const IN_VAIN: u8 = 3;
 /// Of so many segments that were sent again some were so by chance three times in a row: an end that gets no confirmation
 /// at all waits longer each time, and never comes to so many.
 const MANY: u64 = 100;

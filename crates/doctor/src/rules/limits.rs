@@ -8,6 +8,8 @@ use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, made, shown, spoken};
 
+use super::filters::IN_VAIN;
+
 pub(crate) const OPEN_FILES: Rule = Rule {
     code: Code("D132"),
     title: "it has as many files open as it may",
@@ -332,11 +334,21 @@ fn processors(nano: i64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Segments sent and sent again, and whether those are many.
+/// Segments sent and sent again, and whether those are many. Not where most of them are the same few again and again: what
+/// gets no confirmation at all is not lost by chance.
 fn sent(world: &World<'_>, container: &ContainerFact) -> Option<(u64, u64, bool)> {
-    let (sent, again) = world.inside(container)?.segments?;
+    let inside = world.inside(container)?;
+    let (sent, again) = inside.segments?;
     let share = if sent < MANY_SEGMENTS { 10 } else { 20 };
-    Some((sent, again, sent >= SEGMENTS && again * share >= sent))
+    let are_many = sent >= SEGMENTS && again * share >= sent;
+    Some((sent, again, are_many && in_vain(inside) * 2 < again))
+}
+
+/// How often connections that get no confirmation have sent the same again.
+fn in_vain(inside: &InsideFact) -> u64 {
+    let stuck = inside.peers.iter().filter(|peer| peer.resent >= IN_VAIN);
+    let again = stuck.map(|peer| u64::from(peer.resent) * u64::try_from(peer.count).unwrap_or(1));
+    again.sum()
 }
 
 /// Whether a good part of what it sends is lost, and the rest arrives.

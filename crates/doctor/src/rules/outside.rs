@@ -379,15 +379,15 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         {
             continue;
         }
-        // A fresh complaint is somebody who still tries.
         let said = said_of(world, edge);
-        if said.is_some_and(|said| said.is_fresh) || world.trouble(edge).is_some() {
+        if still_tries(world, edge, server) || world.trouble(edge).is_some() {
             continue;
         }
-        let Some((gave_up, sure)) = said
+        let last_word = said
             .map(|said| spoken(edge.client, said, "this was its last word about it"))
+            .map(|shows| (shows, Confidence::Certain));
+        let Some((gave_up, sure)) = last_word
             .or_else(|| came_first(world, edge.client, server))
-            .map(|shows| (shows, Confidence::Certain))
             .or_else(|| leaves_waiting(world, edge.client, server))
         else {
             continue;
@@ -425,12 +425,25 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
+/// Whether a client has spoken of trouble lately, in words that are known or not: somebody who gave up says nothing any
+/// more. One that tries again from time to time has no connection in between, and what it says at each time may be all that
+/// shows it, as where the broker lets it in and does not have what it asks for.
+fn still_tries(world: &World<'_>, edge: &Edge<'_>, server: &ContainerFact) -> bool {
+    let kind = world.recipe(server).map(|recipe| recipe.name.as_str());
+    let mut said = world.said(edge.client).iter();
+    let is_of_it = |recipe: &str| recipe == "any" || Some(recipe) == kind;
+    let mut grumblings = world.grumblings(edge.client).iter();
+    said_of(world, edge).is_some_and(|said| said.is_fresh)
+        || said.any(|said| said.is_fresh && !said.says.is_benign() && is_of_it(said.recipe))
+        || grumblings.any(|line| server.started.is_some_and(|started| line.at > started))
+}
+
 /// That a worker, which serves nobody itself, was there before the broker was: it may have tried once, in vain.
 fn came_first(
     world: &World<'_>,
     client: &ContainerFact,
     server: &ContainerFact,
-) -> Option<Evidence> {
+) -> Option<(Evidence, Confidence)> {
     let (mine, theirs) = (world.state(client)?.started?, world.state(server)?.started?);
     let is_worker = world.open_ports(client)?.is_empty();
     let is_settled = world.now().duration_since(theirs).as_secs() > 5;
@@ -444,7 +457,8 @@ fn came_first(
         );
         let fact = FactRef::State(client.name.clone());
         let proves = "when it looked for the broker, that was not there, or was another one";
-        shown(fact, text, proves)
+        // Who only comes by from time to time was there before as well.
+        (shown(fact, text, proves), Confidence::Likely)
     })
 }
 

@@ -111,7 +111,7 @@ const MANY_ATTEMPTS: u64 = 3;
 
 /// That a client which says nothing goes on to dial an address in vain: the kernel counts its attempts that came to nothing,
 /// and everything else that it dials was there before it and is well.
-fn dials_in_vain(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
+pub(crate) fn dials_in_vain(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
     let client = edge.client;
     let attempts = world.inside(client)?.failed_attempts?;
     let was_there = |other: &Edge<'_>| {
@@ -142,9 +142,10 @@ fn dials_in_vain(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
     ))
 }
 
-/// How sure a wrong address can be: who is well and says nothing may mean something else with its attempts.
-fn sure_where(is_hurt: bool) -> Confidence {
-    if is_hurt {
+/// How sure a wrong address can be: who is well and says nothing may mean something else with its attempts, and where a
+/// server may take TLS the port may not be all that is wrong.
+fn sure_where(is_all_known: bool) -> Confidence {
+    if is_all_known {
         Confidence::Certain
     } else {
         Confidence::Likely
@@ -171,6 +172,44 @@ fn entrance<'f>(world: &World<'f>, edge: &Edge<'f>) -> Option<(u16, &'f AskedFac
 
 /// The port at which pages are asked for in the clear.
 const PLAIN_WEB: u16 = 80;
+/// The port of HTTPS: what is to take TLS elsewhere mostly ends with it, as 8443 does.
+const HTTPS: u16 = 443;
+
+/// Whether a server may take TLS at a port: that is usual for it, others are told to speak it there, or what starts or probes
+/// the server names the port and TLS.
+pub(crate) fn may_take_tls(world: &World<'_>, server: &ContainerFact, port: u16) -> bool {
+    let is_told = |edge: &Edge<'_>| {
+        let is_it = edge.port == Some(port) && edge.leads_to(server);
+        is_it && wants_tls(edge.told).is_some_and(|(is_wanted, _)| is_wanted)
+    };
+    let known = world.containers().find(|one| one.name == server.name);
+    let health = known.and_then(|server| world.health(server));
+    let test = health.map_or(&[][..], |health| &health.test);
+    port % 1000 == HTTPS
+        || world.edges().iter().any(is_told)
+        || [&server.command[..], test]
+            .iter()
+            .any(|words| name_tls_at(words, port))
+}
+
+/// Whether the words of a command name a port, and TLS.
+fn name_tls_at(words: &[String], port: u16) -> bool {
+    const TLS: &[&str] = &["tls", "ssl", "https"];
+    let port = port.to_string();
+    let is_apart = |it: char| !it.is_ascii_alphanumeric();
+    let pieces = words.iter().flat_map(|word| word.split(is_apart));
+    let mut pieces = pieces.map(str::to_ascii_lowercase);
+    let mut others = pieces.clone();
+    pieces.any(|it| it == port) && others.any(|it| TLS.contains(&it.as_str()))
+}
+
+/// Whether a service may take TLS at one of these ports, and nobody could ask it whether it does.
+fn may_want_tls(world: &World<'_>, containers: &[&ContainerFact], open: &BTreeSet<u16>) -> bool {
+    containers.iter().any(|server| {
+        let mut ports = open.iter();
+        ports.any(|port| may_take_tls(world, server, *port) && world.tls(server, *port).is_none())
+    })
+}
 
 /// A case against who told a client the port at which it dials a service in vain.
 fn misdialled(world: &World<'_>, edge: &Edge<'_>, name: &str, claim: String) -> Case {
@@ -182,12 +221,16 @@ fn misdialled(world: &World<'_>, edge: &Edge<'_>, name: &str, claim: String) -> 
 }
 
 fn tls_elsewhere(world: &World<'_>, cases: &mut Vec<Case>) {
-    for edge in world.edges().iter().filter(|it| is_hurt(world, it.client)) {
+    for edge in world.edges() {
         let (Some((right, asked)), Some((name, containers)), Some(port)) =
             (entrance(world, edge), edge.service(), edge.port)
         else {
             continue;
         };
+        let in_vain = dials_in_vain(world, edge);
+        if !is_hurt(world, edge.client) && in_vain.is_none() {
+            continue;
+        }
         let Some(target) = containers.first() else {
             continue;
         };
@@ -207,7 +250,7 @@ fn tls_elsewhere(world: &World<'_>, cases: &mut Vec<Case>) {
                 .decides("the address", Some(told.clone()))
                 .decides("what it listens on", listens.clone())
                 .decides("what is spoken there", Some(spoken.clone()))
-                .decides("the attempt", attempt(world, edge))
+                .decides("the attempt", attempt(world, edge).or(in_vain))
                 .rules_out(Code("D054"), Some(spoken))
                 .rules_out(Code("D100"), listens)
                 .rules_out(Code("D105"), Some(told)),
@@ -226,7 +269,7 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let is_hurt = is_hurt(world, edge.client);
         // The port is not all that is wrong there.
-        if is_hurt && entrance(world, edge).is_some() {
+        if entrance(world, edge).is_some() {
             continue;
         }
         let in_vain = dials_in_vain(world, edge);
@@ -254,7 +297,9 @@ fn other_port(world: &World<'_>, cases: &mut Vec<Case>) {
         let listens = listening(target, world, "it can be reached, elsewhere");
         cases.push(
             misdialled(world, edge, name, claim)
-                .at_most(sure_where(is_hurt))
+                .at_most(sure_where(
+                    is_hurt && !may_want_tls(world, containers, &open),
+                ))
                 .mended_by(
                     format!("write port {} there, then `bowline up`", ports.join(" or ")),
                     Safety::NeedsYou,
@@ -604,5 +649,29 @@ fn paused(world: &World<'_>, cases: &mut Vec<Case>) {
         if is_needed {
             cases.push(case);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_names_a_port_and_tls_may_be_of_a_server_that_takes_it_there() {
+        let names = |words: &[&str], port| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            name_tls_at(&words, port)
+        };
+        assert!(names(&["redis-cli", "-p", "6380", "--tls", "ping"], 6380));
+        assert!(names(
+            &["sh", "-c", "exec serve --tls-port=6380 --port 0"],
+            6380
+        ));
+        assert!(names(&["curl", "https://localhost:9000/"], 9000));
+        assert!(!names(&["serve", "--tls-port", "6380"], 638));
+        assert!(!names(
+            &["serve", "--port", "6380", "--title", "tlse"],
+            6380
+        ));
     }
 }

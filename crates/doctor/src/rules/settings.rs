@@ -8,6 +8,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, World, culprit, made, shown, spoken, stood};
 
 use super::files::service;
+use super::stray::strays;
 
 pub(crate) const REFUSED: Rule = Rule {
     code: Code("D206"),
@@ -15,8 +16,7 @@ pub(crate) const REFUSED: Rule = Rule {
     layer: Layer::Config,
     decisive: &["the refusal", "where the setting stands", "that it ends"],
     look_alikes: &[Code("D016")],
-    // An empty variable, or stray quotes around a value, say why it does not fit.
-    yields: true,
+    yields: false,
     endangers_data: false,
     find: refused,
 };
@@ -45,8 +45,13 @@ fn refused(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(said) = said else {
             continue;
         };
-        let spot = spot(world, container, said);
         let named = said.capture("name");
+        let value = named.and_then(|name| container.environment.get(name)?.as_deref());
+        // Rules of their own tell of those.
+        if value.is_some_and(|value| value.is_empty() || !strays(value).is_empty()) {
+            continue;
+        }
+        let spot = spot(world, container, said);
         let named = named.map_or("a setting".to_owned(), |name| format!("`{name}`"));
         let how = match said.says {
             Says::SettingUnknown => "does not know",

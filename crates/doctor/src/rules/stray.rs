@@ -64,7 +64,7 @@ const UNFIT: &[Says] = &[
 const LAST_LINES: usize = 10;
 
 /// What people take for a part of the file's syntax and programs for a part of the value.
-fn strays(value: &str) -> BTreeSet<Oddity> {
+pub(super) fn strays(value: &str) -> BTreeSet<Oddity> {
     let mut odd = oddities(value);
     odd.retain(is_stray);
     odd

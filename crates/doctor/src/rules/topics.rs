@@ -51,6 +51,7 @@ struct Misnamed<'f> {
     other: &'f ContainerFact,
     other_key: &'f str,
     other_value: &'f str,
+    sure: Confidence,
 }
 
 fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -80,6 +81,7 @@ fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
         let spot = Spot::field(client, &field);
         cases.push(
             Case::new(culprit(client, Some(&field)), claim)
+                .at_most(it.sure)
                 .mended_by(
                     format!(
                         "let both read one variable: write what `{other}` has, then `bowline up`"
@@ -112,7 +114,28 @@ fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// Finds the variable that a missing topic is named in, and the one of another service that differs by its beginning.
+/// Whether a topic that a client misses goes by another name elsewhere.
+pub(super) fn is_misnamed<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> bool {
+    misnamed(world, client, topic).is_some()
+}
+
+/// Whether one name is the other with something more at its beginning or its end: `trial-orders` and `orders`.
+fn is_extended(one: &str, other: &str) -> bool {
+    let (long, short) = if one.len() > other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let is_separator = |it: char| matches!(it, '.' | '_' | '-');
+    let before = long.strip_suffix(short);
+    let after = long.strip_prefix(short);
+    !short.is_empty()
+        && (before.is_some_and(|it| it.ends_with(is_separator))
+            || after.is_some_and(|it| it.starts_with(is_separator)))
+}
+
+/// Finds the variable that a missing topic is named in, and the one of another service that differs by its beginning, or, of
+/// variables of one name, by something that is added.
 fn misnamed<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> Option<Misnamed<'f>> {
     let values = |container: &'f ContainerFact| {
         let pairs = world
@@ -136,22 +159,30 @@ fn misnamed<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> Op
             .containers()
             .filter(|other| other.service != client.service)
         {
-            let found = values(other).find(|(other_key, other_value)| {
-                if *other_value == value || other_value.is_empty() {
-                    return false;
+            let found = values(other).find_map(|(other_key, other_value)| {
+                if other_value == value || other_value.is_empty() {
+                    return None;
                 }
-                if is_prefix {
-                    return *other_key == key;
-                }
-                rest(value).is_some() && rest(other_value) == rest(value)
+                let is_same_key = other_key == key;
+                let is_sure = if is_prefix {
+                    is_same_key
+                } else {
+                    rest(value).is_some() && rest(other_value) == rest(value)
+                };
+                // Both may be meant: one for what the other could not take.
+                let may_be = || !is_prefix && is_same_key && is_extended(value, other_value);
+                let sure = is_sure.then_some(Confidence::Certain);
+                let sure = sure.or_else(|| may_be().then_some(Confidence::Likely))?;
+                Some((other_key, other_value, sure))
             });
-            if let Some((other_key, other_value)) = found {
+            if let Some((other_key, other_value, sure)) = found {
                 return Some(Misnamed {
                     key,
                     value,
                     other,
                     other_key,
                     other_value,
+                    sure,
                 });
             }
         }
@@ -358,4 +389,18 @@ fn are_akin(one: &Named<'_>, other: &Named<'_>) -> bool {
     let is_same_kind = key == other_key
         || last(key) == last(other_key) && !words(value).is_disjoint(&words(other_value));
     one.service() != other.service() && value != other_value && is_same_kind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_something_added_is_another_name_for_the_same_thing() {
+        assert!(is_extended("trial-orders", "orders"));
+        assert!(is_extended("orders", "orders.v2"));
+        assert!(!is_extended("reorders", "orders"));
+        assert!(!is_extended("orders", "mails"));
+        assert!(!is_extended("orders", ""));
+    }
 }

@@ -94,7 +94,10 @@ fn untold<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Case> {
             .at_most(Confidence::Likely)
             .mended_by(fix, Safety::NeedsYou)
             .decides("that nobody set it", without)
-            .decides("what the container got", made(world, container, &got, proves))
+            .decides(
+                "what the container got",
+                made(world, container, &got, proves),
+            )
             .decides(
                 "the complaint",
                 Some(spoken(container, said, "it cannot do without it")),

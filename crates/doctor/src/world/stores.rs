@@ -126,17 +126,18 @@ impl<'f> World<'f> {
                 return Some(shown(fact(), text, proves));
             }
         }
-        self.volume_is_older(server, store, created, proves)
+        self.volume_is_older(server, store, created, 10, proves)
             .or_else(|| self.was_not_initialised(server, proves))
     }
 
-    /// That the volume was there before the container. Engines give it the date of its folder's last change, so a younger
+    /// That the volume was there before the container, by more than so many seconds. Engines give it the date of its folder's last change, so a younger
     /// one says nothing.
-    fn volume_is_older(
+    pub(crate) fn volume_is_older(
         &self,
         server: &'f ContainerFact,
         store: &Store<'f>,
         created: Timestamp,
+        by_secs: i64,
         proves: &str,
     ) -> Option<Evidence> {
         let mount = self.mount_of(server, &store.folder)?;
@@ -147,7 +148,7 @@ impl<'f> World<'f> {
             volume.name, server.name
         );
         let fact = FactRef::Volume(volume.name.clone());
-        (created.duration_since(made).as_secs() > 10).then(|| shown(fact, text, proves))
+        (created.duration_since(made).as_secs() > by_secs).then(|| shown(fact, text, proves))
     }
 
     /// That a server came up without initialising anything, as far back as its container goes.

@@ -2,14 +2,15 @@
 
 use bowline_model::HealthStatus;
 use bowline_recipes::Says;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::facts::{ContainerFact, HealthFact};
+use crate::facts::{ContainerFact, HealthFact, Probe};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, listening, noted, reported, shown, spoken};
 
 use super::address::{Failed, failed, last_probe};
+use super::did_not_run;
 use crate::rules::jobs::is_held_by_a_job;
 use crate::rules::reach::waits_for;
 
@@ -183,6 +184,27 @@ fn is_starting(world: &World<'_>, container: &ContainerFact) -> bool {
     container.restarts == 0 && age.is_some_and(|age| age < STARTING)
 }
 
+/// Probes one after another that took all of their time, of a service that listens: that is more than a slow start.
+const HANGING: usize = 2;
+
+/// Whether every probe of one that listens has taken all of its time and came to nothing, and it will be long before the
+/// engine says so.
+fn hangs(world: &World<'_>, container: &ContainerFact, health: &HealthFact) -> bool {
+    let hung = |probe: &Probe| probe.exit_code == -1 && !did_not_run(probe);
+    let age = container.started.map(|at| world.now().duration_since(at));
+    let is_long_until_then = age.is_some_and(|age| {
+        let ends = SignedDuration::try_from_secs_f64(health.start_period_secs);
+        ends.is_ok_and(|ends| ends - age > SignedDuration::from_secs(PATIENCE))
+    });
+    let listens = world
+        .open_ports(container)
+        .is_some_and(|open| !open.is_empty());
+    health.probes.len() >= HANGING
+        && health.probes.iter().all(hung)
+        && is_long_until_then
+        && listens
+}
+
 fn never_decides(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers().filter(|one| world.runs(one)) {
         let (Some(health), Some(service)) = (world.health(container), container.service.as_deref())
@@ -192,7 +214,8 @@ fn never_decides(world: &World<'_>, cases: &mut Vec<Case>) {
         let age = container
             .started
             .map(|started| world.now().duration_since(started).as_secs());
-        let is_long = age.is_some_and(|age| age > PATIENCE);
+        let is_late = age.is_some_and(|age| age > PATIENCE);
+        let is_long = is_late || hangs(world, container, health);
         let fails = health
             .probes
             .last()
@@ -211,7 +234,14 @@ fn never_decides(world: &World<'_>, cases: &mut Vec<Case>) {
             health.start_period_secs
         );
         let probe = last_probe(container, health, "it runs, and fails");
+        let sure = if is_late {
+            Confidence::Certain
+        } else {
+            // It may take calls before it has an answer for them.
+            Confidence::Likely
+        };
         let mut case = Case::new(culprit(container, Some("healthcheck")), claim)
+            .at_most(sure)
             .mended_by(
                 format!("see why the probe fails: `bowline logs {service}`; a shorter `start_period` says it sooner"),
                 Safety::NeedsYou,
