@@ -113,24 +113,31 @@ fn spot<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) ->
             evidence: made(world, container, &format!("has a variable `{key}`"), proves),
         });
     }
-    let is_word = |word: &&String| {
-        let word = word.trim_start_matches('-').replace('_', "-");
-        let (word, _) = word.split_once('=').unwrap_or((&word, ""));
-        word == name.trim_start_matches('-').replace('_', "-")
-    };
-    let words = container.command.iter();
-    let word = words.clone().find(is_word).or_else(|| {
-        let mut inner = words.filter(|word| word.contains(' '));
-        inner.find(|word| word.split_whitespace().any(|part| part == name))
-    })?;
-    let text = if word.contains(' ') {
+    let written = word_for(&container.command, name)?;
+    let text = if written.contains(' ') {
         format!("its command has `{name}` in it")
     } else {
-        format!("its command has `{word}`")
+        format!("its command has `{written}`")
     };
     Some(Spot {
         culprit: culprit(container, Some("command")),
         place: " in its command".to_owned(),
         evidence: made(world, container, &text, "that is where it stands"),
     })
+}
+
+/// The word of a command that gives a setting: a word of its own, or a part of a script.
+fn word_for<'c>(command: &'c [String], name: &str) -> Option<&'c str> {
+    let plain = |text: &str| {
+        let key = text.split('=').next().unwrap_or_default();
+        key.trim_start_matches('-').replace('_', "-")
+    };
+    let wanted = plain(name);
+    let mut words = command.iter().map(String::as_str);
+    words
+        .clone()
+        .find(|word| plain(word) == wanted)
+        .or_else(|| {
+            words.find(|script| script.split_whitespace().any(|part| plain(part) == wanted))
+        })
 }
