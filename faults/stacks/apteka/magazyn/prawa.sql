@@ -1,0 +1,1 @@
+GRANT RELOAD, LOCK TABLES, PROCESS ON *.* TO '{{name.farmaceuta}}'@'%';

@@ -1,0 +1,3 @@
+module apteka/przekaznik
+
+go 1.19
