@@ -569,3 +569,57 @@ fn a_variable_of_the_shell_matters_only_where_its_service_is_in_trouble() {
     assert_eq!(finding.confidence, Confidence::Likely);
     silent(&stack("all is well"));
 }
+
+/// `api` that ends after this line.
+fn ending(changes: &Value, line: &str) -> Recording {
+    let mut api =
+        json!({"status": "restarting", "exit_code": 1, "restarts": 4, "restart_policy": "always"});
+    for (key, value) in changes.as_object().unwrap() {
+        api[key] = value.clone();
+    }
+    Recording::new()
+        .with(container("api", &api))
+        .declared("api", &json!({"environment": {"MODE": "new"}}))
+        .said("shop-api-1", &[("10:04:59", line)])
+}
+
+#[test]
+fn a_setting_that_a_program_refuses_is_found_where_it_stands() {
+    let unknown = "serve: error: unrecognized arguments: --prt 8000";
+    let refusing = |changes: &Value, line: &str| ending(changes, line).facts();
+    let direct = json!({"command": ["serve", "--prt", "8000"]});
+    let finding = certain(&refusing(&direct, unknown));
+    is(&finding, "D206", "api", Some("command"));
+    // Also within a script, where the words are not words of the command.
+    let script = json!({"command": ["sh", "-c", "exec serve --prt 8000"]});
+    is(
+        &certain(&refusing(&script, unknown)),
+        "D206",
+        "api",
+        Some("command"),
+    );
+    // Where it stands nowhere that was looked at, it is not certain.
+    let finding = only(&refusing(&json!({"command": ["serve.sh"]}), unknown));
+    is(&finding, "D206", "api", None);
+    assert_eq!(finding.confidence, Confidence::Likely);
+    // One that goes on may do well without it.
+    let runs = json!({"status": "running", "exit_code": 0, "restarts": 0, "command": ["serve"]});
+    silent(&refusing(&runs, unknown));
+}
+
+#[test]
+fn a_variable_that_nothing_gives_is_told_with_the_one_that_is_spelt_like_it() {
+    let line = "KeyError: 'DATABASE_URL'";
+    let with = |environment: &Value| {
+        let changes = json!({"environment": environment});
+        ending(&changes, line).facts()
+    };
+    let finding = only(&with(&json!({"PATH": "/bin"})));
+    is(&finding, "D016", "api", Some("environment.DATABASE_URL"));
+    assert_eq!(finding.confidence, Confidence::Likely);
+    let finding = only(&with(&json!({"DATABSE_URL": "#1"})));
+    is(&finding, "D016", "api", Some("environment.DATABSE_URL"));
+    // What it has it does not miss.
+    let causes = diagnose(&with(&json!({"DATABASE_URL": "#1"}))).causes;
+    assert!(causes.iter().all(|it| it.code.0 != "D016"), "{causes:#?}");
+}
