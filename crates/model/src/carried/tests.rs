@@ -220,6 +220,8 @@ const GROUPS: &[(&[(&str, &str)], &str)] = &[
     (&[("KAFKA_HOSTS", "k1:9092,k2")], "kafka k1:9092! k2:9092~"),
     (&[("BUS_CLAVE", "pw"), ("BUS_PUERTO", "6379"), ("BUS_SERVIDOR", "bus")], "- :pw bus:6379!"),
     (&[("datenbank.anschluss", "3306"), ("datenbank.benutzer", "app"), ("datenbank.kennwort", "pw"), ("datenbank.name", "shop"), ("datenbank.rechner", "db")], "- app:pw db:3306! /shop"),
+    (&[("BAZA_HASLO", "pw"), ("BAZA_HOST", "db"), ("BAZA_NAZWA", "shop"), ("BAZA_UZYTKOWNIK", "app")], "- app:pw db:? /shop"),
+    (&[("kolejka.haslo", "pw"), ("kolejka.host", "mq"), ("kolejka.port", "5672"), ("kolejka.uzytkownik", "app"), ("kolejka.vhost", "v")], "- app:pw mq:5672! /v"),
     (&[("DB_CLAVE_ARCHIVO", "/run/secrets/pw"), ("DB_USUARIO", "app")], "- app Password</run/secrets/pw"),
 ];
 
