@@ -557,7 +557,8 @@ fn replay_all(root: &Path, options: &Options, cases: Vec<Case>) -> Result<bool> 
     std::fs::remove_dir_all(&folder)
         .with_context(|| format!("cannot remove `{}`", folder.display()))?;
     let scores = score::sum(&outcomes);
-    let wrong = outcomes.iter().filter(|outcome| !outcome.is_all_right());
+    let is_of_note = |outcome: &&Outcome| !outcome.is_all_right() || outcome.is_wrongly_sure();
+    let wrong = outcomes.iter().filter(is_of_note);
     let sums = (outcomes.len(), &scores);
     println!("{}", report::text(wrong, sums, &invalid, "replayed"));
     println!("{:.1} seconds", begun.elapsed().as_secs_f64());

@@ -223,6 +223,15 @@ impl Outcome {
         matches!(self.verdict(), Verdict::Hit | Verdict::Silent)
     }
 
+    /// Whether it calls something certain that is not there, beside what is.
+    pub(crate) fn is_wrongly_sure(&self) -> bool {
+        let mut sure = self
+            .named()
+            .iter()
+            .filter(|named| named.confidence == "certain");
+        sure.any(|named| self.expected(named).is_none())
+    }
+
     /// Whether the case counts in a pair: a control that is silent, or the right cause at first.
     pub(crate) fn is_right(&self) -> bool {
         if self.expectation.control {

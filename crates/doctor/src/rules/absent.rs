@@ -456,15 +456,17 @@ fn may_be_unmade<'f>(
 }
 
 /// The cases of things by their names, each with whether it is known whose job it is to make them: where one who misses
-/// something shows that, the others miss the same, and say no more.
+/// something shows that, the others miss the same, and say no more. So does who gives no name.
 fn with_whose_job_it_is(found: Vec<(Option<&str>, bool, Case)>) -> Vec<Case> {
     let known: Vec<&str> = found
         .iter()
         .filter(|(_, has_job, _)| *has_job)
         .filter_map(|(name, ..)| *name)
         .collect();
+    let has_a_maker = found.iter().any(|(_, has_job, _)| *has_job);
     let is_left = |(name, has_job, _): &(Option<&str>, bool, Case)| {
-        *has_job || name.is_none_or(|name| !known.contains(&name))
+        let is_known = name.map_or(has_a_maker, |name| known.contains(&name));
+        *has_job || !is_known
     };
     let left = found.into_iter().filter(is_left);
     left.map(|(_, _, case)| case).collect()
@@ -547,13 +549,18 @@ fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job
     let failed = of_it
         .clone()
         .find_map(|(service, container)| match container {
-            None => never_ran(world, service, server),
+            None => never_ran(world, service, server).filter(|job| job.has_failed),
             Some(container) => undone(world, service, container),
         });
-    failed.or_else(|| {
-        let mut awaited = of_it.filter(|(service, _)| is_awaited(service));
+    let in_silence = || {
+        let mut awaited = of_it.clone().filter(|(service, _)| is_awaited(service));
         awaited.find_map(|(service, container)| in_silence(world, service, container?))
-    })
+    };
+    let asked_for = || {
+        let mut others = of_it.clone().filter(|(_, container)| container.is_none());
+        others.find_map(|(service, _)| never_ran(world, service, server))
+    };
+    failed.or_else(in_silence).or_else(asked_for)
 }
 
 /// A job that ended as if all were well, and said nothing that is understood, while what others wait for was not made.
@@ -604,7 +611,8 @@ fn never_ran(world: &World<'_>, service: &str, server: &str) -> Option<Job> {
             "is behind a profile that is not enabled"
         },
         evidence: shown(fact, text, "what it is for was not done"),
-        has_failed: true,
+        // What somebody has to ask for may be there for something else.
+        has_failed: declared.is_enabled,
     })
 }
 
