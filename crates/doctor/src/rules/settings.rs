@@ -58,7 +58,7 @@ fn refused(world: &World<'_>, cases: &mut Vec<Case>) {
             _ => "does not take what it is told for",
         };
         let place = spot.as_ref().map_or("", |spot| &spot.place);
-        let claim = format!("it {how} {named}{place}, and ends");
+        let claim = format!("`{}` {how} {named}{place}, and ends", service(container));
         let (blamed, stands) = match spot {
             Some(spot) => (spot.culprit, spot.evidence),
             None => (culprit(container, None), None),

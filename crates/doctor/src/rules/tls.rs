@@ -477,6 +477,20 @@ fn too_large(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(said) = world.says(client, Says::MessageTooLarge) else {
             continue;
         };
+        // Where the receiver says it too, it is the receiver's to say.
+        let mut edges = world.edges().iter();
+        let is_repeated = edges.any(|edge| {
+            let servers = edge.service().map(|(_, servers)| servers);
+            let mut servers = servers.into_iter().flatten();
+            edge.client.name == client.name
+                && servers.any(|server| {
+                    server.name != client.name
+                        && world.says(server, Says::MessageTooLarge).is_some()
+                })
+        });
+        if is_repeated {
+            continue;
+        }
         let sizes = match (said.capture("size"), said.capture("limit")) {
             (Some(size), Some(limit)) => format!(" ({size} of {limit} bytes)"),
             (None, Some(limit)) => format!(" (more than {limit} bytes)"),
