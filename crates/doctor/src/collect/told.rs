@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_model::carried::{self, Connection, Host, Part, Port, Problem, oddities};
+use bowline_model::carried::{
+    self, Carrier, Connection, Host, Oddity, Part, Port, Problem, oddities,
+};
 use bowline_model::{ObservedContainer, Secret, is_secret_key};
 
 use crate::facts::{Told, ToldHost, ToldText};
@@ -29,7 +31,12 @@ pub(super) struct Reader<'c> {
     pub(super) connections: Vec<Connection>,
     secret_files: Vec<Secret>,
     pools: Vec<Pool>,
+    /// The connections whose password stands in quotes that not every reader of such a file takes away.
+    in_quotes: BTreeSet<usize>,
 }
+
+/// Endings of files in which some programs take quotes for a part of a value, and others do not.
+const KEEP_QUOTES: &[&str] = &[".cfg", ".ini", ".properties"];
 
 impl<'c> Reader<'c> {
     pub(super) fn new(container: &'c ObservedContainer, files: &[(String, String)]) -> Self {
@@ -54,9 +61,13 @@ impl<'c> Reader<'c> {
             .filter(|(path, _)| path.starts_with(SECRET_FOLDER))
             .map(|(_, text)| Secret::new(text.trim_end_matches(['\n', '\r'])))
             .collect();
+        let connections = carried::find(pairs, words, texts);
+        let in_quotes = connections.iter().enumerate();
+        let in_quotes = in_quotes.filter(|(_, connection)| is_in_quotes(connection, &files));
         Self {
             container,
-            connections: carried::find(pairs, words, texts),
+            in_quotes: in_quotes.map(|(at, _)| at).collect(),
+            connections,
             secret_files,
             pools: pools(&files),
         }
@@ -98,10 +109,33 @@ impl<'c> Reader<'c> {
     }
 
     pub(super) fn told(&self, tokens: &mut Tokens) -> Vec<Told> {
-        let connections = self.connections.iter();
-        let told = connections.map(|connection| told(connection, tokens));
+        let connections = self.connections.iter().enumerate();
+        let told = connections.map(|(at, connection)| {
+            let mut told = told(connection, tokens);
+            if self.in_quotes.contains(&at) {
+                told.odd.insert(Oddity::Quoted);
+            }
+            told
+        });
         resolved(told.collect(), &self.pools)
     }
+}
+
+/// Whether the password of a connection stands in quotes, in a file whose readers do not agree on what they mean.
+fn is_in_quotes(connection: &Connection, files: &[(String, String)]) -> bool {
+    let Some(password) = &connection.password else {
+        return false;
+    };
+    let Carrier::File { path, .. } = &password.carrier else {
+        return false;
+    };
+    let text = files.iter().find(|(known, _)| known == path);
+    let text = text.filter(|_| KEEP_QUOTES.iter().any(|ending| path.ends_with(ending)));
+    text.is_some_and(|(_, text)| {
+        let at = |at: usize| text.as_bytes().get(at);
+        let before = password.span.start.checked_sub(1).and_then(at);
+        before.is_some_and(|quote| matches!(quote, b'"' | b'\'')) && before == at(password.span.end)
+    })
 }
 
 fn told(connection: &Connection, tokens: &mut Tokens) -> Told {

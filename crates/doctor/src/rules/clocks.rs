@@ -150,6 +150,9 @@ fn told_time<'f>(world: &World<'f>, container: &'f ContainerFact) -> Option<Told
     })
 }
 
+/// What is further off, in seconds, is no offset: a thousand years.
+const FURTHEST: i64 = 1000 * 365 * 24 * 3600;
+
 /// A time that is told as so much before or after the real one: `+10m`, `-1d`, `+4`.
 fn offset(text: &str) -> Option<SignedDuration> {
     let text = text.trim().trim_matches(['"', '\'']);
@@ -166,6 +169,7 @@ fn offset(text: &str) -> Option<SignedDuration> {
     };
     let whole = digits.split('.').next().unwrap_or_default();
     let seconds = whole.parse::<i64>().ok()?.checked_mul(unit)?;
+    let seconds = Some(seconds).filter(|it| *it < FURTHEST)?;
     let ahead = SignedDuration::from_secs(seconds);
     Some(if is_ahead { ahead } else { -ahead })
 }
@@ -449,7 +453,15 @@ mod tests {
         assert_eq!(secs("-1d"), Some(-86400));
         assert_eq!(secs("+4"), Some(4));
         assert_eq!(secs("+1.5h"), Some(3600));
-        for text in ["-f", "python3", "@2020-12-24 00:00:00", "10m", "+", "+3x"] {
+        for text in [
+            "-f",
+            "python3",
+            "@2020-12-24 00:00:00",
+            "10m",
+            "+",
+            "+3x",
+            "+9223372036854775807",
+        ] {
             assert_eq!(secs(text), None, "{text}");
         }
     }

@@ -11,7 +11,7 @@ use crate::facts::{ContainerFact, SessionFact, Told};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Said, Target, World, culprit, shown, spoken};
+use crate::world::{Said, Target, World, culprit, made, shown, spoken};
 
 pub(crate) const TOO_MANY_CLIENTS: Rule = Rule {
     code: Code("D022"),
@@ -223,12 +223,16 @@ fn sees_most(world: &World<'_>, busy: &Busy<'_>) -> bool {
 /// How many connections a server takes, where it or its command says so.
 fn limit(world: &World<'_>, server: &ContainerFact) -> Option<u32> {
     let said = world.database(server).find_map(|(_, answer)| answer.limit);
-    said.or_else(|| limit_in_command(server))
+    said.or_else(|| number_in_command(server, OF_ALL))
 }
 
-fn limit_in_command(server: &ContainerFact) -> Option<u32> {
+/// Options by which servers are told how many connections they take.
+const OF_ALL: &[&str] = &["max_connections=", "max-connections=", "maxclients "];
+/// Options by which they are told how many each account may have.
+const OF_ACCOUNT: &[&str] = &["max_user_connections=", "max-user-connections="];
+
+fn number_in_command(server: &ContainerFact, names: &[&str]) -> Option<u32> {
     let words = server.command.join(" ");
-    let names = ["max_connections=", "max-connections=", "maxclients "];
     names.iter().find_map(|name| {
         let (_, rest) = words.split_once(name)?;
         let digits = rest.split(|it: char| !it.is_ascii_digit()).next()?;
@@ -272,6 +276,10 @@ pub(super) fn against(
 
 fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
     for busy in busy(world) {
+        if let Some(case) = too_many_of_one(world, &busy) {
+            cases.push(case);
+            continue;
+        }
         let Some(refused) = no_more(world, &busy, "the server itself has no more") else {
             continue;
         };
@@ -318,6 +326,45 @@ fn too_many_clients(world: &World<'_>, cases: &mut Vec<Case>) {
             case.at_most(Confidence::Likely)
         });
     }
+}
+
+/// An account that has as many connections as the server gives to each: by a setting that its command tells, or while nobody
+/// is seen to hold any.
+fn too_many_of_one(world: &World<'_>, busy: &Busy<'_>) -> Option<Case> {
+    let (speaker, said) = complaint(world, busy, Says::TooManyClients)?;
+    let account = said.capture("user")?;
+    let limit = number_in_command(busy.server, OF_ACCOUNT);
+    if limit.is_none() && holder(busy).is_some() {
+        return None;
+    }
+    let many = limit.map_or("no more connections".to_owned(), |limit| {
+        format!("{limit} connections")
+    });
+    let claim = format!("it gives each account {many}, and `{account}` wants more at a time");
+    let told = limit.and_then(|limit| {
+        let server = world.containers().find(|it| it.name == busy.server.name)?;
+        let text = format!("its command gives each account {limit} connections");
+        made(
+            world,
+            server,
+            &text,
+            "whatever the server itself could take",
+        )
+    });
+    let refusal = spoken(speaker, said, "this account has all that it may have");
+    let mut case = Case::new(culprit(busy.server, limit.map(|_| "command")), claim)
+        .at_most(Confidence::Likely)
+        .mended_by(
+            format!("let `{}` give an account more, or give services accounts of their own, then `bowline up`", busy.service),
+            Safety::NeedsYou,
+        )
+        .decides("the refusal", Some(refusal.clone()))
+        .decides("who holds the connections", told)
+        .rules_out(Code("D023"), Some(refusal));
+    for victim in victims(world, busy, busy.service) {
+        case = case.between(Some(busy.service), Some(victim));
+    }
+    Some(case)
 }
 
 /// A server whose connections nobody holds any more: clients that have ended left statements behind which go on. Whose an

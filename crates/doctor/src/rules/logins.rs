@@ -4,7 +4,7 @@ mod alone;
 pub(super) mod mended;
 mod stale;
 
-use bowline_model::carried::{Carrier, Form};
+use bowline_model::carried::{Carrier, Form, Oddity};
 use bowline_recipes::Says;
 
 use crate::edit::{Change, Piece, Spot};
@@ -192,7 +192,10 @@ fn judged<'w, 'f>(world: &'w World<'f>, login: Login<'w, 'f>) -> Option<Refused<
         by_copies(world, &login, &refusal, copy, &accounts)?
     };
     let is_about_copies = matches!(why, Why::Differs | Why::Stale);
-    if is_about_copies && (is_out_of_date(world, &login) || strays(&login, copy)) {
+    let may_keep_quotes = login.told.is_some_and(may_keep_quotes);
+    if is_about_copies && (is_out_of_date(world, &login) || strays(&login, copy))
+        || why == Why::DataKeepsAnother && may_keep_quotes
+    {
         return None;
     }
     Some(Refused {
@@ -344,8 +347,14 @@ pub(super) fn are_strays(one: &Told, other: &Told) -> bool {
         let written = told.password.as_ref().map(|password| password.text.clone());
         told.without_strays.clone().or(written)
     };
-    let has_any = one.without_strays.is_some() || other.without_strays.is_some();
-    has_any && plain(one).is_some() && plain(one) == plain(other)
+    let has_strays = |told: &Told| told.without_strays.is_some() || may_keep_quotes(told);
+    (has_strays(one) || has_strays(other)) && plain(one).is_some() && plain(one) == plain(other)
+}
+
+/// Whether a password stands in quotes that were taken for a part of its file's form, and not for one of the value: its
+/// own reader may see that otherwise.
+pub(super) fn may_keep_quotes(told: &Told) -> bool {
+    told.odd.contains(&Oddity::Quoted) && told.without_strays.is_none()
 }
 
 /// What a client brings, as evidence.

@@ -14,7 +14,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, REFUSED};
 use crate::world::{Said, Target, World, culprit, shown, spoken, written};
 
-use super::logins::are_strays;
+use super::logins::{are_strays, may_keep_quotes};
 use super::names::{carrier, teller};
 
 pub(crate) const STRAY_CHARACTERS: Rule = Rule {
@@ -186,7 +186,8 @@ fn stray_passwords(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(held) = held.find(|held| are_strays(brought, held)) else {
             continue;
         };
-        let (holder, told) = if brought.without_strays.is_some() {
+        let keeps_quotes = may_keep_quotes(brought);
+        let (holder, told) = if brought.without_strays.is_some() || keeps_quotes {
             (client, brought)
         } else {
             (login.server, held)
@@ -207,6 +208,11 @@ fn stray_passwords(world: &World<'_>, cases: &mut Vec<Case>) {
                 .cloned()
                 .collect();
             let case = stray_case(world, holder, &password.carrier, &odd, said);
+            let case = match keeps_quotes {
+                // What is to be changed is one value of a file, and not the file.
+                true => case.at_most(Confidence::Likely).by_edits(None),
+                false => case,
+            };
             cases.push(case.between(Some(login.service), client.service.as_deref()));
         }
     }

@@ -87,7 +87,6 @@ const ELSEWHERE: [(&str, &str); 48] = [
     ("D027", "servers.rs"),
     ("D029", "documented.rs"),
     ("D030", "documented.rs"),
-    ("D037", "servers.rs"),
     ("D044", "documented.rs"),
     ("D045", "networks.rs"),
     ("D046", "programs/main.rs"),

@@ -1,4 +1,5 @@
-//! Keyword strings: `host=db user=app password='a b'` of libpq, `Host=db;Username=app;Password=x` of ADO.NET.
+//! Keyword strings: `host=db user=app password='a b'` of libpq, `Host=db;Username=app;Password=x` of ADO.NET,
+//! `mysql:host=db;dbname=shop` of PDO.
 
 use std::ops::Range;
 
@@ -10,10 +11,25 @@ use crate::Secret;
 /// One keyword with its value, unquoted, and the bytes of the value inside its quotes.
 type Item<'a> = (&'a str, String, Range<usize>);
 
+/// What stands before the keywords for PDO of PHP, and the kind of server.
+const PDO: &[(&str, &str)] = &[
+    ("dblib:", "sqlserver"),
+    ("mysql:", "mysql"),
+    ("pgsql:", "postgresql"),
+    ("sqlsrv:", "sqlserver"),
+];
+
 /// Reads a value in one of the forms. `None` unless two keywords of a connection are in it, one of them for a host or a
 /// login, and all of it is keywords.
 pub(super) fn parse(text: &str, offset: usize, carrier: &Carrier) -> Option<Connection> {
-    let is_libpq = !text.contains(';');
+    let driver = PDO.iter().find(|(driver, _)| text.starts_with(driver));
+    let (text, offset) = match driver {
+        Some((driver, _)) => (&text[driver.len()..], offset + driver.len()),
+        None => (text, offset),
+    };
+    let is_libpq = !text.contains(';') && driver.is_none_or(|(_, kind)| *kind == "postgresql");
+    // Behind a driver one keyword is enough.
+    let fewest = if driver.is_some() { 1 } else { 2 };
     let items = if is_libpq {
         spaced(text)?
     } else {
@@ -21,12 +37,14 @@ pub(super) fn parse(text: &str, offset: usize, carrier: &Carrier) -> Option<Conn
     };
     let known: Vec<Field> = items.iter().filter_map(|(name, ..)| field(name)).collect();
     let matters = |it: &Field| matches!(it, Field::Host | Field::User | Field::Password);
-    if known.len() < 2 || !known.iter().any(matters) {
+    if known.len() < fewest || !known.iter().any(matters) {
         return None;
     }
 
     let mut connection = Connection::empty(Form::Keywords);
-    connection.scheme = is_libpq.then(|| "postgresql".to_owned());
+    let kind = driver.map(|(_, kind)| *kind);
+    let kind = kind.or_else(|| is_libpq.then_some("postgresql"));
+    connection.scheme = kind.map(str::to_owned);
     let mut ports = None;
     for (name, value, span) in items {
         let span = span.start + offset..span.end + offset;
