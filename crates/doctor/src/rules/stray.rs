@@ -208,10 +208,11 @@ fn stray_passwords(world: &World<'_>, cases: &mut Vec<Case>) {
                 .cloned()
                 .collect();
             let case = stray_case(world, holder, &password.carrier, &odd, said);
-            let case = match keeps_quotes {
-                // What is to be changed is one value of a file, and not the file.
-                true => case.at_most(Confidence::Likely).by_edits(None),
-                false => case,
+            // What is to be changed is one value of a file, and not the file.
+            let case = if keeps_quotes {
+                case.at_most(Confidence::Likely).by_edits(None)
+            } else {
+                case
             };
             cases.push(case.between(Some(login.service), client.service.as_deref()));
         }
