@@ -1,5 +1,6 @@
 //! `bowline doctor`: what is wrong with a stack, and what shows it.
 
+mod record;
 mod report;
 pub(crate) mod text;
 mod unseen;
@@ -114,6 +115,7 @@ pub(crate) fn run(
         only: asked.as_ref().map(|asked| asked.code.clone()),
         culprit: asked.as_ref().and_then(|asked| asked.culprit.clone()),
         recording,
+        ..DoctorRequest::default()
     };
     let surroundings = surroundings::read(&request.stack, terminal.color())?;
     if let Some(request) = args.fix(global)? {
@@ -129,10 +131,6 @@ pub(crate) fn run(
         Err(failure) => return Err(failure),
     };
     terminal.note(&warnings);
-    if let Some(path) = &args.record {
-        write(path, &value.recording)?;
-        terminal.note(&format!("recorded in {path}\n"));
-    }
     match args.format {
         DoctorFormat::Json => {
             let json = serde_json::to_string_pretty(&value).expect("JSON can hold it");
@@ -140,6 +138,10 @@ pub(crate) fn run(
         }
         DoctorFormat::Text => terminal.data(&text::of(&value, asked.as_ref())),
         DoctorFormat::Report => terminal.data(&report::of(&value, asked.as_ref())),
+    }
+    if let Some(path) = &args.record {
+        record::write(path, &value.recording)?;
+        terminal.note(&format!("recorded in {path}\n"));
     }
     Ok(code(&value, asked.as_ref()))
 }
@@ -157,7 +159,7 @@ fn code(answer: &DoctorAnswer, asked: Option<&Asked>) -> ExitCode {
     let could_not = |unseen: &Unseen| unseen.look == Look::Containers;
     let is_empty =
         diagnosis.containers == 0 && diagnosis.failing.is_empty() && diagnosis.causes.is_empty();
-    if is_empty || diagnosis.unseen.iter().any(could_not) {
+    if is_empty || diagnosis.unseen.iter().any(could_not) || answer.may_be_missed {
         ExitCode::CouldNotLook
     } else if one_cause && diagnosis.causes.is_empty() {
         // Whether this one cause is there was all that was asked.
@@ -181,16 +183,5 @@ fn read(path: &str) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| Failure::Usage {
         message: format!("cannot read `{path}`: {error}"),
         hint: Some("`bowline doctor --record FILE` writes such a file".to_owned()),
-    })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "`--record` names a file, and this is where the binary writes it"
-)]
-fn write(path: &str, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| Failure::Usage {
-        message: format!("cannot write `{path}`: {error}"),
-        hint: None,
     })
 }

@@ -155,7 +155,7 @@ and none of what looks alike can be:
   D032  killed because its memory limit was reached
         ruled out where the engine was asked to kill it
   D114  does not end when it is told to, and is killed
-        ruled out where the kill was the first and only signal, or the engine had sent none
+        ruled out where no signal before the kill told it to end, or the engine had sent none
 
 Fix: Start it again: `bowline start SERVICE`; and find out who did it.
   safe       it can be taken back, and touches no data and nothing else that runs

@@ -49,7 +49,7 @@ impl FixArgs {
 }
 
 /// Mends a cause. Exit codes: 0 it is gone, or was not there, or all was only shown; 11 it is still there; those of
-/// operations, where one was cut short or something else did not become ready.
+/// operations, where one was not begun or cut short or something else did not become ready.
 pub(crate) fn run(
     args: &FixArgs,
     request: &FixRequest,
@@ -86,12 +86,16 @@ impl Call<'_> {
             Err(failure) => return Err(failure),
         };
         self.terminal.note(&warnings);
-        self.say(&self.planned(&value));
+        let plan = self.planned(&value);
+        self.say(&plan);
         if self.args.dry_run || !value.can_mend() {
             self.finish(&value, None);
             return Ok(value.exit_code());
         }
-        self.ask()?;
+        if !self.is_agreed(&plan) {
+            self.finish(&value, None);
+            return Err(Failure::Declined);
+        }
         let acts = Arc::new(AtomicBool::new(true));
         let halt = listen(self.terminal, acts, None)?;
         let steps = Steps::new(self.terminal);
@@ -99,6 +103,9 @@ impl Call<'_> {
         for done in mended.operations.iter().flatten() {
             self.terminal.note(&show::problems(done, self.terminal));
             self.terminal.note(&show::halted(done, self.terminal));
+        }
+        if let Some(failure) = &mended.failure {
+            self.terminal.failure(failure);
         }
         self.say(&outcome(&value, &mended));
         self.finish(&value, Some(&mended));
@@ -142,21 +149,20 @@ impl Call<'_> {
         text
     }
 
-    /// Asks a person whether it is to be done.
-    fn ask(&self) -> Result<(), Failure> {
+    /// Whether it is to be done, which a person is asked who has seen the plan.
+    fn is_agreed(&self, plan: &str) -> bool {
         if self.args.yes || !std::io::stdin().is_terminal() {
-            return Ok(());
+            return true;
+        }
+        if self.is_json || !std::io::stdout().is_terminal() {
+            self.terminal.note(plan);
         }
         self.terminal.note("Do this? [y/N] ");
         let _ = std::io::stderr().flush();
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);
         let word = line.trim().to_lowercase();
-        if read.is_ok() && ["y", "yes"].contains(&word.as_str()) {
-            Ok(())
-        } else {
-            Err(Failure::Declined)
-        }
+        read.is_ok() && ["y", "yes"].contains(&word.as_str())
     }
 }
 

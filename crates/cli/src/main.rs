@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Err(error) => return of_parser(&error),
     };
     let code = match Terminal::new(arguments.global()) {
-        Ok(terminal) => verbs::run(&arguments, &terminal),
+        Ok(terminal) => terminal.exit_code(verbs::run(&arguments, &terminal)),
         Err(failure) => Terminal::plain().failure(&failure) as u8,
     };
     ExitCode::from(code)

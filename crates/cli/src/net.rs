@@ -148,9 +148,18 @@ fn check_text(check: &NetCheck) -> String {
 }
 
 fn matrix_text(matrix: &NetMatrix) -> String {
-    if matrix.rows.is_empty() {
-        return format!("nothing of project `{}` runs\n", matrix.project);
+    let mut text = match matrix.nothing() {
+        Some(nothing) => nothing + "\n",
+        None => pairs_text(matrix),
+    };
+    for unseen in &matrix.unseen {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "could not look at {unseen}");
     }
+    text
+}
+
+fn pairs_text(matrix: &NetMatrix) -> String {
     let mut text = String::new();
     let columns = blocks(matrix);
     for block in &columns {
@@ -169,6 +178,13 @@ fn matrix_text(matrix: &NetMatrix) -> String {
             told.from, told.host, told.port, told.result, told.from, told.host, told.port
         );
     }
+    if matrix.told_untried > 0 {
+        let _ = writeln!(
+            text,
+            "{} pairs that somebody was told to dial were not tried; `bowline net check FROM TO:PORT` tries one",
+            matrix.told_untried
+        );
+    }
     let _ = writeln!(text, "dialled {} pairs", matrix.dialled);
     if matrix.left_out > 0 {
         let _ = writeln!(
@@ -176,9 +192,6 @@ fn matrix_text(matrix: &NetMatrix) -> String {
             "left out {} pairs: there are too many for one look; `bowline net check FROM TO:PORT` tries one",
             matrix.left_out
         );
-    }
-    for unseen in &matrix.unseen {
-        let _ = writeln!(text, "could not look at {unseen}");
     }
     text
 }

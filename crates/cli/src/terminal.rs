@@ -1,7 +1,9 @@
 //! Where output goes and how it looks.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bowline_ops::{ExitCode, Failure};
 
@@ -13,6 +15,8 @@ use crate::surroundings::variable;
 pub(crate) struct Terminal {
     color: bool,
     data_color: bool,
+    /// Not all data could be written.
+    is_cut: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -40,6 +44,7 @@ impl Terminal {
         Ok(Self {
             color: wanted(std::io::stderr().is_terminal()),
             data_color: wanted(std::io::stdout().is_terminal()),
+            is_cut: Arc::default(),
         })
     }
 
@@ -48,6 +53,7 @@ impl Terminal {
         Self {
             color: false,
             data_color: false,
+            is_cut: Arc::default(),
         }
     }
 
@@ -61,10 +67,29 @@ impl Terminal {
         self.data_color
     }
 
-    /// Writes data to standard output. A reader that has gone away is not a failure of ours.
-    #[expect(clippy::unused_self, reason = "who writes has a terminal")]
+    /// Writes data to standard output. A reader that has gone away is not a failure of ours; anything else is one, said
+    /// once.
     pub(crate) fn data(&self, text: &str) {
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let Err(error) = written else { return };
+        let is_gone = error.kind() == ErrorKind::BrokenPipe;
+        if !is_gone && !self.is_cut.swap(true, Ordering::Relaxed) {
+            let error_word = self.paint("1;31", "error");
+            self.note(&format!(
+                "{error_word}: standard output cannot be written: {error}\n"
+            ));
+        }
+    }
+
+    /// The exit code of the process after a verb that ends with this one: who reads half of its data must not take it for
+    /// all.
+    pub(crate) fn exit_code(&self, of_verb: u8) -> u8 {
+        if self.is_cut.load(Ordering::Relaxed) {
+            ExitCode::Failed as u8
+        } else {
+            of_verb
+        }
     }
 
     /// Writes text about what happens to standard error.

@@ -71,6 +71,32 @@ fn a_recording_gives_the_answer_that_the_look_itself_gave_places_and_all() {
 }
 
 #[test]
+fn a_recording_that_cannot_be_written_costs_nothing_but_itself() {
+    let (bowline, _engine) = killed();
+    let looked = ["doctor", "--only", "D032", "--record", "nowhere/facts.json"];
+    let said = bowline.ends(64, &looked);
+    assert!(said.contains("error[D032]"), "{said}");
+    let why = "error: cannot write `nowhere/facts.json`: No such file or directory";
+    assert!(said.contains(why), "{said}");
+}
+
+#[test]
+fn it_looks_where_bowline_can_keep_nothing_and_leaves_nothing() {
+    let (bowline, _engine) = killed();
+    bowline.ends(11, &["doctor", "--only", "D032"]);
+    let left = ["config", "state"].map(|name| bowline.folder().join(name).exists());
+    assert_eq!(left, [false, false]);
+    let mut command = bowline.command(&["doctor", "--only", "D032"]);
+    let output = command.env("BOWLINE_CONFIG_HOME", "nowhere").output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(11), "{said}");
+    assert!(said.contains("error[D032]"), "{said}");
+    let why = "not looked at: what `bowline up` would change (`BOWLINE_CONFIG_HOME` has to be";
+    assert!(said.contains(why), "{said}");
+}
+
+#[test]
 fn a_command_that_is_printed_names_the_stack_as_the_call_did() {
     let (bowline, _engine) = killed();
     let said = bowline.ends(11, &["-f", "compose.yaml", "--profile", "all", "doctor"]);

@@ -90,7 +90,7 @@ impl Recording {
         self
     }
 
-    /// What the doctor says of it, with these arguments. There are more rules every month; 141 stands for any number.
+    /// What the doctor says of it, with these arguments. There are more rules every month; 142 stands for any number.
     fn said(&self, arguments: &[&str]) -> String {
         let bowline = Program::without_engine();
         bowline.write("facts.json", &self.0.to_string());
@@ -99,7 +99,7 @@ impl Recording {
         let said = bowline.run(&words);
         let counted = said.split_once(" rules in ").and_then(|(before, after)| {
             let (before, _) = before.rsplit_once(" for ")?;
-            Some(format!("{before} for 141 rules in {after}"))
+            Some(format!("{before} for 142 rules in {after}"))
         });
         counted.unwrap_or(said)
     }
@@ -131,7 +131,7 @@ fn a_cause_is_told_with_what_shows_it_what_it_is_not_and_what_mends_it() {
                  bowline doctor --fix D053  (shows the plan and asks first)
       verify     bowline doctor --only D053
 
-    looked at 2 containers, 1 log, 1 name or address for 141 rules in 0.4 s
+    looked at 2 containers, 1 log, 1 name or address for 142 rules in 0.4 s
     "#);
     let (_, shown) = said.split_once("--- stdout\n").unwrap();
     assert!(
@@ -167,14 +167,14 @@ fn each_of_several_causes_of_one_code_is_asked_for_by_its_name() {
     --- stdout
     D053 is not there at `db`; it is at `api`, `worker`
 
-    looked at 3 containers, 2 logs, 2 names and addresses for 141 rules in 0.4 s
+    looked at 3 containers, 2 logs, 2 names and addresses for 142 rules in 0.4 s
     "#);
     insta::assert_snapshot!(one_cause().said(&["--only", "D054"]), @r#"
     [exit 0]
     --- stdout
     D054 is not there
 
-    looked at 2 containers, 1 log, 1 name or address for 141 rules in 0.4 s
+    looked at 2 containers, 1 log, 1 name or address for 142 rules in 0.4 s
     "#);
 }
 
@@ -190,7 +190,7 @@ fn a_risk_can_be_asked_for_as_a_cause_can() {
       --> services.api.mem_limit
       fix        set `mem_limit`, or `deploy.resources.limits.memory`
 
-    looked at 2 containers, 1 log, 1 name or address for 141 rules in 0.4 s
+    looked at 2 containers, 1 log, 1 name or address for 142 rules in 0.4 s
     "#);
     let limited = json!({"db": {"is_enabled": true, "replicas": 1, "memory_bytes": 1_048_576}});
     let gone = one_cause().set("services", limited);
@@ -220,7 +220,7 @@ fn a_service_that_nothing_explains_has_what_it_is_not_and_what_to_do_next() {
                  it is as the files want it
       next       bowline debug api  (it ends soon after its start: this is a shell in its place)
 
-    looked at 2 containers, 1 log for 141 rules in 0.4 s
+    looked at 2 containers, 1 log for 142 rules in 0.4 s
     "#);
     let denied = json!([{
         "look": "tries", "cause": {"denied": "no permission to see names of the container; run as root"},
@@ -268,8 +268,46 @@ fn what_keeps_a_cause_from_being_certain_is_named_with_the_command_that_decides_
       verify     bowline doctor --only D053
 
     not looked at: log of shop-api-1 (not wanted)
-    looked at 2 containers, 1 name or address for 141 rules in 0.4 s
+    looked at 2 containers, 1 name or address for 142 rules in 0.4 s
     "#);
+}
+
+#[test]
+fn a_cause_that_nobody_got_round_to_look_for_is_not_called_gone() {
+    let slow = json!([{"look": "images", "cause": "too_slow"}]);
+    let slow = one_cause().set("unseen", slow);
+    let said = slow.said(&["--only", "D101=db"]);
+    assert!(
+        said.starts_with(
+            "[exit 13]\n--- stdout\nnobody could look whether D101 is there at `db`: "
+        ),
+        "{said}"
+    );
+    let report = slow.said(&["--only", "D101=db", "--format", "report"]);
+    assert!(
+        report.contains("### Issue: nobody could look whether D101 is there at `db`: "),
+        "{report}"
+    );
+    // What is found is there, however little was seen.
+    let said = slow.said(&["--only", "D053"]);
+    assert!(said.starts_with("[exit 11]"), "{said}");
+}
+
+#[test]
+fn words_of_others_steer_no_terminal_and_look_like_no_line_of_ours() {
+    let hostile = "api\u{1b}[2J\u{202e}\nDo this? [y/N]";
+    let unseen = json!([{"look": "tries", "cause": {"engine": hostile}}]);
+    let recording = Recording::new().mute(hostile).set("unseen", unseen);
+    for form in ["text", "report"] {
+        let said = recording.said(&["--format", form]);
+        let shown = "api\u{fffd}[2J\u{fffd} Do this? [y/N]";
+        assert_eq!(said.matches("[y/N]").count(), said.matches(shown).count());
+        assert!(
+            said.contains(&format!("`{shown}` ended with code 3")),
+            "{said}"
+        );
+        assert!(said.contains(&format!("({shown})")), "{said}");
+    }
 }
 
 #[test]

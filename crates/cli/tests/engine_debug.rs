@@ -163,6 +163,16 @@ fn a_service_that_crashes_is_entered_with_everything_that_it_has() {
         "debug", "crash", "--user", "0", "--write", "--", "touch", "/here/y", "/data/y",
     ]);
     assert!(stack.bowline.folder().join("here/y").exists());
+    // Where nothing can be kept, one gets in all the same.
+    let mut command = stack
+        .bowline
+        .command(&["debug", "crash", "--", "echo", "in"]);
+    let output = command.env("BOWLINE_CONFIG_HOME", "nowhere").output();
+    let output = output.unwrap();
+    let noted = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.stdout, b"in\n", "{noted}");
+    let why = "warning: this is not in the journal: `BOWLINE_CONFIG_HOME` has to be";
+    assert!(noted.contains(why), "{noted}");
 }
 
 #[test]

@@ -119,6 +119,21 @@ fn a_misspelt_host_is_mended_where_it_is_written_and_an_undo_puts_the_file_back(
 }
 
 #[test]
+fn two_culprits_in_one_file_are_mended_one_after_the_other() {
+    let (others, api) = CALLS.split_once("  api:\n").unwrap();
+    let text = format!("{others}  api:\n{api}  worker:\n{api}");
+    let text = text.replace("WHERE", "http://cahe:8080");
+    let stack = Stack::new("mend-two", &text, &[]);
+    let before = stack.file("compose.yaml");
+    stack.fails_with("D053=api");
+    stack.0.until_found("D053=worker");
+    let said = stack.0.ends(0, &["doctor", "--fix", "D053", "--yes"]);
+    assert!(said.contains("`, then `bowline undo "), "{said}");
+    let after = before.replace("cahe", "cache");
+    assert_eq!(stack.file("compose.yaml"), after);
+}
+
+#[test]
 fn a_wrong_port_is_mended_and_what_somebody_wrote_since_is_not_taken_back() {
     let stack = Stack::calling("mend-port", "http://cache:8081", &[]);
     let before = stack.file("compose.yaml");

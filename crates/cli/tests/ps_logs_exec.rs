@@ -28,6 +28,22 @@ fn an_engine_that_is_not_there_is_named_with_the_way_to_start_it() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test opens the disk that is always full"
+)]
+fn data_that_cannot_be_written_is_said_once_and_is_a_failure() {
+    let mut full = std::fs::OpenOptions::new();
+    let full = full.write(true).open("/dev/full").unwrap();
+    let bowline = Program::without_engine();
+    let mut command = bowline.command(&["explain", "D051"]);
+    let output = command.stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let why = "error: standard output cannot be written: No space left on device (os error 28)\n";
+    assert_eq!((output.status.code(), said.as_str()), (Some(1), why));
+}
+
+#[test]
 fn other_kinds_of_endpoint_are_refused_by_name() {
     let bowline = Program::on("ssh://me:hunter2@far.example");
     insta::assert_snapshot!(bowline.run(&["-p", "shop", "ps"]), @"

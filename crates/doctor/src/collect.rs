@@ -72,6 +72,8 @@ pub struct Subject {
     pub begins: Option<Timestamp>,
     /// The user's own recipes.
     pub recipes: OwnRecipes,
+    /// Services that somebody asks about, by name or as a culprit is called: they are looked into before all others.
+    pub asked: Vec<String>,
 }
 
 /// How far looking may go.
@@ -87,7 +89,8 @@ pub struct Bounds {
     pub log_lines: u64,
     /// How many bytes of a line are kept, half of them from its end: what matters in a trace stands there.
     pub line_bytes: usize,
-    /// Up to how many containers each of them is looked into; of more only those in doubt are, and what they need.
+    /// Up to how many containers each of them is looked into; of more only those that somebody asks about, those in doubt,
+    /// and what they need.
     pub everybody: usize,
     /// How many files, names and addresses are looked at because of what was seen.
     pub questions: usize,
@@ -275,7 +278,7 @@ impl Looking<'_> {
             volumes: seen.volumes.iter().map(volume_fact).collect(),
             namesakes: seen.namesakes.iter().map(volume_fact).collect(),
             host: Some(wider::host(self.engine, self.ahead_millis)),
-            images: image_facts(&seen.images),
+            images: image_facts(&seen.images, &mask),
             host_memory_bytes: self.engine.about().memory_bytes,
             events,
             told,
@@ -414,10 +417,13 @@ impl Looking<'_> {
     }
 }
 
-fn image_facts(images: &BTreeMap<String, Option<ObservedImage>>) -> BTreeMap<String, ImageFact> {
+fn image_facts(
+    images: &BTreeMap<String, Option<ObservedImage>>,
+    mask: &Mask,
+) -> BTreeMap<String, ImageFact> {
     let images = images.iter();
     images
-        .map(|(reference, image)| (reference.clone(), image_fact(image.as_ref())))
+        .map(|(reference, image)| (reference.clone(), image_fact(image.as_ref(), mask)))
         .collect()
 }
 

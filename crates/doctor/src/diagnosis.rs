@@ -176,11 +176,12 @@ fn name_commands(causes: &mut [Finding], has_files: bool) {
     for (cause, asked) in causes.iter_mut().zip(words) {
         let command = |option: &str| ["bowline", "doctor", option, &asked].map(str::to_owned);
         cause.verify = command("--only").to_vec();
-        let by_command = cause
-            .fix
-            .as_ref()
-            .is_some_and(|fix| !fix.command.is_empty());
-        if cause.has_remedy() && (has_files || by_command) {
+        // What changes files, or brings up what they say, needs them.
+        let without_files = cause.fix.as_ref().is_some_and(|fix| {
+            let verb = fix.command.get(1).map(String::as_str);
+            fix.edits.is_empty() && !matches!(verb, None | Some("up" | "rerun"))
+        });
+        if cause.has_remedy() && (has_files || without_files) {
             cause.mend = command("--fix").to_vec();
         }
     }

@@ -9,6 +9,8 @@ use crate::facts::Weakness;
 
 /// A value that is shorter is masked only where it is known to stand: elsewhere it would be found in innocent words.
 const LEAST: usize = 6;
+/// A line of a longer value that is not shorter is as good as the value: of a private key any line is.
+const LEAST_OF_LINES: usize = 16;
 /// Between these clients say what they took for a name.
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
@@ -89,11 +91,10 @@ impl Tokens {
                 continue;
             }
             let token = format!("#{number}");
-            forms.extend(
-                spellings(value)
-                    .into_iter()
-                    .map(|form| (form, token.clone())),
-            );
+            let spellings = std::iter::once(value.as_str())
+                .chain(long_lines(value))
+                .flat_map(spellings);
+            forms.extend(spellings.map(|form| (form, token.clone())));
         }
         // The longest first: one value may be a part of another.
         forms.sort_by(|(one, _), (other, _)| other.len().cmp(&one.len()).then(one.cmp(other)));
@@ -139,6 +140,14 @@ impl Mask {
         }
         self
     }
+}
+
+/// The lines of a value that has several, without those that only say what it is.
+fn long_lines(value: &str) -> impl Iterator<Item = &str> {
+    let lines = value.lines().map(str::trim);
+    lines.filter(move |line| {
+        *line != value && line.len() >= LEAST_OF_LINES && !line.starts_with("-----")
+    })
 }
 
 /// A value as it may stand in other texts: as it is, percent-encoded, within a JSON string, and in Base64.
@@ -225,6 +234,21 @@ mod tests {
             ("postgres is short", "postgres is short"),
         ] {
             assert_eq!(mask.apply(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_longer_value_is_as_secret_as_the_value() {
+        let mut tokens = Tokens::default();
+        let key = "-----BEGIN KEY-----\nMIIEowIBAAKCAQEA7v1\nbm90\n-----END KEY-----\n";
+        tokens.token(&Secret::new(key));
+        let mask = tokens.mask();
+        for (text, shown) in [
+            ("read MIIEowIBAAKCAQEA7v1", "read #1"),
+            ("read bm90", "read bm90"),
+            ("-----END KEY-----", "-----END KEY-----"),
+        ] {
+            assert_eq!(mask.known(text), shown);
         }
     }
 

@@ -8,17 +8,8 @@
 mod recording;
 
 use bowline_doctor::{Confidence, Facts, Finding, diagnose};
-use recording::{Recording, certain, only, silent};
+use recording::{Recording, at, certain, named, only, says, silent};
 use serde_json::{Value, json};
-
-/// The first container of a service, on the network that all of them share, at the address `.host`.
-fn at(host: u8, service: &str, changes: &Value) -> Value {
-    let mut container = recording::container(service, changes);
-    container["endpoints"] = json!({"shop_default": {
-        "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
-    }});
-    container
-}
 
 /// What makes a container one that runs and is unhealthy, and whose log says nothing.
 fn unhealthy() -> Value {
@@ -103,19 +94,6 @@ fn version_file(modified: &str) -> Value {
 }
 
 const OLD: &str = "2026-10-02T08:00:00Z";
-
-fn named(finding: &Finding) -> (&str, &str, Option<&str>) {
-    let culprit = &finding.culprit;
-    (finding.code.0, &culprit.name, culprit.field.as_deref())
-}
-
-/// The finding is certain, says this, and rests on what it names.
-fn says(facts: &Facts, expected: (&str, &str, Option<&str>), part: &str) {
-    let finding = certain(facts);
-    assert_eq!(named(&finding), expected);
-    assert!(finding.claim.contains(part), "{}", finding.claim);
-    certain(facts);
-}
 
 fn has_none_of(facts: &Facts, codes: &[&str]) {
     let causes = diagnose(facts).causes;

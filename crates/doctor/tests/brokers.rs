@@ -7,55 +7,9 @@
 
 mod recording;
 
-use bowline_doctor::{Confidence, Facts, Finding, diagnose};
-use recording::{Recording, certain, only};
-use serde_json::{Value, json};
-
-/// The first container of a service, on the network that all of them share, at the address `.host`.
-fn at(host: u8, service: &str, changes: &Value) -> Value {
-    let mut container = recording::container(service, changes);
-    container["endpoints"] = json!({"shop_default": {
-        "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
-    }});
-    container
-}
-
-/// What makes a container one that ends again and again; `more` is laid over it.
-fn ending(more: &Value) -> Value {
-    let mut changes = json!({
-        "status": "restarting", "exit_code": 1, "restarts": 5, "restart_policy": "always",
-        "started": "2026-11-21T10:04:58Z", "finished": "2026-11-21T10:04:59Z",
-    });
-    for (key, value) in more.as_object().unwrap() {
-        changes[key] = value.clone();
-    }
-    changes
-}
-
-/// What a service is told: a URL in a variable.
-fn address(variable: &str, scheme: &str, host: &str, port: u16, database: Option<&str>) -> Value {
-    let carrier = json!({"variable": variable});
-    let text = |text: &str| json!({"text": text, "carrier": carrier});
-    json!({
-        "form": "url", "scheme": scheme, "user": text("keeper"), "password": text("#1"),
-        "hosts": [{"name": host, "port": {"written": port}, "carrier": carrier, "port_carrier": carrier}],
-        "database": database.map(text), "usage": "dials",
-    })
-}
-
-fn named(finding: &Finding) -> (&str, &str, Option<&str>) {
-    let culprit = &finding.culprit;
-    (finding.code.0, &culprit.name, culprit.field.as_deref())
-}
-
-/// The finding is certain, says this, and rests on what it names.
-fn says(facts: &Facts, expected: (&str, &str, Option<&str>), part: &str) -> Finding {
-    let finding = certain(facts);
-    assert_eq!(named(&finding), expected);
-    assert!(finding.claim.contains(part), "{}", finding.claim);
-    certain(facts);
-    finding
-}
+use bowline_doctor::{Confidence, diagnose};
+use recording::{Recording, address, at, ending, only, says};
+use serde_json::json;
 
 #[test]
 fn a_broker_that_announces_an_address_of_its_own_sends_its_clients_there() {

@@ -8,16 +8,8 @@
 mod recording;
 
 use bowline_doctor::{Confidence, Facts, diagnose};
-use recording::{Recording, certain, container, only};
+use recording::{Recording, at, certain, only};
 use serde_json::{Value, json};
-
-fn at(host: u8, service: &str, changes: &Value) -> Value {
-    let mut container = container(service, changes);
-    container["endpoints"] = json!({"shop_default": {
-        "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
-    }});
-    container
-}
 
 /// That a service is told to dial another one.
 fn dials(server: &str, port: u16) -> Value {

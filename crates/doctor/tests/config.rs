@@ -8,7 +8,7 @@
 mod recording;
 
 use bowline_doctor::{Confidence, CulpritKind, Finding, Safety, diagnose};
-use recording::{Recording, certain, container, event_of, only, silent};
+use recording::{Recording, certain, container, ending, event_of, only, silent};
 use serde_json::{Value, json};
 
 fn is(finding: &Finding, code: &str, name: &str, field: Option<&str>) {
@@ -571,22 +571,17 @@ fn a_variable_of_the_shell_matters_only_where_its_service_is_in_trouble() {
 }
 
 /// `api` that ends after this line.
-fn ending(changes: &Value, line: &str) -> Recording {
-    let mut api =
-        json!({"status": "restarting", "exit_code": 1, "restarts": 4, "restart_policy": "always"});
-    for (key, value) in changes.as_object().unwrap() {
-        api[key] = value.clone();
-    }
+fn gives_up(changes: &Value, line: &str) -> Recording {
     Recording::new()
-        .with(container("api", &api))
+        .with(container("api", &ending(changes)))
         .declared("api", &json!({"environment": {"MODE": "new"}}))
-        .said("shop-api-1", &[("10:04:59", line)])
+        .said("shop-api-1", &[("10:04:58", line)])
 }
 
 #[test]
 fn a_setting_that_a_program_refuses_is_found_where_it_stands() {
     let unknown = "serve: error: unrecognized arguments: --prt 8000";
-    let refusing = |changes: &Value, line: &str| ending(changes, line).facts();
+    let refusing = |changes: &Value, line: &str| gives_up(changes, line).facts();
     let direct = json!({"command": ["serve", "--prt", "8000"]});
     let finding = certain(&refusing(&direct, unknown));
     is(&finding, "D206", "api", Some("command"));
@@ -612,7 +607,7 @@ fn a_variable_that_nothing_gives_is_told_with_the_one_that_is_spelt_like_it() {
     let line = "KeyError: 'DATABASE_URL'";
     let with = |environment: &Value| {
         let changes = json!({"environment": environment});
-        ending(&changes, line).facts()
+        gives_up(&changes, line).facts()
     };
     let finding = only(&with(&json!({"PATH": "/bin"})));
     is(&finding, "D016", "api", Some("environment.DATABASE_URL"));

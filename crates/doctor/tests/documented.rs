@@ -9,17 +9,8 @@
 mod recording;
 
 use bowline_doctor::{Confidence, Facts, Finding, diagnose};
-use recording::{Recording, container, event_of, only, silent};
+use recording::{Recording, at, container, event_of, only, silent};
 use serde_json::{Value, json};
-
-/// The first container of a service, on the network that all of them share, at the address `.host`.
-fn at(host: u8, service: &str, changes: &Value) -> Value {
-    let mut container = container(service, changes);
-    container["endpoints"] = json!({"shop_default": {
-        "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
-    }});
-    container
-}
 
 fn unhealthy() -> Value {
     json!({"health": {

@@ -148,6 +148,29 @@ async fn who_is_in_doubt_is_read_with_those_that_it_needs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_asked_about_is_read_first_and_who_is_in_doubt_and_left_out_is_named() {
+    let one = Bounds {
+        everybody: 1,
+        ..Bounds::default()
+    };
+    for words in ["other", "other.environment.URL", "shop-other-1"] {
+        let known = Subject {
+            asked: vec![words.to_owned()],
+            ..subject()
+        };
+        let facts = refused().await.facts(&known, one).await;
+        let read: Vec<&str> = facts.logs.keys().map(String::as_str).collect();
+        assert_eq!(read, ["shop-other-1"]);
+        let left = [Look::Log("shop-api-1".to_owned()), Look::Closely(1)];
+        let left = left.map(|look| Unseen {
+            look,
+            cause: WhyUnseen::TooMany,
+        });
+        assert_eq!(facts.unseen, left);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_is_in_no_fact_and_its_copies_are_known_as_one() {
     let known = Subject {
         secrets: vec![Secret::new("only-in-a-file")],

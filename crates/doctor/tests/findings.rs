@@ -90,6 +90,23 @@ fn the_four_causes_of_137_are_told_apart_by_what_happened_before() {
 }
 
 #[test]
+fn a_signal_that_is_a_message_tells_nobody_to_stop() {
+    // It read its files again, and failed later for another reason.
+    let failed = diagnose(&facts(&exited(1), &[kill("1", 9), die(1, 20)])).failing;
+    let failed: Vec<&str> = failed.iter().map(|it| it.service.as_str()).collect();
+    assert_eq!(failed, ["api"]);
+    let events = [kill("1", 9), kill("9", 19), die(137, 20)];
+    assert_eq!(certain(&facts(&exited(137), &events)).code.0, "D115");
+    // Its own stop signal is no mere message, however it is written.
+    for (own, sent) in [("SIGHUP", "1"), ("SIGRTMIN+3", "37"), ("12", "SIGUSR2")] {
+        let mut changes = exited(137);
+        changes["stop_signal"] = json!(own);
+        let events = [kill(sent, 9), kill("9", 19), die(137, 20)];
+        assert_eq!(certain(&facts(&changes, &events)).code.0, "D114", "{own}");
+    }
+}
+
+#[test]
 fn a_complaint_that_no_cause_is_about_is_told_and_claims_nothing() {
     let line = "invoice 7 failed for good";
     let complains = |changes: &Value, second: &str| {
@@ -249,6 +266,29 @@ fn a_healthcheck_whose_program_is_missing_says_nothing_about_its_service() {
             finding.claim
         );
         certain(&facts);
+    }
+    // The name is the one that the probe gives, and not the first of the line.
+    let piped = "wget -qO- http://localhost/ | jq -e .ok";
+    for (output, named, confidence) in [
+        ("sh: jq: not found", "`jq` is not", Confidence::Certain),
+        (
+            "bash: line 1: jq: command not found",
+            "`jq` is not",
+            Confidence::Certain,
+        ),
+        (
+            "what it wants was not found there",
+            "`wget` is not",
+            Confidence::Likely,
+        ),
+    ] {
+        let found = diagnose(&facts(&health(127, output, &["CMD-SHELL", piped]), &[])).causes;
+        let [finding] = &*found else {
+            panic!("{found:#?}");
+        };
+        let (code, sure) = (finding.code.0, finding.confidence);
+        assert_eq!((code, sure), ("D017", confidence), "{output}");
+        assert!(finding.claim.contains(named), "{}", finding.claim);
     }
     let refused = health(
         7,

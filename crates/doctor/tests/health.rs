@@ -135,6 +135,50 @@ fn a_healthcheck_that_asks_at_a_former_port_is_told_from_a_service_that_is_slow(
 }
 
 #[test]
+fn a_port_that_the_image_names_may_be_that_of_a_program_which_ended() {
+    let sure = |exposed: &[&str], command: &str| {
+        let check = ["CMD-SHELL", "cgi-fcgi -bind -connect localhost:9000"];
+        let open =
+            json!({"container": "80/tcp", "host_ip": "", "host_port": "80", "is_open": true});
+        let changes = json!({
+            "health": health("unhealthy", &check, &[REFUSED; 3]), "published": [open],
+            "exposed": exposed, "command": [command],
+        });
+        let facts = Recording::new()
+            .with(container("api", &changes))
+            .declared("api", &json!({"has_healthcheck": true}))
+            .set("insides", "shop-api-1", listens(&[("0.0.0.0", 80)]))
+            .facts();
+        let mut causes = diagnose(&facts).causes.into_iter();
+        let found = causes.find(|cause| cause.code.0 == "D011");
+        found.unwrap().confidence
+    };
+    assert_eq!(sure(&["80/tcp"], "serve"), Confidence::Certain);
+    for (exposed, command) in [
+        (&["80/tcp", "9000/tcp"][..], "serve"),
+        (&["80/tcp"], "/srv/start --worker=127.0.0.1:9000"),
+        (&["80/tcp"], "/usr/bin/supervisord"),
+    ] {
+        let confidence = sure(exposed, command);
+        assert_eq!(confidence, Confidence::Likely, "{exposed:?}, {command}");
+    }
+}
+
+#[test]
+fn an_empty_test_and_the_first_of_all_moments_are_read_like_others() {
+    let mut patient = health("starting", &[], &[REFUSED; 5]);
+    patient["start_period_secs"] = json!(600.0);
+    let waiting = api(&patient, &[]).said("shop-api-1", &[("10:00:02", "begun")]);
+    let mut facts = waiting.facts();
+    code(&facts, "D077");
+    facts.at = jiff::Timestamp::MIN;
+    assert_eq!(diagnose(&facts).containers, 2);
+    facts.containers[0].started = Some(jiff::Timestamp::MIN);
+    facts.containers[0].status = facts.containers[1].status.clone();
+    assert_eq!(diagnose(&facts).containers, 2);
+}
+
+#[test]
 fn a_loopback_that_nobody_listens_on_is_told_from_one_that_is_taken_for_ipv6() {
     let loopback = api(
         &health("unhealthy", CURL, &[REFUSED; 3]),
@@ -302,6 +346,17 @@ fn a_healthcheck_that_cannot_fail_is_named_where_the_service_does_not_work() {
         assert_eq!(finding.affects, ["client"]);
         certain(&facts);
         silent(&hollow(test, "", &[("0.0.0.0", 8080)]).facts());
+    }
+    // These fail before they come to their last word.
+    for line in [
+        "curl -f http://localhost:8080/ || exit 1; echo ok",
+        "set -e; curl -f http://localhost:8080/; echo ok",
+    ] {
+        let recording = hollow(&["CMD-SHELL", line], "ok", &[]);
+        let facts = recording.said("shop-client-1", CLIENT_REFUSED).facts();
+        let causes = diagnose(&facts).causes;
+        let mut codes = causes.iter().map(|cause| cause.code.0);
+        assert!(codes.all(|code| code != "D074"), "{line}: {causes:#?}");
     }
 }
 

@@ -283,29 +283,106 @@ fn the_server_is_the_odd_one_where_its_clients_agree_with_each_other() {
 #[test]
 fn a_copy_is_compared_with_that_of_a_client_that_gets_in_where_the_server_is_told_none() {
     let wrong = r#"FATAL:  password authentication failed for user "clerk""#;
-    let facts = refused(
+    let stack = refused(
         &address("clerk", "#2", &json!({})),
         &own("keeper", "#1"),
         &[wrong, MATCHED],
         NEW,
     )
-    .with(container("worker", &json!({})))
+    .with(recording::at(4, "worker", &json!({})))
     .set(
         "told",
         "shop-worker-1",
         json!([address("clerk", "#3", &json!({}))]),
-    )
-    .facts();
-    let finding = certain(&facts);
-    assert_eq!(
-        code_and_culprit(&finding),
-        ("D002", "api", Some("environment.DATABASE_URL"))
     );
+    let with_session_of = |remote: &str| {
+        let mut asked = answered(&json!("keeper"), &json!("#1"));
+        asked["outcome"] = json!({"let_in": {"by_password": true}});
+        asked["answer"]["postgres"]["sessions"] = json!([{
+            "user": "clerk", "database": "books", "remote": remote, "state": "idle", "count": 1, "oldest_secs": 5,
+        }]);
+        stack.clone().add("asked", asked).facts()
+    };
+    let finding = certain(&with_session_of("172.20.0.4"));
+    let expected = ("D002", "api", Some("environment.DATABASE_URL"));
+    assert_eq!(code_and_culprit(&finding), expected);
     assert!(
         finding.claim.contains("`worker`, which gets in"),
         "{}",
         finding.claim
     );
+    assert_ne!(finding.fix.unwrap().edits, []);
+    // That it is well does not show that it ever dialled the server.
+    for facts in [stack.clone().facts(), with_session_of("172.20.0.9")] {
+        let finding = only(&facts);
+        assert_eq!(
+            (code_and_culprit(&finding), finding.confidence),
+            (expected, Confidence::Likely)
+        );
+        assert!(!finding.claim.contains("gets in"), "{}", finding.claim);
+        assert_eq!(finding.fix.unwrap().edits, []);
+    }
+    // The server refuses that one too.
+    let both = stack.add("asked", answered(&json!("clerk"), &json!("#3")));
+    let finding = only(&both.facts());
+    assert_eq!(
+        (code_and_culprit(&finding), finding.confidence),
+        (expected, Confidence::Likely)
+    );
+    assert!(!finding.claim.contains("worker"), "{}", finding.claim);
+}
+
+#[test]
+fn a_database_that_another_account_does_not_see_may_be_there() {
+    let carrier = json!({"variable": "LEDGER_URL"});
+    let mut brought = told("url", &carrier, "clerk", "#2", &json!({"scheme": "mysql"}));
+    brought["hosts"] = json!([{
+        "name": "db", "port": {"written": 3306}, "carrier": carrier, "port_carrier": carrier,
+    }]);
+    brought["database"]["text"] = json!("accounts");
+    let text = |text: &str, name: &str| json!({"text": text, "carrier": {"variable": name}});
+    let held = json!({
+        "form": "split", "scheme": "mysql", "hosts": [], "usage": "dials",
+        "user": text("keeper", "MARIADB_USER"), "password": text("#1", "MARIADB_PASSWORD"),
+        "database": text("books", "MARIADB_DATABASE"),
+    });
+    let unwell = json!({"health": {
+        "verdict": "unhealthy", "failing_streak": 5, "test": ["CMD", "test", "-e", "/tmp/ok"], "interval_secs": 1.0,
+        "timeout_secs": 2.0, "start_period_secs": 0.0, "retries": 3, "probes": [],
+    }});
+    let server = json!({
+        "image": "mariadb:10", "command": ["mariadbd"], "exposed": ["3306/tcp"],
+        "environment": {"MARIADB_USER": "keeper", "MARIADB_DATABASE": "books"},
+    });
+    let shown_to = |user: &str, password: &str, roles: &Value| {
+        Recording::new()
+            .with(container("web", &unwell))
+            .with(container("db", &server))
+            .set("told", "shop-web-1", json!([brought]))
+            .set("told", "shop-db-1", json!([held]))
+            .add("asked", json!({
+                "from": "shop-db-1", "server": "shop-db-1", "address": "172.18.0.3", "port": 3306,
+                "at": "2026-11-21T10:04:59Z", "login": {"user": user, "password": password, "database": "books"},
+                "outcome": {"let_in": {"by_password": true}},
+                "answer": {"mysql": {"databases": {"books": true, "accounts": false}, "roles": roles}},
+            }))
+            .facts()
+    };
+    let expected = ("D019", "web", Some("environment.LEDGER_URL"));
+    // Who may read the accounts of a MariaDB sees all that it has.
+    let finding = certain(&shown_to(
+        "root",
+        "#3",
+        &json!({"root": true, "clerk": true}),
+    ));
+    assert_eq!(code_and_culprit(&finding), expected);
+    let finding = only(&shown_to("clerk", "#2", &json!({})));
+    assert_eq!(
+        (code_and_culprit(&finding), finding.confidence),
+        (expected, Confidence::Likely)
+    );
+    let causes = diagnose(&shown_to("keeper", "#1", &json!({}))).causes;
+    assert!(causes.iter().all(|it| it.code.0 != "D019"), "{causes:#?}");
 }
 
 #[test]

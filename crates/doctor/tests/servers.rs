@@ -7,30 +7,9 @@
 
 mod recording;
 
-use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
-use recording::{Recording, certain, only, silent};
+use bowline_doctor::{Confidence, CulpritKind, Facts, diagnose};
+use recording::{Recording, address, at, certain, ending, named, only, says, silent};
 use serde_json::{Value, json};
-
-/// The first container of a service, on the network that all of them share, at the address `.host`.
-fn at(host: u8, service: &str, changes: &Value) -> Value {
-    let mut container = recording::container(service, changes);
-    container["endpoints"] = json!({"shop_default": {
-        "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
-    }});
-    container
-}
-
-/// What makes a container one that ends again and again; `more` is laid over it.
-fn ending(more: &Value) -> Value {
-    let mut changes = json!({
-        "status": "restarting", "exit_code": 1, "restarts": 5, "restart_policy": "always",
-        "started": "2026-11-21T10:04:58Z", "finished": "2026-11-21T10:04:59Z",
-    });
-    for (key, value) in more.as_object().unwrap() {
-        changes[key] = value.clone();
-    }
-    changes
-}
 
 fn postgres() -> Value {
     json!({
@@ -44,17 +23,6 @@ fn redis(command: &[&str]) -> Value {
     json!({
         "image": "redis:7", "command": command, "exposed": ["6379/tcp"],
         "mounts": [{"target": "/data", "kind": "volume", "source": "shop_cache", "writable": true}],
-    })
-}
-
-/// What a service is told: a URL in a variable.
-fn address(variable: &str, scheme: &str, host: &str, port: u16, database: Option<&str>) -> Value {
-    let carrier = json!({"variable": variable});
-    let text = |text: &str| json!({"text": text, "carrier": carrier});
-    json!({
-        "form": "url", "scheme": scheme, "user": text("keeper"), "password": text("#1"),
-        "hosts": [{"name": host, "port": {"written": port}, "carrier": carrier, "port_carrier": carrier}],
-        "database": database.map(text), "usage": "dials",
     })
 }
 
@@ -100,20 +68,6 @@ fn connected(count: usize) -> Value {
     json!({"peers": [{
         "remote": "172.20.0.2", "remote_port": 5432, "local_port": null, "state": "established", "count": count,
     }]})
-}
-
-fn named(finding: &Finding) -> (&str, &str, Option<&str>) {
-    let culprit = &finding.culprit;
-    (finding.code.0, &culprit.name, culprit.field.as_deref())
-}
-
-/// The finding is certain, says this, and rests on what it names.
-fn says(facts: &Facts, expected: (&str, &str, Option<&str>), part: &str) -> Finding {
-    let finding = certain(facts);
-    assert_eq!(named(&finding), expected);
-    assert!(finding.claim.contains(part), "{}", finding.claim);
-    certain(facts);
-    finding
 }
 
 #[test]
@@ -409,6 +363,7 @@ fn two_servers_on_one_volume_put_the_data_in_danger() {
     );
     silent(&changed(&|it| it["mounts"][0]["writable"] = json!(false)).facts());
     silent(&changed(&|it| it["mounts"][0]["source"] = json!("shop_other")).facts());
+    silent(&changed(&|it| it["mounts"][0]["subpath"] = json!("copy")).facts());
     silent(
         &two(&younger)
             .set("insides", "shop-copy-1", json!({"main": ["psql"]}))
@@ -740,4 +695,83 @@ fn what_is_well_by_now_is_left_alone() {
             .said("shop-db-1", &noise)
             .facts(),
     );
+}
+
+/// The codes that are found of a client that fails, and was told to dial a server at 8125 where it listens on these.
+fn dialling(scheme: &Value, listeners: &[(u16, &str)]) -> Vec<&'static str> {
+    let mut told = address("STATSD_ADDR", "", "statsd", 8125, None);
+    told["scheme"] = scheme.clone();
+    let listeners = listeners
+        .iter()
+        .map(|(port, protocol)| json!({"port": port, "address": "0.0.0.0", "protocol": protocol}));
+    let facts = Recording::new()
+        .with(at(4, "statsd", &json!({})))
+        .with(at(3, "api", &ending(&json!({}))))
+        .set("told", "shop-api-1", json!([told]))
+        .set(
+            "insides",
+            "shop-statsd-1",
+            json!({"listeners": listeners.collect::<Vec<_>>()}),
+        )
+        .add(
+            "tried",
+            json!({
+                "from": "shop-api-1", "host": "statsd", "name": {"addresses": ["172.20.0.4"]},
+                "dialled": [{"address": "172.20.0.4", "port": 8125, "answer": "refused"}],
+            }),
+        )
+        .facts();
+    let causes = diagnose(&facts).causes;
+    causes.iter().map(|it| it.code.0).collect()
+}
+
+#[test]
+fn who_takes_packets_listens() {
+    let (unknown, udp) = (json!(null), json!("udp"));
+    assert!(dialling(&unknown, &[(8126, "tcp")]).contains(&"D054"));
+    assert!(dialling(&unknown, &[]).contains(&"D067"));
+    for found in [
+        dialling(&unknown, &[(8126, "tcp"), (8125, "udp")]),
+        dialling(&unknown, &[(5140, "udp")]),
+        dialling(&udp, &[(8126, "tcp")]),
+    ] {
+        let is_about_ports = |code: &&str| ["D054", "D067"].contains(code);
+        assert!(!found.iter().any(is_about_ports), "{found:?}");
+    }
+}
+
+#[test]
+fn a_replica_that_refuses_says_nothing_of_the_way_to_another_one_that_listens() {
+    let tried = |from: &str, host: &str, answers: &[(&str, &str)]| {
+        let dialled = answers
+            .iter()
+            .map(|(address, answer)| json!({"address": address, "port": 8080, "answer": answer}));
+        let addresses = answers.iter().map(|(address, _)| *address);
+        json!({
+            "from": from, "host": host, "name": {"addresses": addresses.collect::<Vec<_>>()},
+            "dialled": dialled.collect::<Vec<_>>(),
+        })
+    };
+    let is_filtered = |first: &str| {
+        let listens =
+            json!({"listeners": [{"port": 8080, "address": "0.0.0.0", "protocol": "tcp"}]});
+        let told = address("API_URL", "http", "api", 8080, None);
+        let answers = [("172.20.0.3", "refused"), ("172.20.0.4", first)];
+        let own = [("172.20.0.4", "connected")];
+        let second = json!({"name": "shop-api-2", "id": "api2"});
+        let facts = Recording::new()
+            .with(at(4, "api", &json!({})))
+            .with(at(3, "api", &second))
+            .with(at(2, "web", &json!({})))
+            .set("told", "shop-web-1", json!([told]))
+            .set("insides", "shop-api-1", listens)
+            .set("insides", "shop-api-2", json!({"listeners": []}))
+            .add("tried", tried("shop-web-1", "api", &answers))
+            .add("tried", tried("shop-api-1", "shop-api-1", &own))
+            .facts();
+        let mut causes = diagnose(&facts).causes.into_iter();
+        causes.any(|it| it.code.0 == "D109")
+    };
+    assert!(is_filtered("refused"));
+    assert!(!is_filtered("connected"));
 }

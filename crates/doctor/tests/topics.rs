@@ -1,4 +1,5 @@
-//! Queues and channels that two services call otherwise: found by what their server shows, while nobody complains.
+//! Queues and channels that two services call otherwise: found by what their server shows, while nobody complains; and
+//! topics that are missed, and begin otherwise elsewhere; and who is no job that should have made what is missed.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,22 +8,14 @@
 
 mod recording;
 
-use bowline_doctor::{Confidence, Facts};
-use recording::{Recording, container, only, silent};
+use bowline_doctor::{Confidence, Facts, Fix, diagnose};
+use recording::{Recording, address, at, certain, ending, only, silent};
 use serde_json::{Value, json};
 
 const BOARD: &str = "172.20.0.3";
 const BIDS: &str = "172.20.0.4";
 const MAIL: &str = "172.20.0.5";
 const STRANGER: &str = "172.20.0.9";
-
-fn at(host: u8, service: &str, changes: &Value) -> Value {
-    let mut container = container(service, changes);
-    container["endpoints"] = json!({"shop_default": {
-        "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
-    }});
-    container
-}
 
 /// A Redis, and three services that dial it, each with what it is told: its service, the key, the value.
 fn stack(settings: &[(&str, &str, &str)], traffic: &Value) -> Facts {
@@ -65,7 +58,7 @@ fn talker(remote: &str, last: &str) -> Value {
 /// What `D036` says of it: whose setting it is, or nothing.
 fn blamed(settings: &[(&str, &str, &str)], traffic: &Value) -> Option<String> {
     let facts = stack(settings, traffic);
-    if bowline_doctor::diagnose(&facts).causes.is_empty() {
+    if diagnose(&facts).causes.is_empty() {
         silent(&facts);
         return None;
     }
@@ -150,4 +143,156 @@ fn who_takes_from_an_empty_queue_is_found_while_another_one_fills() {
         let found = blamed(&differ, &traffic);
         assert_eq!(found.as_deref(), expected, "{traffic}");
     }
+}
+
+/// What dials a Kafka.
+fn to_kafka() -> Value {
+    let carrier = json!({"variable": "ADDRESS"});
+    json!([{
+        "form": "host_ports", "scheme": "kafka", "user": null, "password": null, "database": null, "usage": "dials",
+        "hosts": [{"name": "bus", "port": {"written": 9092}, "carrier": carrier, "port_carrier": null}],
+    }])
+}
+
+/// A Kafka, a reader that misses a topic, and a writer, both with their variables.
+fn missing(topic: &str, reads: &Value, writes: &Value) -> Recording {
+    let line = format!(
+        "[2026-11-21 10:04:58,982] WARN [Consumer clientId=one, groupId=two] The metadata response from the cluster reported a recoverable issue with correlation id 2 : {{{topic}=UNKNOWN_TOPIC_OR_PARTITION}} (org.apache.kafka.clients.NetworkClient)"
+    );
+    Recording::new()
+        .with(at(2, "bus", &json!({"image": "apache/kafka:3.9.1"})))
+        .with(at(3, "reader", &ending(&json!({"environment": reads}))))
+        .with(at(4, "writer", &json!({"environment": writes})))
+        .set("told", "shop-reader-1", to_kafka())
+        .said("shop-reader-1", &[("10:04:58", line.as_str())])
+}
+
+#[test]
+fn names_that_begin_otherwise_may_be_of_two_topics() {
+    let pipeline = json!({"INPUT_TOPIC": "raw.orders", "OUTPUT_TOPIC": "clean.orders"});
+    for (topic, reads, writes) in [
+        (
+            "orders.created",
+            json!({"SERVICE_NAME": "orders"}),
+            json!({"SERVICE_NAME": "billing"}),
+        ),
+        (
+            "raw.orders",
+            json!({"INPUT_TOPIC": "raw.orders"}),
+            json!({"OUTPUT_TOPIC": "clean.orders"}),
+        ),
+        (
+            "raw.orders",
+            pipeline,
+            json!({"INPUT_TOPIC": "clean.orders"}),
+        ),
+        // The prefix ends within a word.
+        (
+            "developments",
+            json!({"TOPIC_PREFIX": "dev"}),
+            json!({"TOPIC_PREFIX": "prod"}),
+        ),
+    ] {
+        let finding = only(&missing(topic, &reads, &writes).facts());
+        assert_eq!(
+            (finding.code.0, finding.confidence),
+            ("D036", Confidence::Likely),
+            "{reads}"
+        );
+        assert_eq!(finding.fix.unwrap().edits, [], "{reads}");
+    }
+    for (topic, own, theirs) in [
+        ("dev_orders", "dev_", "prod_"),
+        ("dev.orders", "dev", "prod"),
+    ] {
+        let reads = json!({"TOPIC_PREFIX": own});
+        let facts = missing(topic, &reads, &json!({"TOPIC_PREFIX": theirs})).facts();
+        let finding = certain(&facts);
+        assert_eq!(finding.code.0, "D036");
+        assert_ne!(finding.fix.unwrap().edits, [], "{own}");
+    }
+}
+
+#[test]
+fn a_topic_that_a_job_could_not_make_is_not_hidden_by_another_name_that_may_be_meant() {
+    const REFUSED: &str = "Error while executing topic command : The target replication factor of 3 cannot be reached";
+    let done = json!({"status": "exited", "finished": "2026-11-21T10:00:05Z"});
+    let facts = missing(
+        "orders.created",
+        &json!({"SERVICE_NAME": "orders"}),
+        &json!({"SERVICE_NAME": "billing"}),
+    )
+    .with(at(5, "topics", &done))
+    .declared("topics", &json!({}))
+    .declared(
+        "reader",
+        &json!({"depends_on": {"topics": "service_completed_successfully"}}),
+    )
+    .set("told", "shop-topics-1", to_kafka())
+    .said("shop-topics-1", &[("10:00:04", REFUSED)])
+    .facts();
+    let causes = diagnose(&facts).causes;
+    let culprit = |code: &str| {
+        let cause = causes.iter().find(|it| it.code.0 == code);
+        cause.map(|it| (it.culprit.name.as_str(), it.confidence))
+    };
+    assert_eq!(culprit("D055"), Some(("topics", Confidence::Likely)));
+    assert_eq!(culprit("D036"), Some(("reader", Confidence::Likely)));
+}
+
+/// What `D142` says of `api`, which ended because a table is not there, and `worker`, which ended with this line: who is
+/// to blame, and whether a command mends it.
+fn without_tables(worker: &str, more: &Value) -> Vec<(String, Confidence, bool)> {
+    let ended = json!({"status": "exited", "exit_code": 1, "finished": "2026-11-21T10:04:59Z"});
+    let told = json!([address(
+        "DATABASE_URL",
+        "postgresql",
+        "db",
+        5432,
+        Some("books")
+    )]);
+    let line = r#"ERROR:  relation "users" does not exist at character 15"#;
+    let facts = Recording::new()
+        .with(at(2, "db", &json!({"image": "postgres:15"})))
+        .with(at(3, "api", &ended))
+        .with(at(4, "worker", &ended))
+        .with(at(5, "report", &json!({})))
+        .declared("worker", &json!({}))
+        .declared("report", more)
+        .set("told", "shop-api-1", told.clone())
+        .set("told", "shop-worker-1", told)
+        .said("shop-api-1", &[("10:04:58", line)])
+        .said("shop-worker-1", &[("10:04:58", worker)])
+        .facts();
+    let causes = diagnose(&facts).causes.into_iter();
+    let causes = causes.filter(|it| it.code.0 == "D142");
+    let has_command = |fix: Fix| !fix.command.is_empty();
+    let mut blamed: Vec<_> = causes
+        .map(|it| {
+            (
+                it.culprit.name,
+                it.confidence,
+                it.fix.is_some_and(has_command),
+            )
+        })
+        .collect();
+    blamed.sort();
+    blamed
+}
+
+#[test]
+fn who_misses_a_table_itself_is_not_the_job_that_makes_it() {
+    let likely = |name: &str| (name.to_owned(), Confidence::Likely, false);
+    for table in ["users", "orders"] {
+        let line = format!(r#"ERROR:  relation "{table}" does not exist at character 15"#);
+        let found = without_tables(&line, &json!({}));
+        assert_eq!(found, [likely("api"), likely("worker")], "{table}");
+    }
+    // Any program may end that nobody starts again. It is a job where somebody waits for its end.
+    let other = "KeyError: 'GREETING'";
+    let found = without_tables(other, &json!({}));
+    assert_eq!(found, [likely("worker")]);
+    let waits = json!({"depends_on": {"worker": "service_completed_successfully"}});
+    let found = without_tables(other, &waits);
+    assert_eq!(found, [("worker".to_owned(), Confidence::Certain, true)]);
 }

@@ -54,7 +54,10 @@ pub use plan::{
     Note, Operation, OperationId, Outcome, Plan, Step, StepId, StepOutcome, Undo,
 };
 pub use project::*;
-pub use secret::{MASK, Secret, is_secret_key, mask_command, mask_line, mask_passwords};
+pub use secret::{
+    MASK, PASSWORD_WORDS, Secret, is_opening_key, is_secret_key, mask_command, mask_line,
+    mask_passwords,
+};
 pub use snapshot::Observed;
 pub use steering::is_steering;
 pub use text::{Argv, EnvSpec, Labels, TextMap};

@@ -14,24 +14,15 @@ use crate::carried::password_spans;
 /// What stands in the place of a secret value wherever one would be shown.
 pub const MASK: &str = "••••";
 
-/// Words that make the value of a key secret when one of them is a part of the key.
-///
-/// Matched without regard to case. A part is what stands between `_`, `-`, `.` and the ends, so that
-/// `MONKEY` and `KEYBOARD_LAYOUT` are not taken for keys, while `API_KEY` is.
-const SECRET_PARTS: &[&str] = &[
+/// Words for a password, as people write who do not name things in English, in small letters: Spanish, Catalan,
+/// Portuguese, French, German, Dutch, Swedish, Danish, Norwegian, Finnish, Polish, Czech, Slovene, Croatian, Hungarian,
+/// Romanian, Turkish, Indonesian.
+pub const PASSWORD_WORDS: &[&str] = &[
     "adgangskode",
-    "apikey",
-    "auth",
     "clave",
     "contrasena",
     "contrasenya",
     "contraseña",
-    "cookie",
-    "credential",
-    "credentials",
-    "creds",
-    "dsn",
-    "geheimnis",
     "geslo",
     "haslo",
     "hasło",
@@ -39,16 +30,38 @@ const SECRET_PARTS: &[&str] = &[
     "jelszo",
     "jelszó",
     "kennwort",
-    "key",
-    "keys",
     "losenord",
     "lozinka",
     "lösenord",
     "mdp",
     "motdepasse",
     "parola",
-    "pass",
     "passord",
+    "passwort",
+    "salasana",
+    "sandi",
+    "senha",
+    "sifre",
+    "wachtwoord",
+    "şifre",
+];
+
+/// Words that make the value of a key secret when one of them is a part of the key.
+///
+/// Matched without regard to case. A part is what stands between `_`, `-`, `.` and the ends, so that
+/// `MONKEY` and `KEYBOARD_LAYOUT` are not taken for keys, while `API_KEY` is.
+const SECRET_PARTS: &[&str] = &[
+    "apikey",
+    "auth",
+    "cookie",
+    "credential",
+    "credentials",
+    "creds",
+    "dsn",
+    "geheimnis",
+    "key",
+    "keys",
+    "pass",
     "passphrase",
     "passwd",
     "password",
@@ -58,37 +71,39 @@ const SECRET_PARTS: &[&str] = &[
     "psk",
     "pw",
     "pwd",
-    "salasana",
     "salt",
-    "sandi",
     "secret",
     "secrets",
-    "senha",
-    "sifre",
     "token",
     "tokens",
-    "wachtwoord",
     "webhook",
-    "şifre",
 ];
 
 /// Endings that mark a key as secret even where they are glued to the word before them.
-const SECRET_ENDINGS: &[&str] = &[
-    "password",
-    "passwd",
-    "passwort",
-    "kennwort",
+const SECRET_ENDINGS: &[&str] = &["pass", "password", "passwd", "secret", "token"];
+
+/// What stands before `key` where it is one that opens something.
+const OPENING: &[&str] = &[
+    "access",
+    "account",
+    "api",
+    "auth",
+    "encryption",
+    "jwt",
+    "master",
+    "private",
     "secret",
-    "token",
-    "apikey",
-    "accesskey",
-    "privatekey",
+    "shared",
+    "signing",
 ];
 
-/// Words that end like a short password and are none.
+/// Words that end like a word for a password and are none.
 const NO_PASSWORDS: &[&str] = &[
+    "autoclave",
     "bypass",
     "compass",
+    "conclave",
+    "enclave",
     "overpass",
     "surpass",
     "trespass",
@@ -104,15 +119,25 @@ const PLACE_ENDINGS: &[&str] = &[
 ///
 /// `POSTGRES_PASSWORD` is, `POSTGRES_PASSWORD_FILE` (the name of a file) and `POSTGRES_USER` are not.
 pub fn is_secret_key(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
+    let key = key.to_lowercase();
     if PLACE_ENDINGS.iter().any(|ending| key.ends_with(ending)) {
         return false;
     }
     key.split(['_', '-', '.', '/']).any(|part| {
+        let mut endings = SECRET_ENDINGS.iter().chain(PASSWORD_WORDS);
         SECRET_PARTS.contains(&part)
-            || SECRET_ENDINGS.iter().any(|ending| part.ends_with(ending))
-            || (part.ends_with("pass") && !NO_PASSWORDS.contains(&part))
+            || is_opening_key(part)
+            || (endings.any(|ending| part.ends_with(ending)) && !NO_PASSWORDS.contains(&part))
     })
+}
+
+/// Tells whether a name ends in `key` and says what that one opens: `api_key`, `SecretKey`.
+pub fn is_opening_key(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let stem = name
+        .strip_suffix("key")
+        .map(|stem| stem.trim_end_matches(['_', '-', '.']));
+    stem.is_some_and(|stem| OPENING.iter().any(|word| stem.ends_with(word)))
 }
 
 /// A value that must not be shown: it has no `Display`, and `Debug` and `Serialize` write a mask.
@@ -167,8 +192,8 @@ static OPTION: LazyLock<Regex> = LazyLock::new(|| {
         .unwrap()
 });
 
-/// Replaces the passwords inside connection strings (`scheme://user:password@host`) by a mask, and the token that stands
-/// alone before the `@` of a web address.
+/// Replaces the passwords inside connection strings (`scheme://user:password@host`) by a mask, the token that stands
+/// alone before the `@` of a web address, and what signs one (`?sig=…`).
 ///
 /// A password with a `/` or `@` that is not encoded goes as a whole.
 pub fn mask_passwords(text: &str) -> String {
@@ -257,6 +282,11 @@ mod tests {
         for key in [
             "POSTGRES_PASSWORD",
             "API_KEY",
+            "BAZA_HASŁO",
+            "DBSENHA",
+            "JWT_SECRETKEY",
+            "jwt.secretKey",
+            "signingkey",
             "githubToken",
             "JWT_SECRET",
             "db-password",
@@ -274,6 +304,7 @@ mod tests {
             "POSTGRES_USER",
             "POSTGRES_PASSWORD_FILE",
             "MONKEY",
+            "HOTKEY",
             "KEYBOARD_LAYOUT",
             "PATH",
             "COMPASS",

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Match, Regex};
 
 use crate::carried::password_spans;
-use crate::secret::{MASK, is_reference, is_secret_key};
+use crate::secret::{MASK, is_opening_key, is_reference, is_secret_key};
 
 /// Words that name a secret in a file, and too much else in a log.
 const COMMON: &[&str] = &[
@@ -22,19 +22,6 @@ const COMMON: &[&str] = &[
     "private",
     "secrets",
     "tokens",
-];
-
-/// What stands before `key` where it is one that opens something, as in `api_key`.
-const OPENING: &[&str] = &[
-    "access",
-    "account",
-    "api",
-    "encryption",
-    "master",
-    "private",
-    "secret",
-    "shared",
-    "signing",
 ];
 
 /// Words that sentences are about, and that things are counted by: `invalid token: "x"`, `token=15`.
@@ -286,13 +273,8 @@ fn names_secret(key: &str, may_be_variable: bool) -> bool {
     }
     let key = key.to_lowercase();
     let last = last_part(&key);
-    if let Some(stem) = last.strip_suffix("key") {
-        let stem = if stem.is_empty() {
-            key[..key.len() - last.len()].trim_end_matches(['_', '-', '.'])
-        } else {
-            stem
-        };
-        return OPENING.iter().any(|word| stem.ends_with(word));
+    if last.ends_with("key") {
+        return is_opening_key(&key);
     }
     is_secret_key(last) && !COMMON.contains(&last)
 }

@@ -3,7 +3,7 @@
 //! Exactly one place is tried. Every failure names it, and says what to do about it.
 #![expect(
     clippy::disallowed_methods,
-    reason = "the one module of this crate that looks at files: who may open the engine's socket"
+    reason = "the module that looks who may open the engine's socket"
 )]
 
 use std::os::unix::fs::MetadataExt as _;

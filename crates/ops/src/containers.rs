@@ -61,12 +61,11 @@ pub(crate) fn check_services(
     }
 }
 
-fn no_such_service(name: &str, stack: &str, known: &BTreeSet<&str>) -> Failure {
+/// The failure for a service that is none of those that are known.
+pub(crate) fn no_such_service(name: &str, stack: &str, known: &BTreeSet<&str>) -> Failure {
     let hint = match nearest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if known.is_empty() => {
-            format!("project `{stack}` has no containers; is its name right?")
-        }
+        None if known.is_empty() => no_containers(stack),
         None => {
             let all: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
             format!("project `{stack}` has {}", all.join(", "))
@@ -76,6 +75,11 @@ fn no_such_service(name: &str, stack: &str, known: &BTreeSet<&str>) -> Failure {
         message: format!("no such service: `{name}`"),
         hint: Some(hint),
     }
+}
+
+/// What to say where a stack has no containers.
+pub(crate) fn no_containers(stack: &str) -> String {
+    format!("project `{stack}` has no containers; is its name right?")
 }
 
 /// Refuses the number of a container that a service does not have.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bowline_core::{Clock as _, FileContent, Journal, SystemClock};
 use bowline_doctor::{
-    Bounds, Diagnosis, EmptyVariable, Facts, Finding, OwnRecipes, ReplayError, Risk, Subject,
-    WhyUnseen, codes, collect, diagnose, is_risk, lint, record, replay,
+    Bounds, Diagnosis, EmptyVariable, Facts, Finding, Look, OwnRecipes, ReplayError, Risk, Subject,
+    Unseen, WhyUnseen, codes, collect, diagnose, is_risk, lint, record, replay,
 };
 use bowline_model::{EngineEvent, Place, Project, Secret, nearest};
 use futures_util::future::join;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::connect_within;
 use crate::inputs;
-use crate::session::open;
+use crate::session::open_to_read;
 use crate::stack::{Named, StackOptions, Surroundings};
 use crate::{Answer, Failure, noted, recipes};
 
@@ -37,6 +37,8 @@ pub struct DoctorRequest {
     pub only: Option<String>,
     /// With `only`: only where this is to blame, by its name or by its name and field, `api.environment.URL`.
     pub culprit: Option<String>,
+    /// Services that are looked into before all others, where there are too many containers.
+    pub about: Vec<String>,
     /// A recording to diagnose instead of a stack; nothing else is looked at then.
     pub recording: Option<String>,
 }
@@ -53,6 +55,9 @@ pub struct DoctorAnswer {
     /// Whom else the code that was asked for is about, where it was asked for by a name and is not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
+    /// Whether the cause that was asked for was not found, and may be where nobody got round to look.
+    #[serde(skip)]
+    pub may_be_missed: bool,
     /// Whether the files of the project were read: what may become trouble shows there.
     #[serde(skip)]
     pub has_files: bool,
@@ -149,7 +154,8 @@ pub(crate) async fn looked_for(
         seen(surroundings, request, bounds).await?
     };
     let mut diagnosis = diagnose(&facts);
-    if request.recording.is_none() && may_be_missed(&diagnosis, wanted) {
+    let may_look_again = request.recording.is_none() && is_too_slow(&diagnosis);
+    if may_look_again && may_be_missed(&diagnosis, wanted) {
         let patient = Bounds {
             look: PATIENT_LOOK,
             whole: PATIENT_WHOLE,
@@ -173,6 +179,7 @@ pub(crate) async fn looked_for(
     let value = DoctorAnswer {
         recording: record(&facts),
         elsewhere: Vec::new(),
+        may_be_missed: may_be_missed(&diagnosis, wanted),
         has_files: !facts.services.is_empty(),
         risks,
         diagnosis,
@@ -203,13 +210,25 @@ pub(crate) fn bounds(surroundings: &Surroundings) -> Bounds {
 const PATIENT_LOOK: Duration = Duration::from_secs(8);
 const PATIENT_WHOLE: Duration = Duration::from_secs(20);
 
-/// Whether a cause that is looked for was not found while a look was cut short.
-fn may_be_missed(diagnosis: &Diagnosis, wanted: Option<(&str, Option<&str>)>) -> bool {
-    let mut causes = diagnosis.causes.iter();
-    let is_missing = wanted
-        .is_some_and(|(code, culprit)| !causes.any(|cause| cause.is_asked_for(code, culprit)));
+/// Whether a look took too long.
+pub(crate) fn is_too_slow(diagnosis: &Diagnosis) -> bool {
     let mut unseen = diagnosis.unseen.iter();
-    is_missing && unseen.any(|unseen| unseen.cause == WhyUnseen::TooSlow)
+    unseen.any(|unseen| unseen.cause == WhyUnseen::TooSlow)
+}
+
+/// Whether a cause that is looked for was not found while looks were cut short.
+fn may_be_missed(diagnosis: &Diagnosis, wanted: Option<(&str, Option<&str>)>) -> bool {
+    let Some((code, culprit)) = wanted else {
+        return false;
+    };
+    let mut causes = diagnosis.causes.iter();
+    let is_found = causes.any(|cause| cause.is_asked_for(code, culprit));
+    let is_beyond = |unseen: &Unseen| {
+        unseen.cause == WhyUnseen::TooMany && matches!(unseen.look, Look::Log(_) | Look::Inside(_))
+    };
+    // Who is asked about by name is looked into before all others.
+    let has_rest = culprit.is_none() && diagnosis.unseen.iter().any(is_beyond);
+    !is_found && (is_too_slow(diagnosis) || has_rest)
 }
 
 /// What can be seen of a stack, with its files. Files with a circle of dependencies and an engine that is not there are
@@ -273,19 +292,25 @@ async fn look(
     mut bounds: Bounds,
 ) -> Result<Facts, Failure> {
     let engine = connect_within(surroundings, ENGINE).await?;
-    let session = open(surroundings, engine.clone(), named.name.clone())?;
     // Without the journal there is less to know, and no reason to say nothing.
-    let (recorded, not_done) = match session.stack.look().await {
-        Ok(Some(journal)) => (
+    let session = open_to_read(surroundings, engine.clone(), named.name.clone()).ok();
+    let journal = match &session {
+        Some(session) => session.stack.look().await.unwrap_or_default(),
+        None => None,
+    };
+    let (recorded, not_done) = match journal {
+        Some(journal) => (
             recorded(&journal).await.unwrap_or_default(),
             noted::not_done(&journal).await.unwrap_or_default(),
         ),
-        _ => Default::default(),
+        None => Default::default(),
     };
+    let asked = request.about.iter().chain(&request.culprit);
     let subject = Subject {
         recorded,
         not_done,
         begins: Some(SystemClock.now()),
+        asked: asked.cloned().collect(),
         ..subject(named, recipes)
     };
     if request.no_logs {
@@ -306,7 +331,10 @@ async fn look(
     let mut facts = facts?;
     match drift {
         Ok(fields) => facts.changed = fields,
-        Err(unseen) => facts.unseen.push(unseen),
+        Err(unseen) => {
+            facts.unseen.push(unseen);
+            facts.unseen.sort();
+        }
     }
     if named.project.is_some() {
         facts.overriding = noted::overriding(surroundings, &request.stack);
@@ -393,7 +421,7 @@ fn as_written(project: &Project, path: &str) -> Option<String> {
 mod tests {
     use std::path::Path;
 
-    use bowline_doctor::{Confidence, Fix, Look, Next, Safety, Unseen};
+    use bowline_doctor::{Confidence, Fix, Next, Safety};
     use bowline_engine::OutputSource;
     use bowline_engine::fake::Run;
     use bowline_model::{ContainerSpec, EnvSpec};
@@ -518,6 +546,14 @@ proof = 'live'
         // It is there, and not at whom it was asked for.
         let other = (code.0, Some("db"));
         assert!(may_be_missed(&diagnosis(slow(), true), Some(other)));
+        // Whoever is in doubt and was too much for one look may be the one; who is named was looked into.
+        let mut crowd = diagnosis(None, false);
+        crowd.unseen.push(Unseen {
+            look: Look::Log("shop-web-41".to_owned()),
+            cause: WhyUnseen::TooMany,
+        });
+        assert!(may_be_missed(&crowd, Some(code)) && !is_too_slow(&crowd));
+        assert!(!may_be_missed(&crowd, Some(other)));
     }
 
     /// Two causes of one code, the second with all kinds of commands, and a service that nothing explains.
@@ -542,6 +578,7 @@ proof = 'live'
             diagnosis,
             risks: Vec::new(),
             elsewhere: Vec::new(),
+            may_be_missed: false,
             has_files: true,
             recording: String::new(),
         }

@@ -12,30 +12,36 @@ use std::path::{Path, PathBuf};
 
 use bowline_core::FileContent;
 
-/// Reads files; those that are to be changed as they will be. What cannot be read is told apart, not refused: it depends on the use whether that matters.
+/// A file that is larger is not read: nobody writes a secret or a configuration of that size.
+const LARGEST: usize = 8 << 20;
+
+/// Reads files; those that are to be changed as they will be. What cannot be read is told apart, not refused: it depends
+/// on the use whether that matters.
 pub(crate) fn read(
     paths: BTreeSet<String>,
     edited: &BTreeMap<String, Vec<u8>>,
 ) -> BTreeMap<String, FileContent> {
-    let found = |path: &str| match edited.get(path) {
-        Some(bytes) => Ok(bytes.clone()),
-        None => std::fs::read(path),
-    };
-    let content = |path: &str| match found(path) {
-        Ok(bytes) => FileContent::Bytes(bytes),
-        Err(error) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => FileContent::Absent,
-            ErrorKind::IsADirectory => FileContent::Folder,
-            _ => FileContent::Unreadable,
-        },
-    };
     paths
         .into_iter()
         .map(|path| {
-            let content = content(&path);
+            let content = match edited.get(&path) {
+                Some(bytes) => FileContent::Bytes(bytes.clone()),
+                None => content(Path::new(&path)),
+            };
             (path, content)
         })
         .collect()
+}
+
+fn content(path: &Path) -> FileContent {
+    if path.is_dir() {
+        return FileContent::Folder;
+    }
+    match read_file(path, LARGEST as u64 + 1) {
+        Ok(Some(bytes)) if bytes.len() <= LARGEST => FileContent::Bytes(bytes),
+        Ok(None) => FileContent::Absent,
+        Ok(Some(_)) | Err(_) => FileContent::Unreadable,
+    }
 }
 
 /// Files by the names of their folders, each with its path and what came of reading it.
@@ -86,4 +92,32 @@ fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_file_of_sensible_size_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("token"), "opensesame").unwrap();
+        let large = File::create(path("image.iso")).unwrap();
+        large.set_len(LARGEST as u64 + 1).unwrap();
+        let changed = BTreeMap::from([(path("changed"), b"new".to_vec())]);
+        for (name, expected) in [
+            (path("token"), FileContent::Bytes(b"opensesame".to_vec())),
+            (path("changed"), FileContent::Bytes(b"new".to_vec())),
+            (path("token/below"), FileContent::Absent),
+            (path("nothing"), FileContent::Absent),
+            (path(""), FileContent::Folder),
+            (path("image.iso"), FileContent::Unreadable),
+            // It has no end, as a pipe may have none.
+            ("/dev/zero".to_owned(), FileContent::Unreadable),
+        ] {
+            let read = read([name.clone()].into(), &changed);
+            assert_eq!(read[&name], expected, "{name}");
+        }
+    }
 }

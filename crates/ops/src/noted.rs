@@ -14,7 +14,7 @@ use bowline_doctor::{
 use bowline_engine::{
     ConnectError, DEFAULT_SOCKET, Endpoint, EndpointOrigin, EngineError, Selector, Unreachable,
 };
-use bowline_model::{Action, Cause, Outcome, Project, StepOutcome, label};
+use bowline_model::{Action, Cause, Outcome, Project, StepOutcome, label, mask_written};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
@@ -86,7 +86,7 @@ pub(crate) async fn changed(
     let answer = timeout(PLAN, plan(surroundings, &request)).await;
     let answer = answer.map_err(|_| unseen(WhyUnseen::TooSlow))?;
     let Answer { value, .. } =
-        answer.map_err(|failure| unseen(WhyUnseen::Engine(failure.to_string())))?;
+        answer.map_err(|failure| unseen(WhyUnseen::Engine(mask_written(&failure.to_string()))))?;
     let mut by_service: BTreeMap<String, Vec<Changed>> = BTreeMap::new();
     for step in &value.steps {
         let (changes, by_files) = match &step.cause {

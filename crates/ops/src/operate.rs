@@ -237,7 +237,8 @@ pub async fn plan(
     surroundings: &Surroundings,
     request: &UpRequest,
 ) -> Result<Answer<Plan>, Failure> {
-    let loaded = session::with_project(surroundings, &request.stack, selection(request)).await?;
+    let (stack, selection) = (&request.stack, selection(request));
+    let loaded = session::with_project_to_read(surroundings, stack, selection).await?;
     let goal = up_goal(request, loaded.wanted);
     let plan = loaded.session.stack.plan(&goal).await?;
     let looked = build::look(&plan).await;

@@ -71,11 +71,34 @@ pub(crate) async fn with_project(
     options: &StackOptions,
     selection: Selection<'_>,
 ) -> Result<LoadedSession, Failure> {
+    with_project_by(open, surroundings, options, selection).await
+}
+
+/// The same for who changes nothing: this host gets no key either.
+pub(crate) async fn with_project_to_read(
+    surroundings: &Surroundings,
+    options: &StackOptions,
+    selection: Selection<'_>,
+) -> Result<LoadedSession, Failure> {
+    with_project_by(open_to_read, surroundings, options, selection).await
+}
+
+type Open = fn(&Surroundings, Arc<dyn Engine>, String) -> Result<Session, Failure>;
+
+async fn with_project_by(
+    open: Open,
+    surroundings: &Surroundings,
+    options: &StackOptions,
+    selection: Selection<'_>,
+) -> Result<LoadedSession, Failure> {
     let loaded = load(&options.load_request(surroundings, selection.services))?;
     let engine = connect(surroundings).await?;
     let mut session = open(surroundings, engine, loaded.project.name.clone())?;
     session.files = Some(loaded.project.clone());
-    let mut wanted = wanted_of(surroundings, options, &session, &loaded.project, &selection)?;
+    let Stack { engine, sealer, .. } = &session.stack;
+    let (engine, sealer) = (&**engine, sealer.as_ref());
+    let project = &loaded.project;
+    let mut wanted = wanted_of(surroundings, options, engine, sealer, project, &selection)?;
     if selection.no_deps && !selection.services.is_empty() {
         leave_out_dependencies(&mut wanted, selection.services);
     }
@@ -89,7 +112,7 @@ pub(crate) async fn with_project(
 }
 
 /// What the files say and nothing acts on, a line each: nothing is ignored silently.
-fn not_acted_on(ignored: &[Ignored]) -> String {
+pub(crate) fn not_acted_on(ignored: &[Ignored]) -> String {
     let line = |one: &Ignored| {
         let place = one.place.as_ref();
         let place = place.map_or_else(String::new, |place| format!("{place}: "));
@@ -110,12 +133,31 @@ pub(crate) async fn by_name(
     Ok(session)
 }
 
-/// Opens a stack on an engine, for whoever asks.
+/// Opens a stack on an engine, for whoever asks. A host without a key gets one.
 pub(crate) fn open(
     surroundings: &Surroundings,
     engine: Arc<dyn Engine>,
     project: String,
 ) -> Result<Session, Failure> {
+    let home = home(surroundings)?;
+    let sealer = Sealer::of_host(&home).map_err(|error| Failure::state(&error, error.hints()))?;
+    Ok(opened(surroundings, engine, project, home, Some(sealer)))
+}
+
+/// The same for who only reads: nothing is made, and without a key what is sealed stays closed.
+pub(crate) fn open_to_read(
+    surroundings: &Surroundings,
+    engine: Arc<dyn Engine>,
+    project: String,
+) -> Result<Session, Failure> {
+    let home = home(surroundings)?;
+    let sealer = Sealer::of_existing(&home);
+    let sealer = sealer.map_err(|error| Failure::state(&error, error.hints()))?;
+    Ok(opened(surroundings, engine, project, home, sealer))
+}
+
+/// The folders in which this user's state is kept.
+fn home(surroundings: &Surroundings) -> Result<StateHome, Failure> {
     let environment = surroundings
         .environment
         .iter()
@@ -124,17 +166,25 @@ pub(crate) fn open(
         euid: surroundings.who.euid,
         env: environment.collect(),
     };
-    let home = StateHome::choose(&hints).map_err(|error| Failure::state(&error, error.hints()))?;
-    let sealer = Sealer::of_host(&home).map_err(|error| Failure::state(&error, error.hints()))?;
+    StateHome::choose(&hints).map_err(|error| Failure::state(&error, error.hints()))
+}
+
+fn opened(
+    surroundings: &Surroundings,
+    engine: Arc<dyn Engine>,
+    project: String,
+    home: StateHome,
+    sealer: Option<Sealer>,
+) -> Session {
     let stack = Stack {
         engine,
         project,
         home,
-        sealer: Some(sealer),
+        sealer,
         clock: Arc::new(SystemClock),
     };
     let who = &surroundings.who;
-    Ok(Session {
+    Session {
         stack,
         actor: Actor {
             user: who.user.clone(),
@@ -142,24 +192,24 @@ pub(crate) fn open(
             pid: who.pid,
         },
         files: None,
-    })
+    }
 }
 
-fn wanted_of(
+/// What a project wants of an engine. Without the key of this host nothing tells one content of a file from another.
+pub(crate) fn wanted_of(
     surroundings: &Surroundings,
     options: &StackOptions,
-    session: &Session,
+    engine: &dyn Engine,
+    sealer: Option<&Sealer>,
     project: &Project,
     selection: &Selection<'_>,
 ) -> Result<Wanted, Failure> {
-    let sealer = session.stack.sealer.clone();
     let digest = |bytes: &[u8]| {
         sealer
-            .as_ref()
             .map(|sealer| sealer.digest("content", bytes))
             .unwrap_or_default()
     };
-    let mut given = Given::new(session.stack.engine.about().api, &digest);
+    let mut given = Given::new(engine.about().api, &digest);
     given.hashes = ConfigHashes {
         services: project
             .services

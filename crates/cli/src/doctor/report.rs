@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use bowline_ops::{Diagnosis, DoctorAnswer, Evidence, Finding, Risk, Undetermined, explanation};
 
-use super::text::{command, confidence, evidence, kind, times, told};
+use super::text::{command, confidence, evidence, kind, plain, times, told};
 use super::{Asked, unseen};
 
 pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
@@ -15,13 +15,15 @@ pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
     let mut page = String::from("## Container Operations Report\n");
     if let Some(asked) = asked {
         if diagnosis.causes.is_empty() {
-            let _ = write!(page, "\n### Issue: {}\n", told(answer, asked));
+            let told = plain(&told(answer, asked));
+            let _ = write!(page, "\n### Issue: {told}\n");
         }
     } else if diagnosis.causes.is_empty() && diagnosis.failing.is_empty() {
         let _ = write!(
             page,
             "\n### Issue: none; {} containers of `{}` are well\n",
-            diagnosis.containers, diagnosis.project
+            diagnosis.containers,
+            plain(&diagnosis.project)
         );
     }
     for cause in &diagnosis.causes {
@@ -37,7 +39,7 @@ pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
     if asked.is_none() && !diagnosis.complaints.is_empty() {
         page.push_str("\nComplaints that nothing known explains:\n");
         for complaint in &diagnosis.complaints {
-            let _ = writeln!(page, "- {}", complaint.text);
+            let _ = writeln!(page, "- {}", plain(&complaint.text));
         }
     }
     if !diagnosis.unseen.is_empty() {
@@ -65,17 +67,17 @@ struct Section {
 impl Section {
     fn add_to(self, page: &mut String) {
         let steps = self.steps.iter().enumerate();
-        let steps = steps.map(|(index, step)| format!("{}. {step}\n", index + 1));
-        let shortcut = self.shortcut.map(|words| format!("\n{words}\n"));
+        let steps = steps.map(|(index, step)| format!("{}. {}\n", index + 1, plain(step)));
+        let shortcut = self.shortcut.map(|words| format!("\n{}\n", plain(&words)));
         let shortcut = shortcut.into_iter();
         let _ = write!(
             page,
             "\n### Issue: {}\n\n### Services Affected:\n{}\n### Root Cause:\n{}\n### Resolution Steps:\n{}\n### Verification:\n```bash\n{}\n```\n\n### Prevention:\n- {}\n\n### Related Services to Monitor:\n{}",
-            self.issue,
+            plain(&self.issue),
             listed(&self.affected, "none yet"),
             self.root_cause,
             steps.chain(shortcut).collect::<String>(),
-            self.verification,
+            plain(&self.verification),
             self.prevention,
             listed(&self.related, "none"),
         );
@@ -87,7 +89,7 @@ fn listed(lines: &[String], none: &str) -> String {
         return format!("- {none}\n");
     }
     lines.iter().fold(String::new(), |mut list, line| {
-        let _ = writeln!(list, "- {line}");
+        let _ = writeln!(list, "- {}", plain(line));
         list
     })
 }
@@ -114,21 +116,19 @@ fn section(diagnosis: &Diagnosis, cause: &Finding) -> Section {
 }
 
 fn root_cause(cause: &Finding) -> String {
-    let mut text = format!("{} ({}, {})\n", cause.claim, cause.code, confidence(cause));
+    let claim = format!("{} ({}, {})", cause.claim, cause.code, confidence(cause));
+    let mut text = plain(&claim) + "\n";
     if let Some(place) = &cause.culprit.place {
+        let place = plain(&place.to_string());
         let _ = writeln!(text, "It is written at `{place}`.");
     }
     if let Some(next) = &cause.decide {
-        let _ = writeln!(
-            text,
-            "What would make it surer: `{}` ({}).",
-            command(&next.command),
-            next.why
-        );
+        let next = plain(&format!("`{}` ({})", command(&next.command), next.why));
+        let _ = writeln!(text, "What would make it surer: {next}.");
     }
     text.push('\n');
     for evidence in evidence(cause) {
-        let _ = writeln!(text, "- {}", shown(evidence));
+        let _ = writeln!(text, "- {}", plain(&shown(evidence)));
     }
     text
 }
@@ -198,14 +198,14 @@ fn risks(page: &mut String, risks: &[Risk]) {
     for risk in risks {
         let place = risk.place.as_ref();
         let place = place.map(|place| format!(", `{place}`"));
-        let _ = writeln!(
-            page,
+        let line = format!(
             "- {} ({}{}): {}",
             risk.claim,
             risk.code,
             place.unwrap_or_default(),
             risk.fix
         );
+        let _ = writeln!(page, "{}", plain(&line));
     }
 }
 

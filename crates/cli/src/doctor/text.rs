@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bowline_model::is_steering;
 use bowline_ops::{
     Confidence, CulpritKind, Diagnosis, DoctorAnswer, Evidence, Finding, Look, Next, Risk,
     RuledOut, Safety, Undetermined, explanation,
@@ -20,7 +21,7 @@ pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
         Some(asked) => told(answer, asked),
         None => verdict(diagnosis),
     };
-    let _ = writeln!(text, "{first}\n");
+    let _ = writeln!(text, "{}\n", plain(&first));
     for cause in &diagnosis.causes {
         show(&mut text, diagnosis, cause);
     }
@@ -30,7 +31,8 @@ pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
             show_undetermined(&mut text, service);
         }
         for complaint in &diagnosis.complaints {
-            let _ = writeln!(text, "complains: {}{}", when(complaint), complaint.text);
+            let said = plain(&complaint.text);
+            let _ = writeln!(text, "complains: {}{said}", when(complaint));
         }
         if !diagnosis.complaints.is_empty() {
             text.push('\n');
@@ -49,19 +51,31 @@ pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
     text
 }
 
+/// Words of others on one line, without what steers a terminal or makes them look like words of this program.
+pub(super) fn plain(words: &str) -> String {
+    let shown = |character| match character {
+        // Commands have several lines.
+        '\n' | '\t' => ' ',
+        other if is_steering(other) => '\u{fffd}',
+        other => other,
+    };
+    words.chars().map(shown).collect()
+}
+
 /// A part of what is said of something: its word, and its lines below each other.
 fn part(text: &mut String, word: &str, lines: impl IntoIterator<Item = String>) {
     for (index, line) in lines.into_iter().enumerate() {
         let word = if index == 0 { word } else { "" };
-        let _ = writeln!(text, "  {word:<10} {line}");
+        let _ = writeln!(text, "  {word:<10} {}", plain(&line));
     }
 }
 
 fn show_undetermined(text: &mut String, service: &Undetermined) {
+    let what = format!("`{}` {}", service.service, service.state);
     let _ = writeln!(
         text,
-        "undetermined: `{}` {}, and nothing that is known here explains it",
-        service.service, service.state
+        "undetermined: {}, and nothing that is known here explains it",
+        plain(&what)
     );
     part(text, "excluded", service.excluded.iter().cloned());
     part(text, "unseen", unseen::lines(&service.unseen));
@@ -72,29 +86,27 @@ fn show_undetermined(text: &mut String, service: &Undetermined) {
 fn show_risk(text: &mut String, risk: &Risk) {
     let place = risk.place.as_ref();
     let place = place.map(|place| format!("{place}  ")).unwrap_or_default();
-    let _ = writeln!(
-        text,
-        "risk[{}]: {}\n  --> {place}{}\n  fix        {}",
-        risk.code, risk.claim, risk.field, risk.fix
-    );
+    let _ = writeln!(text, "risk[{}]: {}", risk.code, plain(&risk.claim));
+    let _ = writeln!(text, "  --> {}", plain(&format!("{place}{}", risk.field)));
+    part(text, "fix", [risk.fix.clone()]);
 }
 
 /// A cause in one line.
 pub(crate) fn headline(cause: &Finding) -> String {
     let culprit = &cause.culprit;
-    format!(
+    plain(&format!(
         "error[{}]: {}`{}`: {}",
         cause.code,
         kind(culprit.kind),
         culprit.name,
         cause.claim
-    )
+    ))
 }
 
 /// What mends a cause, and what that costs.
 pub(crate) fn fix(cause: &Finding) -> Option<String> {
     let fix = cause.fix.as_ref()?;
-    Some(format!("{}{}", fix.text, cost(fix.safety)))
+    Some(plain(&format!("{}{}", fix.text, cost(fix.safety))))
 }
 
 /// A cause with everything that shows it.
@@ -105,10 +117,11 @@ pub(crate) fn show(text: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
     let place = place.map(|place| format!("{place}  ")).unwrap_or_default();
     match (&culprit.field, culprit.kind) {
         (Some(field), CulpritKind::Service) => {
-            let _ = writeln!(text, "  --> {place}services.{}.{field}", culprit.name);
+            let written = plain(&format!("{place}services.{}.{field}", culprit.name));
+            let _ = writeln!(text, "  --> {written}");
         }
         _ if !place.is_empty() => {
-            let _ = writeln!(text, "  --> {}", place.trim_end());
+            let _ = writeln!(text, "  --> {}", plain(place.trim_end()));
         }
         _ => {}
     }
@@ -345,12 +358,14 @@ pub(super) fn told(answer: &DoctorAnswer, asked: &Asked) -> String {
     } else if is_not_up(diagnosis) {
         return not_up(diagnosis);
     }
+    let told = if answer.may_be_missed {
+        format!("nobody could look whether {code} is there{place}: not all was seen in one look")
+    } else {
+        format!("{code} is not there{place}")
+    };
     match answer.elsewhere.as_slice() {
-        [] => format!("{code} is not there{place}"),
-        names => format!(
-            "{code} is not there{place}; it is at `{}`",
-            names.join("`, `")
-        ),
+        [] => told,
+        names => format!("{told}; it is at `{}`", names.join("`, `")),
     }
 }
 

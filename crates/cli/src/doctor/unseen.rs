@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use bowline_ops::{Look, Unseen};
 
+use super::text::plain;
+
 /// How many containers are named; of more only their number is told.
 const MOST_NAMES: usize = 3;
 
@@ -26,7 +28,7 @@ pub(super) fn lines(unseen: &[Unseen]) -> Vec<String> {
             let first = all[0].cause.words();
             let is_one_reason = all.iter().all(|one| one.cause.words() == first);
             let why = if is_one_reason { first } else { &why };
-            format!("{} ({why})", what(&sort, &all))
+            plain(&format!("{} ({why})", what(&sort, &all)))
         })
         .collect()
 }

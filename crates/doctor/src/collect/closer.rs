@@ -33,7 +33,8 @@ pub(super) struct RawLog {
 }
 
 impl Looking<'_> {
-    /// Looks closely at all containers where there are few, else at those in doubt and those that they need.
+    /// Looks closely at all containers where there are few, else at those that somebody asks about, those in doubt, and
+    /// those that they need.
     pub(super) async fn closer(
         &mut self,
         containers: &[ObservedContainer],
@@ -58,13 +59,7 @@ impl Looking<'_> {
             .await
         });
         let looks = join_all(looks).await;
-        let left = containers.len() - wanted.len();
-        if left > 0 {
-            self.unseen.push(Unseen {
-                look: Look::Closely(left),
-                cause: WhyUnseen::TooMany,
-            });
-        }
+        self.leave(containers, &wanted);
         let mut closer = BTreeMap::new();
         for (container, (log, inside, files)) in wanted.iter().zip(looks) {
             let name = &container.name;
@@ -78,6 +73,31 @@ impl Looking<'_> {
             closer.insert(name.clone(), seen);
         }
         closer
+    }
+
+    /// Notes which containers are not looked at: those in doubt by name, of the others only how many.
+    fn leave(&mut self, containers: &[ObservedContainer], wanted: &[&ObservedContainer]) {
+        let is_left = |container: &&ObservedContainer| {
+            let mut wanted = wanted.iter();
+            !wanted.any(|one| one.id == container.id)
+        };
+        let left = containers.iter().filter(is_left);
+        let (in_doubt, others): (Vec<_>, Vec<_>) = left.partition(|it| is_in_doubt(it));
+        let mut looks = Vec::new();
+        for container in in_doubt {
+            looks.push(Look::Log(container.name.clone()));
+            if target(container).is_some() {
+                looks.push(Look::Inside(container.name.clone()));
+            }
+        }
+        if !others.is_empty() {
+            looks.push(Look::Closely(others.len()));
+        }
+        let unseen = looks.into_iter().map(|look| Unseen {
+            look,
+            cause: WhyUnseen::TooMany,
+        });
+        self.unseen.extend(unseen);
     }
 
     async fn log(&self, container: &ObservedContainer) -> Result<RawLog, WhyUnseen> {
@@ -172,14 +192,14 @@ impl Looking<'_> {
         Ok(String::from_utf8(bytes).ok().filter(|_| fits))
     }
 
-    /// The containers in doubt and those that they need, as many as are looked into at most.
+    /// The containers that somebody asks about, those in doubt and those that they need, as many as are looked into at most.
     fn suspects<'c>(&self, containers: &'c [ObservedContainer]) -> Vec<&'c ObservedContainer> {
         let needs = declared::needs(self.subject.project.as_ref(), containers);
         let service =
             |container: &ObservedContainer| container.labels().get(label::SERVICE).cloned();
         let mut services: BTreeSet<String> = containers
             .iter()
-            .filter(|container| is_in_doubt(container))
+            .filter(|container| self.is_asked(container) || is_in_doubt(container))
             .filter_map(service)
             .collect();
         let needed = services
@@ -193,8 +213,20 @@ impl Looking<'_> {
             is_in_doubt(container)
                 || service(container).is_some_and(|name| services.contains(&name))
         };
-        let worth = containers.iter().filter(is_worth);
+        let (asked, others): (Vec<_>, Vec<_>) = containers.iter().partition(|it| self.is_asked(it));
+        let worth = asked.into_iter().chain(others.into_iter().filter(is_worth));
         worth.take(self.bounds.everybody).collect()
+    }
+
+    /// Whether somebody asks about a container, by its name, by its service, or by a field of that.
+    fn is_asked(&self, container: &ObservedContainer) -> bool {
+        let service = container.labels().get(label::SERVICE);
+        let is_of_service = |words: &str| {
+            let rest = service.and_then(|name| words.strip_prefix(name.as_str()));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let mut asked = self.subject.asked.iter();
+        asked.any(|words| *words == container.name || is_of_service(words))
     }
 }
 

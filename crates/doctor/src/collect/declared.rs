@@ -145,6 +145,7 @@ fn service_fact(
                     mount.source.clone()
                 },
                 writable: !mount.read_only,
+                subpath: subpath(mount),
                 in_project: None,
                 changed_on_host: None,
             })
@@ -163,6 +164,13 @@ fn service_fact(
         unlimited: unlimited(service),
         ..ServiceFact::default()
     }
+}
+
+/// The folder of a volume that is to be mounted.
+fn subpath(mount: &bowline_model::Mount) -> Option<String> {
+    let volume = mount.volume.as_ref();
+    let folder = volume.map(|volume| volume.subpath.clone());
+    folder.filter(|folder| !folder.is_empty())
 }
 
 /// What of processors and processes the files do not limit, by any way to say it.

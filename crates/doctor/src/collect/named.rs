@@ -12,6 +12,7 @@ use bowline_model::{ObservedContainer, is_secret_key};
 use bowline_recipes::Says;
 
 use crate::facts::{Facts, Told};
+use crate::world::edges::is_loopback;
 use crate::world::{Said, World};
 
 /// What is said of an address by somebody who dials it.
@@ -145,10 +146,7 @@ fn carrier(
 /// every second line.
 fn carries(text: &str, (host, port): &Address) -> bool {
     let is_part = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.');
-    let is_loopback = host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
+    let is_loopback = is_loopback(host);
     text.match_indices(host.as_str()).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let rest = &text[at + host.len()..];

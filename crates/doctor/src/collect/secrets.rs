@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use bowline_model::carried::{self, Form, Oddity, oddities};
-use bowline_model::{Place, Project, Secret, Service, is_secret_key};
+use bowline_model::{
+    PASSWORD_WORDS, Place, Project, Secret, Service, is_opening_key, is_secret_key,
+};
 
 use crate::facts::Weakness;
 use crate::tokens::Tokens;
@@ -17,25 +19,11 @@ const SWITCHES: &[&str] = &[
     "null", "off", "on", "optional", "required", "true", "trust", "yes",
 ];
 
-/// Words before `KEY` that make the value a secret.
-const KEYS: &[&str] = &[
-    "access",
-    "account",
-    "api",
-    "encryption",
-    "jwt",
-    "master",
-    "private",
-    "secret",
-    "shared",
-    "signing",
-];
-
 /// Words that say that a value is meant to be seen.
 const PUBLIC: &[&str] = &["public", "publishable", "site"];
 
-/// Words for a password itself, of which a number is one as well.
-const PASSWORDS: &[&str] = &["kennwort", "pass", "psk", "pw", "pwd", "secret", "senha"];
+/// English words for a password itself, of which a number is one as well.
+const PASSWORDS: &[&str] = &["pass", "psk", "pw", "pwd", "secret"];
 
 /// From how many characters on a word without a blank is taken for made up by a machine, and how many digits it has then.
 const RANDOM: usize = 20;
@@ -96,7 +84,7 @@ fn secrets_of(key: &str, value: &str) -> Vec<Secret> {
 
 /// Whether a whole value is a secret, by its variable and by how it looks.
 fn is_secret(key: &str, value: &str) -> bool {
-    let lower = key.to_ascii_lowercase();
+    let lower = key.to_lowercase();
     let mut parts: Vec<&str> = lower.split(['_', '-', '.']).collect();
     // `SECRET_KEY_BASE`, `PASSWORD_2`
     while let Some(last) = parts.last()
@@ -111,14 +99,14 @@ fn is_secret(key: &str, value: &str) -> bool {
     if !is_secret_key(key) || is_switch || is_path || is_public {
         return false;
     }
-    let [before @ .., last] = parts.as_slice() else {
+    let Some(last) = parts.last() else {
         return false;
     };
-    let is_password = PASSWORDS.iter().any(|word| last.ends_with(*word)) || last.contains("passw");
+    let mut passwords = PASSWORDS.iter().chain(PASSWORD_WORDS);
+    let is_password = passwords.any(|word| last.ends_with(word)) || last.contains("passw");
     let is_number = value.parse::<f64>().is_ok();
-    let is_token = last.ends_with("token") || last.ends_with("apikey");
-    let is_key = *last == "key" && before.last().is_some_and(|part| KEYS.contains(part));
-    is_password || (is_token || is_key) && !is_number || looks_random(value)
+    let is_key = last.ends_with("token") || is_opening_key(&parts.join("_"));
+    is_password || is_key && !is_number || looks_random(value)
 }
 
 /// Whether a word of a text looks as if a machine had made it up.
@@ -140,6 +128,7 @@ mod tests {
         for (key, value) in [
             ("POSTGRES_PASSWORD", "tulip-forest"),
             ("DB_PASS", "1234"),
+            ("BAZA_HASLO", "1234"),
             ("JWT_SECRET", "shop"),
             ("GITHUB_TOKEN", "abc"),
             ("STRIPE_API_KEY", "sk_live_x"),

@@ -27,7 +27,7 @@ pub(crate) fn plain(bytes: &[u8], limit: usize) -> String {
 const LONGEST_WORD: usize = 256;
 
 /// Cuts what is between the two ends of a line that is longer than `limit`, and leaves a mark there. Words at the cut go as a
-/// whole, so that no half of a secret stays which nobody would know again.
+/// whole, so that no half of a secret stays which nobody would know again; one that is longer than 256 bytes is cut.
 pub(super) fn keep_ends(line: &mut Vec<u8>, limit: usize) {
     if line.len() <= limit {
         return;

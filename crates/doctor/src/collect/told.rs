@@ -88,6 +88,14 @@ impl<'c> Reader<'c> {
         }
         for secret in &self.secret_files {
             tokens.token(secret);
+            // A file of variables holds several.
+            let pairs = secret
+                .reveal()
+                .lines()
+                .filter_map(|line| line.split_once('='));
+            for (_, value) in pairs.filter(|(key, _)| is_secret_key(key.trim())) {
+                tokens.token(&Secret::new(value.trim().trim_matches(['"', '\''])));
+            }
         }
         let logging = self.container.spec.logging.iter();
         for (key, value) in logging.flat_map(|logging| logging.options.iter()) {

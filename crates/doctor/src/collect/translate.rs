@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bowline_model::{
-    ContainerSpec, EffectiveMount, HealthTest, HostPort, MASK, ObservedContainer, ObservedImage,
-    ObservedVolume, PortSpec, ResourcesSpec, RestartSpec, Secret, UlimitSpec, carried,
-    is_secret_key, label, mask_command,
+    ContainerSpec, EffectiveMount, HealthTest, HostPort, MASK, MountSource, MountSpec,
+    ObservedContainer, ObservedImage, ObservedVolume, PortSpec, ResourcesSpec, RestartSpec, Secret,
+    UlimitSpec, carried, is_secret_key, label, mask_command,
 };
 
 use crate::facts::{
@@ -146,8 +146,22 @@ fn mounts(container: &ObservedContainer) -> Vec<Mount> {
     let folder = container.labels().get(label::WORKING_DIR);
     let mounts = container.mounts.iter();
     mounts
-        .map(|it| mount(it, folder.map(String::as_str)))
+        .map(|it| Mount {
+            subpath: subpath(it, &container.spec.mounts),
+            ..mount(it, folder.map(String::as_str))
+        })
         .collect()
+}
+
+/// The folder of a volume that was asked for: what engines say of mounts in effect leaves it out.
+fn subpath(mount: &EffectiveMount, wanted: &[MountSpec]) -> Option<String> {
+    let target = |target: &str| target.trim_end_matches('/').to_owned();
+    let mut wanted = wanted.iter();
+    let wanted = wanted.find(|wanted| target(&wanted.target) == target(&mount.target))?;
+    let MountSource::Volume(volume) = &wanted.source else {
+        return None;
+    };
+    volume.subpath.clone().filter(|folder| !folder.is_empty())
 }
 
 fn mount(mount: &EffectiveMount, folder: Option<&str>) -> Mount {
@@ -167,6 +181,7 @@ fn mount(mount: &EffectiveMount, folder: Option<&str>) -> Mount {
             None => mount.source.display().to_string(),
         },
         writable: mount.writable,
+        subpath: None,
     }
 }
 
@@ -275,7 +290,7 @@ fn published(container: &ObservedContainer) -> Vec<Published> {
 }
 
 /// What the engine has under a reference; nothing where it has no such image.
-pub(super) fn image_fact(image: Option<&ObservedImage>) -> ImageFact {
+pub(super) fn image_fact(image: Option<&ObservedImage>, mask: &Mask) -> ImageFact {
     let Some(image) = image else {
         return ImageFact {
             id: None,
@@ -291,7 +306,10 @@ pub(super) fn image_fact(image: Option<&ObservedImage>) -> ImageFact {
     ImageFact {
         id: Some(image.id.0.clone()),
         platform: image.platform.clone(),
-        command: mask_command(words.flat_map(|words| words.iter().map(String::as_str))),
+        command: mask_command(words.flat_map(|words| words.iter().map(String::as_str)))
+            .into_iter()
+            .map(|word| mask.apply(&word))
+            .collect(),
         exposed: config.exposed.iter().map(ToString::to_string).collect(),
         volumes: config.volumes.iter().cloned().collect(),
         secrets: config

@@ -1,7 +1,8 @@
 //! Everything that was observed of a stack at one moment. Plain data: a diagnosis sees nothing else.
 //!
-//! A secret value is nowhere in it. Where one stood there is `#1`, `#2` …: the same number is the same value, so two
-//! places can be compared by it and by nothing else.
+//! A secret value that was known is nowhere in it, but for those that are too short or are names of the project
+//! ([`Weakness`]): they stand in running text. Where one stood there is `#1`, `#2` …: the same number is the same value, so
+//! two places can be compared by it and by nothing else.
 
 mod asked;
 mod host;
@@ -377,6 +378,9 @@ pub struct Mount {
     pub source: String,
     /// Writable.
     pub writable: bool,
+    /// The folder of the volume that is mounted; `None` is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subpath: Option<String>,
     /// The path of a file or folder of the project, from the project's folder on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_project: Option<String>,

@@ -5,7 +5,7 @@ use bowline_model::carried::Carrier;
 use bowline_recipes::{Protocol, Says};
 
 use crate::edit::Piece;
-use crate::facts::{ContainerFact, DatabaseAnswer, ToldText};
+use crate::facts::{AskedFact, ContainerFact, DatabaseAnswer, ServerAnswer, ToldText};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::logins::{Account, Login};
@@ -222,11 +222,31 @@ fn blamed(
     (teller(world, login.client(), asked_in), claim)
 }
 
-/// That a server has no such database, as it said when it was asked.
+/// That a server has no such database, as it said when it was asked by somebody who sees them all.
 fn lacks(world: &World<'_>, server: &ContainerFact, name: &str) -> Option<Evidence> {
     let mut answers = world.database(server);
-    let (asked, _) = answers.find(|(_, answer)| answer.databases.get(name) == Some(&false))?;
+    let (asked, _) = answers.find(|(asked, answer)| {
+        answer.databases.get(name) == Some(&false) && sees_all(asked, answer)
+    })?;
     Some(asked.evidence(&format!("it has no database `{name}`"), "it is not there"))
+}
+
+/// Whether a login is shown every database of a server. MySQL and MariaDB leave out those that it may not use, and show
+/// their accounts to those alone who may look at everything.
+fn sees_all(asked: &AskedFact, answer: &DatabaseAnswer) -> bool {
+    !matches!(asked.answer, ServerAnswer::Mysql(_)) || !answer.roles.is_empty()
+}
+
+/// That a server shows the account of a login no such database: it is not there, or the account may not use it.
+fn is_not_shown(world: &World<'_>, login: &Login<'_, '_>, name: &str) -> Option<Evidence> {
+    let user = login.user?.text.as_str();
+    let mut answers = world.database(login.server);
+    let (asked, _) = answers.find(|(asked, answer)| {
+        let is_its = asked.login.as_ref().is_some_and(|it| it.user == user);
+        is_its && answer.databases.get(name) == Some(&false)
+    })?;
+    let what = format!("it shows that account no database `{name}`");
+    Some(asked.evidence(&what, "it is not there, or the account may not use it"))
 }
 
 /// A database that a login asks for and does not get.
@@ -270,11 +290,18 @@ fn refused_database<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<NoDa
             is_hidden: false,
         });
     }
-    let (speaker, said) = spoken_of(world, login, name)?;
+    if let Some((speaker, said)) = spoken_of(world, login, name) {
+        return Some(NoDatabase {
+            name,
+            evidence: spoken(speaker, said, proves),
+            is_hidden: said.says == Says::NotPermitted,
+        });
+    }
+    let evidence = is_not_shown(world, login, name)?;
     Some(NoDatabase {
         name,
-        evidence: spoken(speaker, said, proves),
-        is_hidden: said.says == Says::NotPermitted,
+        evidence,
+        is_hidden: true,
     })
 }
 
@@ -349,6 +376,8 @@ struct Job {
     service: String,
     why: &'static str,
     evidence: Evidence,
+    /// Whether it is known to be one that makes things, and not any program that ended.
+    is_clear: bool,
     /// Whether it is known to have failed, and not only to have ended without what was to be there after it.
     has_failed: bool,
 }
@@ -359,8 +388,14 @@ fn unmade(client: &ContainerFact, job: Option<&Job>, what: &str) -> (Culprit, St
         Some(job) => (
             whole(CulpritKind::Service, &job.service),
             format!(
-                "{what} is not there: `{}`, which should make it, {}",
-                job.service, job.why
+                "{what} is not there: `{}`, which {} make it, {}",
+                job.service,
+                if job.is_clear {
+                    "should"
+                } else {
+                    "may have to"
+                },
+                job.why
             ),
             format!(
                 "see what it says (`bowline logs {0}`) and run it again: `bowline rerun {0}`; and let it end with an error when it fails",
@@ -413,7 +448,9 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
         let (blamed, claim, fix) = unmade(client, job.as_ref(), &format!("{noun}{named}"));
         let maker = job.as_ref().map(|job| job.service.as_str());
         // One that had nothing to do will have nothing to do again.
-        let again = job.as_ref().filter(|job| job.why != IN_SILENCE);
+        let again = job
+            .as_ref()
+            .filter(|job| job.is_clear && job.why != IN_SILENCE);
         let rerun = again.map(|job| ["bowline", "rerun", job.service.as_str()]);
         let safety = again.map_or(Safety::NeedsYou, |_| Safety::Restart);
         let case = Case::new(blamed, claim)
@@ -424,9 +461,11 @@ fn not_made(world: &World<'_>, cases: &mut Vec<Case>, what: Says, noun: &str, ca
             .decides("what is missing", Some(missing.clone()))
             .decides("the job", job.as_ref().map(|job| job.evidence.clone()))
             .rules_out(Code("D019"), Some(missing));
-        let has_failed = job.as_ref().is_none_or(|job| job.has_failed);
+        let is_known = job
+            .as_ref()
+            .is_none_or(|job| job.has_failed && job.is_clear);
         // Which of its topics a job could not make is known from its words at best.
-        let case = if has_failed && what != Says::TopicMissing {
+        let case = if is_known && what != Says::TopicMissing {
             case
         } else {
             case.at_most(Confidence::Likely)
@@ -448,7 +487,8 @@ fn may_be_unmade<'f>(
     match what {
         Says::QueueMissing => job.is_some(),
         Says::TopicMissing => {
-            let is_misnamed = name.is_some_and(|name| is_misnamed(world, client, name));
+            let maker = job.map(|job| job.service.as_str());
+            let is_misnamed = name.is_some_and(|name| is_misnamed(world, client, name, maker));
             job.is_some_and(|job| job.has_failed) && !is_misnamed
         }
         _ => true,
@@ -546,12 +586,15 @@ fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job
         let container = world.of_service(service).first().copied();
         (container.is_none() || works_on(service)).then_some((service, container))
     });
-    let failed = of_it
-        .clone()
-        .find_map(|(service, container)| match container {
-            None => never_ran(world, service, server).filter(|job| job.has_failed),
-            Some(container) => undone(world, service, container),
-        });
+    let failed = |is_clear: bool| {
+        let mut jobs = of_it
+            .clone()
+            .filter_map(|(service, container)| match container {
+                None => never_ran(world, service, server).filter(|job| job.has_failed),
+                Some(container) => undone(world, service, container),
+            });
+        jobs.find(|job| job.is_clear == is_clear)
+    };
     let in_silence = || {
         let mut awaited = of_it.clone().filter(|(service, _)| is_awaited(service));
         awaited.find_map(|(service, container)| in_silence(world, service, container?))
@@ -560,8 +603,47 @@ fn job_of(world: &World<'_>, server: &str, client: &ContainerFact) -> Option<Job
         let mut others = of_it.clone().filter(|(_, container)| container.is_none());
         others.find_map(|(service, _)| never_ran(world, service, server))
     };
-    failed.or_else(in_silence).or_else(asked_for)
+    failed(true)
+        .or_else(in_silence)
+        .or_else(|| failed(false))
+        .or_else(asked_for)
 }
+
+/// Words of names by which services are called that make what others need.
+const MAKERS: &[&str] = &[
+    "bootstrap",
+    "init",
+    "migrate",
+    "migration",
+    "migrations",
+    "migrator",
+    "provision",
+    "seed",
+    "seeder",
+    "setup",
+];
+
+/// Whether a service is a job, and no program that ended where it should run: somebody waits for its end, or it is called
+/// so and nobody dials it. That Compose does not start it again says nothing, since that is what it does by default.
+fn is_clearly_a_job(world: &World<'_>, service: &str) -> bool {
+    let name = service.to_ascii_lowercase();
+    let mut words = name.split(|it: char| !it.is_ascii_alphanumeric());
+    let mut dialled = world.edges().iter().filter_map(Edge::service);
+    let is_called_so = words.any(|word| MAKERS.contains(&word));
+    !world.wait_for_end(service).is_empty()
+        || is_called_so && !dialled.any(|(name, _)| name == service)
+}
+
+/// What is said of something that nobody made: who says it waits for that as others do.
+const NOT_MADE: &[Says] = &[
+    Says::NamespaceMissing,
+    Says::BucketMissing,
+    Says::QueueMissing,
+    Says::TopicMissing,
+    Says::SearchAttributeMissing,
+    Says::RelationMissing,
+    Says::SchemaOutdated,
+];
 
 /// A job that ended as if all were well, and said nothing that is understood, while what others wait for was not made.
 fn in_silence<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact) -> Option<Job> {
@@ -580,6 +662,8 @@ fn in_silence<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact
         service: service.to_owned(),
         why: IN_SILENCE,
         evidence,
+        // Its end is what the client waits for.
+        is_clear: true,
         has_failed: false,
     })
 }
@@ -611,13 +695,22 @@ fn never_ran(world: &World<'_>, service: &str, server: &str) -> Option<Job> {
             "is behind a profile that is not enabled"
         },
         evidence: shown(fact, text, "what it is for was not done"),
+        is_clear: is_clearly_a_job(world, service),
         // What somebody has to ask for may be there for something else.
         has_failed: declared.is_enabled,
     })
 }
 
+/// A service that is not started again and did not do what it is for, where it may be that to make things. Who misses what
+/// was not made is no maker of it, but for a job.
 fn undone<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact) -> Option<Job> {
     let state = world.state(container)?;
+    let is_clear = is_clearly_a_job(world, service);
+    let is_victim = || {
+        NOT_MADE
+            .iter()
+            .any(|what| world.says(container, *what).is_some())
+    };
     let is_job = matches!(state.restart_policy.as_str(), "" | "no")
         || state.restart_policy.starts_with("on-failure");
     let complained = world
@@ -651,10 +744,11 @@ fn undone<'f>(world: &World<'f>, service: &str, container: &'f ContainerFact) ->
         ),
         _ => return None,
     };
-    is_job.then(|| Job {
+    (is_job && (is_clear || !is_victim())).then(|| Job {
         service: service.to_owned(),
         why,
         evidence,
+        is_clear,
         has_failed: true,
     })
 }

@@ -187,36 +187,30 @@ impl<'f> Answer<'f> {
 
 impl Answer<'_> {
     fn case(&self, world: &World<'_>, announced: &ToldHost, complaint: Option<Evidence>) -> Case {
-        let &Self {
-            service,
-            server,
-            client,
-            first,
-        } = self;
         let text = format!(
             "{}: {} announces `{}`",
-            server.name,
+            self.server.name,
             carrier(&announced.carrier).trim_end_matches(','),
             announced.name
         );
         let given = shown(
-            FactRef::Told(server.name.clone()),
+            FactRef::Told(self.server.name.clone()),
             text,
             "the broker gives that address to whoever asks",
         );
         let text = format!(
             "{}: {} names `{}`",
-            client.name,
-            carrier(&first.carrier).trim_end_matches(','),
-            first.name
+            self.client.name,
+            carrier(&self.first.carrier).trim_end_matches(','),
+            self.first.name
         );
         let sent = shown(
-            FactRef::Told(client.name.clone()),
+            FactRef::Told(self.client.name.clone()),
             text,
             "nobody told the client the address that it then dials",
         );
         self.blamed(world, announced)
-            .between(Some(service), client.service.as_deref())
+            .between(Some(self.service), self.client.service.as_deref())
             .decides("the complaint", complaint)
             .decides("what the broker announces", Some(given))
             .decides("where the client was sent first", Some(sent))
@@ -225,31 +219,30 @@ impl Answer<'_> {
     /// Whose mistake it is: the client's where another listener of the same server is there for the stack, else the
     /// server's.
     fn blamed(&self, world: &World<'_>, wrong: &ToldHost) -> Case {
-        let &Self {
-            service,
-            server,
-            client,
-            first,
-        } = self;
-        let inner = self::announced(world, server)
+        let service = self.service;
+        let inner = self::announced(world, self.server)
             .map(|(_, known)| known)
-            .filter(|known| answers_to(server, &known.name) || known.name == first.name)
+            .filter(|known| answers_to(self.server, &known.name) || known.name == self.first.name)
             .find_map(|known| number(known.port))
-            .filter(|port| number(first.port) != Some(*port));
+            .filter(|port| number(self.first.port) != Some(*port));
         if let Some(port) = inner {
             let claim = format!(
                 "it asks `{service}` at the listener for those outside, which sends it to `{}`; the one for the stack is `{service}:{port}`",
                 wrong.name
             );
-            let carrier = first.port_carrier.as_ref().unwrap_or(&first.carrier);
-            let from = number(first.port).map(|from| from.to_string());
-            return Case::new(teller(world, client, carrier), claim)
+            let carrier = self
+                .first
+                .port_carrier
+                .as_ref()
+                .unwrap_or(&self.first.carrier);
+            let from = number(self.first.port).map(|from| from.to_string());
+            return Case::new(teller(world, self.client, carrier), claim)
                 .mended_by(
                     format!("let it ask `{service}:{port}`, then `bowline up`"),
                     Safety::NeedsYou,
                 )
                 .by_edits(
-                    Spot::carried(client, carrier)
+                    Spot::carried(self.client, carrier)
                         .zip(from)
                         .map(|(spot, from)| spot.replace(Piece::Port, from, port.to_string())),
                 );
@@ -258,16 +251,16 @@ impl Answer<'_> {
             "it sends its clients to `{}`, where they do not find it; within the stack it is `{service}`",
             wrong.name
         );
-        Case::new(teller(world, server, &wrong.carrier), claim)
-            .seen_in(server.service.as_deref())
+        Case::new(teller(world, self.server, &wrong.carrier), claim)
+            .seen_in(self.server.service.as_deref())
             .mended_by(
                 format!("announce `{service}` to the stack, and another listener to those outside, then `bowline up`"),
                 Safety::NeedsYou,
             )
             // Somebody outside may count on what a published port announces.
             .by_edits(
-                Spot::carried(server, &wrong.carrier)
-                    .filter(|_| server.published.is_empty())
+                Spot::carried(self.server, &wrong.carrier)
+                    .filter(|_| self.server.published.is_empty())
                     .map(|spot| spot.replace(Piece::Host, wrong.name.as_str(), service)),
             )
     }

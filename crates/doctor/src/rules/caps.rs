@@ -179,9 +179,9 @@ fn cap_above_limit(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let life = world.last_life(container);
         let unsent = unsent_kill(&life);
-        let was_killed = world.out_of_memory(container) == Some(true)
-            || life.out_of_memory.is_some()
-            || unsent.is_some();
+        let is_for_memory =
+            world.out_of_memory(container) == Some(true) || life.out_of_memory.is_some();
+        let was_killed = is_for_memory || unsent.is_some();
         let Some(cap) = cap_above(world, container).filter(|_| was_killed) else {
             continue;
         };
@@ -196,22 +196,26 @@ fn cap_above_limit(world: &World<'_>, cases: &mut Vec<Case>) {
         let proves = "it takes what it was told it may";
         let told = made(world, container, &format!("told `{}`", cap.text), proves);
         let kill = life.out_of_memory;
-        let kill = kill
-            .map(|oom| reported(oom, "the kernel killed for want of memory"))
-            .or(unsent);
+        let kill = kill.map(|oom| reported(oom, "the kernel killed for want of memory"));
+        // Of a kill that nobody reported nobody knows the reason: the cap may be right then.
+        let lowered = if is_for_memory {
+            capped(world, container, &cap)
+        } else {
+            Vec::new()
+        };
         cases.push(
             Case::new(culprit(container, Some(&cap.field)), claim)
                 .mended_by(
                     "tell it at most three quarters of the limit, or raise the limit (`mem_limit`); then `bowline up`",
                     Safety::Restart,
                 )
-                .by_edits(capped(world, container, &cap))
+                .by_edits(lowered)
                 .decides("the kernel's kill", kill.clone())
                 .decides("the limit", Some(limit))
                 .decides("its own cap", told.clone())
                 .rules_out(Code("D032"), told)
                 .rules_out(Code("D113"), kill.clone())
-                .rules_out(Code("D114"), kill.clone())
+                .rules_out(Code("D114"), kill.clone().or(unsent))
                 .rules_out(Code("D115"), kill),
         );
     }

@@ -5,7 +5,7 @@ use bowline_recipes::Says;
 use crate::facts::{ContainerFact, FileHead, FileThere, Mount};
 use crate::finding::{Code, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::stores::{Store, below};
+use crate::world::stores::{Store, in_source, is_below};
 use crate::world::{Said, World, culprit, shown, spoken};
 
 pub(crate) const LOCKED_BY_ANOTHER: Rule = Rule {
@@ -331,9 +331,9 @@ fn shared<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
             let mount = world.mount_of(container, &store.folder);
             // The same source, and the same folder below it, are the same data.
             if let Some(mount) = mount.filter(|mount| mount.writable)
-                && let Some(rest) = below(&store.folder, &mount.target)
+                && let Some(path) = in_source(&store.folder, mount)
             {
-                let place = (mount.source.as_str(), rest.to_owned());
+                let place = (mount.source.as_str(), path);
                 let keeper = world.keeper(container, &store.folder);
                 holders.push((Holder { container, mount }, keeper, place));
             }
@@ -374,12 +374,20 @@ fn refused<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
         let Some(mount) = mount.filter(|_| world.stores(container).is_empty()) else {
             continue;
         };
+        let Some(locked) = in_source(path, mount) else {
+            continue;
+        };
+        let has_it = |one: &&Mount| {
+            let folder = in_source(&one.target, one);
+            let is_in = folder.is_some_and(|folder| is_below(&locked, &folder));
+            one.source == mount.source && one.writable && is_in
+        };
         let others = world.containers().filter(|other| {
             other.name != container.name && world.runs(other) && world.stores(other).is_empty()
         });
         for other in others {
             let mut mounts = world.mounts(other).into_iter().flatten();
-            if let Some(theirs) = mounts.find(|one| one.source == mount.source && one.writable) {
+            if let Some(theirs) = mounts.find(has_it) {
                 shared.push(Shared {
                     one: Holder { container, mount },
                     other: Holder {
@@ -424,7 +432,9 @@ impl<'f> Holder<'f> {
     fn mounted(&self) -> Evidence {
         let name = &self.container.name;
         let (source, target) = (&self.mount.source, &self.mount.target);
-        let text = format!("{name}: {source} at `{target}`, writable");
+        let folder = self.mount.subpath.as_ref();
+        let folder = folder.map_or_else(String::new, |folder| format!("/{folder}"));
+        let text = format!("{name}: {source}{folder} at `{target}`, writable");
         shown(FactRef::Mounts(name.clone()), text, "it has that data")
     }
 }

@@ -2,9 +2,10 @@
 
 use bowline_model::ContainerStatus;
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, Event};
 use crate::finding::{Code, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::wellness::tells_to_stop;
 use crate::world::{World, culprit, reported, shown};
 
 use super::memory::{limit, unsent_kill};
@@ -53,10 +54,16 @@ fn exit_code(world: &World<'_>, container: &ContainerFact) -> Option<Evidence> {
     (end.exit_code == Some(KILLED_CODE)).then(|| reported(end, "SIGKILL ended it: 128 and 9"))
 }
 
+/// Whether a container is told to end by a signal that leaves it the time to.
+fn is_told_by(container: &ContainerFact, signal: &Event) -> bool {
+    !signal.is_sigkill() && tells_to_stop(container, signal)
+}
+
 fn ignores_stop(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let life = world.last_life(container);
-        let told = life.signals.iter().find(|signal| !signal.is_sigkill());
+        let mut signals = life.signals.iter();
+        let told = signals.find(|signal| is_told_by(container, signal));
         let kill = life.signals.iter().find(|signal| signal.is_sigkill());
         let (Some(told), Some(kill)) = (told, kill) else {
             continue;
@@ -86,7 +93,8 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(end) = life.end.filter(|end| end.exit_code == Some(KILLED_CODE)) else {
             continue;
         };
-        let was_told = life.signals.iter().any(|signal| !signal.is_sigkill());
+        let mut signals = life.signals.iter();
+        let was_told = signals.any(|signal| is_told_by(container, signal));
         let for_memory =
             life.out_of_memory.is_some() || world.out_of_memory(container) == Some(true);
         // With a limit it is the more likely cause: see `memory`.
@@ -104,12 +112,7 @@ fn killed(world: &World<'_>, cases: &mut Vec<Case>) {
         let code = reported(end, "SIGKILL ended it: 128 and 9");
         let kill = kill.filter(|_| life.is_complete);
         let service = container.service.as_deref().unwrap_or_default();
-        let without_a_word = kill.map(|kill| {
-            reported(
-                kill,
-                "the first and only signal, so nobody had told it to stop",
-            )
-        });
+        let without_a_word = kill.map(|kill| reported(kill, "nobody had told it to stop before"));
         cases.push(
             Case::new(culprit(container, None), claim)
                 .mended_by(

@@ -9,9 +9,11 @@ mod parts;
 pub(crate) use asked::{asked, asked_url};
 
 use crate::facts::Probe;
-use crate::finding::{Code, FactRef, Safety};
+use crate::finding::{Code, Confidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, shown};
+
+use super::files::refused_program;
 
 pub(crate) const PROBE_CANNOT_RUN: Rule = Rule {
     code: Code("D017"),
@@ -34,6 +36,22 @@ fn did_not_run(probe: &Probe) -> bool {
     }
 }
 
+/// The program that a line says is not there, in the words of a shell or of the runtime.
+fn missing_program(line: &str) -> Option<&str> {
+    let line = line.trim();
+    // `sh: 1: jq: not found`, `bash: line 1: jq: command not found`.
+    let by_shell = || {
+        let rest = line.strip_suffix(": command not found");
+        let rest = rest.or_else(|| line.strip_suffix(": not found"))?;
+        rest.rsplit(": ").next()
+    };
+    // `zsh:1: command not found: jq`.
+    let by_zsh = || line.split_once("command not found: ").map(|(_, name)| name);
+    let name = refused_program(line).or_else(by_shell).or_else(by_zsh)?;
+    let is_name = !name.is_empty() && !name.contains(char::is_whitespace);
+    is_name.then_some(name)
+}
+
 fn probe_cannot_run(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         let Some(health) = world.health(container) else {
@@ -42,10 +60,14 @@ fn probe_cannot_run(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(last) = health.probes.last().filter(|probe| did_not_run(probe)) else {
             continue;
         };
-        let program = match health.test.get(1).map(String::as_str) {
-            Some(line) => line.split_whitespace().next().unwrap_or(line),
-            None => continue,
+        let Some(line) = health.test.get(1) else {
+            continue;
         };
+        // A line may run several programs, and the first is not always the one that is missing.
+        let named = last.output.lines().find_map(missing_program);
+        let at_most = named.map_or(Confidence::Likely, |_| Confidence::Certain);
+        let program = named.or_else(|| line.split_whitespace().next());
+        let program = program.unwrap_or(line);
         let claim = format!(
             "the healthcheck cannot say anything: `{program}` is not in the image `{}`",
             container.image
@@ -58,6 +80,7 @@ fn probe_cannot_run(world: &World<'_>, cases: &mut Vec<Case>) {
         let end = shown(fact, text, "no probe ever reached the service");
         cases.push(
             Case::new(culprit(container, Some("healthcheck.test")), claim)
+                .at_most(at_most)
                 .mended_by(
                     "use a program that the image has, or put this one into it, then `bowline up`",
                     Safety::Restart,

@@ -11,8 +11,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::{Edge, World, culprit, listening, shown, spoken, whole};
 
 use super::health::asked;
-use super::names::{address, complaint};
-use super::reach::NOT_TAKEN;
+use super::names::{address, complaint, sure_of};
 
 pub(crate) const HELD_BY_CONTAINER: Rule = Rule {
     code: Code("D048"),
@@ -412,6 +411,14 @@ fn held(world: &World<'_>, port: u16) -> bool {
     })
 }
 
+/// What is said of a port of the host that nobody has.
+const NOT_REACHED: &[Says] = &[
+    Says::ConnectionRefused,
+    Says::UpstreamFailed,
+    Says::ConnectionTimeout,
+    Says::ConnectionFailed,
+];
+
 /// Calls to the host itself, where the port of a service is not open: from a container in the host's network, or by the
 /// name that engines give the host.
 fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
@@ -424,8 +431,7 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
         let (Some(port), true) = (edge.port, is_host) else {
             continue;
         };
-        let said = complaint(world, edge, NOT_TAKEN)
-            .or_else(|| complaint(world, edge, &[Says::ConnectionFailed]));
+        let said = complaint(world, edge, NOT_REACHED);
         if world.seems_well(edge.client) || said.is_none() {
             continue;
         }
@@ -450,7 +456,7 @@ fn on_the_host(world: &World<'_>, is_exposed: bool, cases: &mut Vec<Case>) {
                     files.map(|(_, evidence)| evidence),
                 )
                 .at_most(if is_sure {
-                    Confidence::Certain
+                    sure_of(world, edge, NOT_REACHED)
                 } else {
                     Confidence::Likely
                 }),

@@ -6,7 +6,7 @@ use crate::edit::{Change, Spot};
 use crate::facts::{ContainerFact, InsideFact};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, made, shown, spoken};
+use crate::world::{Said, World, culprit, made, shown, spoken};
 
 use super::filters::IN_VAIN;
 
@@ -78,48 +78,92 @@ const MANY_SEGMENTS: u64 = 1000;
 fn open_files(world: &World<'_>, cases: &mut Vec<Case>) {
     for container in world.containers() {
         for said in world.complaints(container, &[Says::TooManyFiles]) {
-            let (limit, fact) = limit_of_files(world, container);
-            let claim = match limit {
-                Some(limit) => {
-                    format!("it may have {limit} files open, and needs more, or never closes them")
-                }
-                None => "it has as many files open as it may, or never closes them".to_owned(),
-            };
-            cases.push(
-                Case::new(culprit(container, Some("ulimits")), claim)
-                    .mended_by(
-                        "raise `ulimits.nofile`, then `bowline up`; if the number only grows, files or connections are never closed",
-                        Safety::Restart,
-                    )
-                    .decides("the complaint", Some(spoken(container, said, "the kernel refused to open one more")))
-                    .decides("the limit", fact),
-            );
+            cases.push(match limit_of_host(said.text) {
+                Some(limit) => refused_by_host(container, said, limit),
+                None => refused_by_own_limit(world, container, said),
+            });
         }
     }
 }
 
-/// How many files it may have open, with what shows it: that it is near it now, or that there is such a limit.
-fn limit_of_files<'f>(
+/// The setting of the kernel that a line is about which speaks of too many open files, where it is none of the process:
+/// how many files all of the host may have open, or how often a user may begin to watch files. The kernel answers the
+/// latter with the number of the limit of a process.
+fn limit_of_host(line: &str) -> Option<&'static str> {
+    const WATCHING: &[&str] = &["inotify", "fsnotify", "watcher", "open files, watch "];
+    let line = line.to_lowercase();
+    if line.contains("open files in system") || line.contains("enfile") {
+        return Some("fs.file-max");
+    }
+    let is_about_watching = WATCHING.iter().any(|word| line.contains(word));
+    is_about_watching.then_some("fs.inotify.max_user_instances")
+}
+
+/// A limit that a container shares with others, and that nobody looked at.
+fn refused_by_host(container: &ContainerFact, said: &Said<'_>, limit: &str) -> Case {
+    let claim = format!(
+        "it was refused one more file in words that are about a limit which it shares with others: `{limit}` of the host"
+    );
+    let complaint = spoken(container, said, "the kernel refused it one more");
+    Case::new(culprit(container, None), claim)
+        .at_most(Confidence::Likely)
+        .mended_by(
+            format!("compare `sysctl {limit}` on the host with what its programs need, and raise it there; then let the container start again"),
+            Safety::Restart,
+        )
+        .decides("the complaint", Some(complaint))
+}
+
+/// Its own limit: surely where it is near it now, and hardly where it has far fewer files open in the run that complained.
+/// That there is a limit says nothing of whether it was reached, and what a crowd had opened is closed when it is gone.
+fn refused_by_own_limit<'f>(
     world: &World<'f>,
     container: &'f ContainerFact,
-) -> (Option<u64>, Option<Evidence>) {
+    said: &Said<'_>,
+) -> Case {
     let open = world.inside(container).and_then(|inside| inside.open_files);
     let asked = world.limits(container).and_then(|limits| limits.open_files);
-    if let Some((count, Some(limit))) = open
-        && count * 10 >= limit * 8
-    {
-        let text = format!("{}: {count} of {limit} files open", container.name);
-        let fact = FactRef::Inside(container.name.clone());
-        let near = shown(fact, text, "it is at its limit, or near it");
-        return (Some(limit), Some(near));
-    }
-    let Some(limit) = asked else {
-        return (None, None);
+    let asked = asked.filter(|limit| *limit > 0);
+    let is_of_this_run = container.run_began().is_some_and(|at| said.last >= at);
+    let needs_more = |limit: &str| {
+        format!("it may have {limit} files open, and needs more, or never closes them")
     };
-    let text = format!("{}: at most {limit} open files", container.name);
-    let fact = FactRef::Limits(container.name.clone());
-    let there = shown(fact, text, "there is a limit to reach");
-    (u64::try_from(limit).ok(), Some(there))
+    let (claim, fact, at_most) = match open {
+        Some((count, Some(limit))) if count >= limit - limit / 3 => {
+            let text = format!("{}: {count} of {limit} files open", container.name);
+            let fact = FactRef::Inside(container.name.clone());
+            let near = shown(fact, text, "it is at its limit, or near it");
+            let claim = needs_more(&limit.to_string());
+            (claim, Some(near), Confidence::Certain)
+        }
+        Some((count, Some(limit))) if is_of_this_run && count < limit / 4 => {
+            let claim = format!(
+                "it was refused one more file, and has {count} of {limit} open: it has closed many since, or another limit was meant"
+            );
+            (claim, None, Confidence::Possible)
+        }
+        _ => {
+            let there = asked.map(|limit| {
+                let text = format!("{}: at most {limit} open files", container.name);
+                let fact = FactRef::Limits(container.name.clone());
+                shown(fact, text, "there is a limit to reach")
+            });
+            let claim = asked.map(|limit| needs_more(&limit.to_string()));
+            let claim = claim.unwrap_or_else(|| {
+                "it has as many files open as it may, or never closes them".to_owned()
+            });
+            (claim, there, Confidence::Likely)
+        }
+    };
+    let complaint = spoken(container, said, "the kernel refused to open one more");
+    Case::new(culprit(container, Some("ulimits")), claim)
+        .at_most(at_most)
+        .mended_by(
+            "raise `ulimits.nofile`, then `bowline up`; if the number only grows, files or connections are never closed",
+            Safety::Restart,
+        )
+        .decides("the complaint", Some(complaint))
+        .decides("the limit", fact)
 }
 
 fn processes(world: &World<'_>, cases: &mut Vec<Case>) {

@@ -1,6 +1,7 @@
 //! Logins that servers refuse: whose copy of a password is the odd one, and which account is not there.
 
 mod alone;
+mod copies;
 pub(super) mod mended;
 mod stale;
 
@@ -16,6 +17,7 @@ use crate::world::{World, shown, spoken};
 
 use super::names::{carrier, teller};
 use super::variables::is_unset;
+use copies::{in_force, peer_copy, peer_gets_in};
 use mended::{copied, set_back, spelt};
 
 pub(crate) const VOLUME_KEEPS_ANOTHER: Rule = Rule {
@@ -141,7 +143,7 @@ enum Why {
 struct Refused<'w, 'f> {
     login: Login<'w, 'f>,
     refusal: Refusal<'w, 'f>,
-    /// What is told of the account elsewhere: by the server, or by another client that gets in.
+    /// What is told of the account elsewhere: by the server, or by another client that is well.
     copy: Option<Copy<'f>>,
     accounts: Vec<Account<'f>>,
     why: Why,
@@ -264,25 +266,6 @@ fn server_copy<'f>(login: &Login<'_, 'f>, account: &Account<'f>) -> Option<Copy<
             .filter(|password| !password.text.is_empty())?,
         only_first: account.only_first,
     })
-}
-
-/// What another client brings for the same account, and gets in with.
-fn peer_copy<'f>(world: &World<'f>, login: &Login<'_, 'f>) -> Option<Copy<'f>> {
-    let user = login.user?;
-    let peers = world.logins().into_iter().filter(|other| {
-        let same = other.user.is_some_and(|other| other.text == user.text);
-        let is_other = other.client().service != login.client().service;
-        same && is_other && other.service == login.service && world.seems_well(other.client())
-    });
-    let mut copies = peers.filter_map(|other| {
-        Some(Copy {
-            holder: other.client(),
-            told: other.told?,
-            password: other.password()?,
-            only_first: false,
-        })
-    });
-    copies.next()
 }
 
 /// Whether the server has the account of a login, where it was asked by one that may see its accounts.
@@ -561,16 +544,17 @@ fn is_odd_one(
     copy.holder.name == it.login.server.name && own.is_some() && agree && all
 }
 
-fn differ_claim(login: &Login<'_, '_>, copy: Copy<'_>) -> String {
+fn differ_claim(login: &Login<'_, '_>, copy: Copy<'_>, gets_in: bool) -> String {
     let server = login.service;
     let holder = copy.holder.service.as_deref().unwrap_or(&copy.holder.name);
+    let which = if gets_in { "gets in" } else { "seems well" };
     match login.password() {
         Some(password) if !password.text.is_empty() => {
             if copy.holder.name == login.server.name {
                 format!("it and `{server}` have different copies of the password")
             } else {
                 format!(
-                    "it has another copy of the password for `{server}` than `{holder}`, which gets in"
+                    "it has another copy of the password for `{server}` than `{holder}`, which {which}"
                 )
             }
         }
@@ -581,9 +565,18 @@ fn differ_claim(login: &Login<'_, '_>, copy: Copy<'_>) -> String {
 fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: Culprit) -> Case {
     let login = &it.login;
     let is_servers = copy.holder.name == login.server.name;
-    let claim = differ_claim(login, copy);
+    let gets_in = peer_gets_in(world, login, copy).filter(|_| !is_servers);
+    let is_wanted = is_servers || gets_in.is_some();
+    let claim = differ_claim(login, copy, gets_in.is_some());
     let own = brought(login, "that is another password");
-    let other = held(copy, "that is the one that is wanted");
+    let other = held(
+        copy,
+        if is_wanted {
+            "that is the one that is wanted"
+        } else {
+            "one that is well has that"
+        },
+    );
     let has_users = it.accounts.iter().any(|account| account.user.is_some());
     let its_own = if has_users {
         known(login, &it.accounts, "the account is the server's own")
@@ -592,10 +585,10 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     };
     let exists = it.account_exists(world, its_own.filter(|_| is_servers));
     // A server that reads its password at each start has no older one, and what others get in with is right.
-    let in_force = if is_servers && copy.only_first {
-        in_force(world, it, copy)
-    } else {
-        Some(other.clone())
+    let in_force = match (is_servers, copy.only_first) {
+        (true, true) => in_force(world, it, copy),
+        (true, false) => Some(other.clone()),
+        (false, _) => gets_in,
     };
     let has_file = matches!(login.carrier(), Carrier::File { .. });
     let plain = login.told.is_none_or(|told| told.without_strays.is_none());
@@ -614,7 +607,7 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
             ),
             Safety::NeedsYou,
         )
-        .by_edits(copied(login, copy))
+        .by_edits(copied(login, copy).filter(|_| is_wanted))
         .decides("the refusal", it.evidence("the server refuses it"))
         .decides("the client's password", Some(own.clone()))
         .decides("the server's password", Some(other))
@@ -630,50 +623,8 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
     it.weighed(world, case)
 }
 
-/// That a password with which the data was to be made is the one that the server wants.
-fn in_force(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>) -> Option<Evidence> {
-    match taken(world, &it.login, copy) {
-        Taken::Yes(evidence) => Some(evidence),
-        Taken::No => None,
-        Taken::NotAsked => world
-            .data_is_its_own(it.login.server)
-            .or_else(|| accepted(world, it, copy)),
-    }
-}
-
 fn is_derived(login: &Login<'_, '_>) -> bool {
     login.told.is_some_and(|told| told.form != Form::Split)
-}
-
-/// What a server answered to another copy of a password.
-enum Taken {
-    Yes(Evidence),
-    No,
-    NotAsked,
-}
-
-fn taken(world: &World<'_>, login: &Login<'_, '_>, copy: Copy<'_>) -> Taken {
-    let user = login.user.map_or("", |user| user.text.as_str());
-    match world.asked_with(login.server, user, &copy.password.text) {
-        Some(asked) if asked.took_password() => {
-            Taken::Yes(asked.evidence("let in", "the other copy is the one in force"))
-        }
-        Some(asked) if asked.refused_login() => Taken::No,
-        _ => Taken::NotAsked,
-    }
-}
-
-/// That somebody gets in with a copy.
-fn accepted(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>) -> Option<Evidence> {
-    let mut logins = world.logins().into_iter();
-    let other = logins.find(|other| {
-        other.service == it.login.service
-            && other
-                .password()
-                .is_some_and(|own| own.text == copy.password.text)
-            && world.seems_well(other.client())
-    })?;
-    Some(brought(&other, "it gets in with that"))
 }
 
 fn no_such_role(world: &World<'_>, cases: &mut Vec<Case>) {

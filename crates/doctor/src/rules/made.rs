@@ -1,11 +1,13 @@
 //! What containers are made of: the image, the command, the name, and what was changed by hand.
 
 use bowline_recipes::Says;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::collect::files::is_settings;
 use crate::facts::ContainerFact;
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::said::grumbles;
 use crate::world::stores::is_below;
 use crate::world::{
     Target, World, culprit, is_everyday, made, noted, shown, stood, whole, written,
@@ -400,7 +402,20 @@ fn needed<'f>(world: &World<'f>, container: &'f ContainerFact) -> Vec<String> {
 /// How many of the last lines of a log are looked at for a path.
 const LAST_LINES: usize = 30;
 
-/// That a program that fails names a path in what it wrote last, as languages do that say where it happened.
+/// Whether a line says at which line of a file something happened, as tracebacks do: `File "a.py", line 3`, `a.js:10`,
+/// `in a.php on line 7`.
+fn is_traced(line: &str, path: &str) -> bool {
+    let is_number = |text: &str| text.starts_with(|it: char| it.is_ascii_digit());
+    line.split(path).skip(1).any(|rest| {
+        let words = rest.trim_start_matches(['"', '\'', ',', ' ']);
+        let words = words.strip_prefix("on ").unwrap_or(words);
+        rest.strip_prefix(':').is_some_and(is_number)
+            || words.strip_prefix("line ").is_some_and(is_number)
+    })
+}
+
+/// That a program that fails names a path in a complaint among what it wrote last, as languages do that say where it
+/// happened. What it read or wrote well it names too.
 fn names_in_its_trouble<'f>(
     world: &World<'f>,
     container: &'f ContainerFact,
@@ -418,9 +433,44 @@ fn names_in_its_trouble<'f>(
     if world.recipe(container).is_some() || is_written || is_its_own || !is_settings(path) {
         return None;
     }
+    let reading = world.reading(container);
+    let is_trouble = |line: &str| match reading.line(line) {
+        Some(found) => !found.says.is_benign(),
+        None => grumbles(line),
+    };
     let mut lines = world.log(container)?.lines.iter().rev().take(LAST_LINES);
-    let line = lines.find(|line| names_it(&line.text) && !is_everyday(&line.text))?;
+    let line = lines.find(|line| {
+        let line = line.text.as_str();
+        names_it(line) && !is_everyday(line) && (is_traced(line, path) || is_trouble(line))
+    })?;
     Some(written(container, line, "it stumbles over it"))
+}
+
+/// How long after its start a container may still be making its files.
+const MAKING: SignedDuration = SignedDuration::from_secs(10);
+
+/// Whether a container may have written a file itself when it was started: its image does not have it, it was changed about
+/// then, or a script begins the container and nobody knows when it was changed.
+fn may_be_its_own(world: &World<'_>, container: &ContainerFact, path: &str) -> bool {
+    let file = world.file(container, path);
+    let modified = file.and_then(|file| file.there.as_ref()?.modified);
+    let is_near = |start: Option<Timestamp>| {
+        let both = modified.zip(start);
+        both.is_some_and(|(modified, start)| modified.duration_since(start).abs() < MAKING)
+    };
+    let words = container.command.iter();
+    let mut words = words.flat_map(|word| word.split_whitespace());
+    let is_script = |word: &str| {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        let is_shell = matches!(name, "sh" | "ash" | "bash" | "dash");
+        is_shell
+            || name.rsplit_once('.').is_some_and(|(_, end)| end == "sh")
+            || name.contains("entrypoint")
+    };
+    world.is_added(container, path)
+        || is_near(container.created)
+        || is_near(container.started)
+        || modified.is_none() && words.any(is_script)
 }
 
 /// The path in which a container differs from its image, and which it runs or stumbles over.
@@ -480,8 +530,14 @@ fn patched(world: &World<'_>, cases: &mut Vec<Case>) {
             "images do not change; somebody or something wrote there",
         );
         let service = container.service.as_deref().unwrap_or_default();
+        let at_most = if may_be_its_own(world, container, path) {
+            Confidence::Likely
+        } else {
+            Confidence::Certain
+        };
         cases.push(
             Case::new(culprit(container, Some("image")), claim)
+                .at_most(at_most)
                 .mended_by(
                     format!("make it again as its image has it: `bowline up --force-recreate {service}`; put the change into the image where it is wanted (`bowline cp` takes it out first)"),
                     Safety::Restart,

@@ -7,8 +7,8 @@ use crate::edit::{Change, Edit, Piece, Spot};
 use crate::facts::{ContainerFact, Told};
 use crate::finding::{Code, Confidence, Culprit, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::edges::{Trouble, answers_to};
-use crate::world::{Edge, Target, World, culprit, shown, spoken, whole};
+use crate::world::edges::{Trouble, answers_to, is_loopback};
+use crate::world::{Edge, Said, Target, World, culprit, shown, spoken, whole};
 
 use super::pools::has_sibling;
 use super::reach::is_hurt;
@@ -119,26 +119,59 @@ pub(super) fn teller(
 
 /// What a client says of an attempt to reach somebody: words about this host, or about none.
 pub(super) fn complaint(world: &World<'_>, edge: &Edge<'_>, words: &[Says]) -> Option<Evidence> {
-    let fits =
-        |host: Option<&str>| host.is_none_or(|host| host.eq_ignore_ascii_case(&edge.host.name));
     let said = world
         .said(edge.client)
         .iter()
-        .find(|said| said.is_fresh && words.contains(&said.says) && fits(said.capture("host")))?;
+        .find(|said| said.is_fresh && words.contains(&said.says) && fits(edge, said))?;
     Some(spoken(edge.client, said, "it tried and did not get there"))
 }
 
-/// Whether a client complains of this very host: by its name, or of nobody by name while it dials nobody else.
-fn is_said_of_it(world: &World<'_>, edge: &Edge<'_>, words: &[Says]) -> bool {
-    let is_it = |host: &str| host.eq_ignore_ascii_case(&edge.host.name);
-    let is_named = world.said(edge.client).iter().any(|said| {
-        said.is_fresh && words.contains(&said.says) && said.capture("host").is_some_and(is_it)
-    });
-    let mut others = world.edges().iter().filter(|other| {
-        let is_another = other.host.name != edge.host.name;
-        is_another && other.client.name == edge.client.name && other.service().is_some()
-    });
-    is_named || others.next().is_none() && complaint(world, edge, words).is_some()
+/// Whether words may be about an address: they name it, or nobody.
+pub(super) fn fits(edge: &Edge<'_>, said: &Said<'_>) -> bool {
+    said.capture("host").is_none_or(|_| names_it(edge, said))
+}
+
+fn names_it(edge: &Edge<'_>, said: &Said<'_>) -> bool {
+    let is_itself = |host| matches!(edge.target, Target::Itself) && is_loopback(host);
+    let port = said.capture("port");
+    let port = port.and_then(|port| port.parse::<u16>().ok());
+    let is_port = edge.port.zip(port).is_none_or(|(told, said)| told == said);
+    said.capture("host").is_some_and(|host| {
+        host.eq_ignore_ascii_case(&edge.host.name) || is_port && is_itself(host)
+    })
+}
+
+/// How sure it is that a client's words are about an address: they name it, or name nobody while everything else that the
+/// client dials was looked into and is in no trouble. Else they may be about that.
+pub(super) fn sure_of(world: &World<'_>, edge: &Edge<'_>, words: &[Says]) -> Confidence {
+    let mut said = world.said(edge.client).iter();
+    let is_named =
+        said.any(|said| said.is_fresh && words.contains(&said.says) && names_it(edge, said));
+    let is_seen = |other: &Edge<'_>| {
+        let targets = other.service().map(|(_, targets)| targets);
+        let mut targets = targets.into_iter().flatten();
+        targets.all(|target| world.inside(target).is_some())
+    };
+    let is_well = |other: &Edge<'_>| world.trouble(other).is_none() && is_seen(other);
+    let is_its = || others(world, edge).all(is_well) && complaint(world, edge, words).is_some();
+    if is_named || is_its() {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    }
+}
+
+/// Whether something else that a client dials is in trouble.
+pub(super) fn another_fails(world: &World<'_>, edge: &Edge<'_>) -> bool {
+    others(world, edge).any(|other| world.trouble(other).is_some())
+}
+
+/// What else a client dials.
+fn others<'w, 'f>(world: &'w World<'f>, edge: &'w Edge<'f>) -> impl Iterator<Item = &'w Edge<'f>> {
+    world.edges().iter().filter(move |other| {
+        let is_another = other.host.name != edge.host.name || other.port != edge.port;
+        is_another && other.client.name == edge.client.name
+    })
 }
 
 /// That it came of a look-up or a call from within the client.
@@ -238,11 +271,7 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         let told = address(edge, "it is told to go there");
         cases.push(
             Case::new(culprit(edge.client, Some("networks")), claim)
-                .at_most(if is_said_of_it(world, edge, LEADS_NOWHERE) {
-                    Confidence::Certain
-                } else {
-                    Confidence::Likely
-                })
+                .at_most(sure_of(world, edge, LEADS_NOWHERE))
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
                     format!("put both on one network under `networks`, then `bowline up`; `{name}` keeps running"),
@@ -257,6 +286,9 @@ fn other_network(world: &World<'_>, cases: &mut Vec<Case>) {
         );
     }
 }
+
+/// What clients say of a name that nobody has.
+const UNKNOWN: &[Says] = &[Says::NameUnknown, Says::UpstreamNameUnknown];
 
 /// What clients say of an address to which no network leads.
 const LEADS_NOWHERE: &[Says] = &[
@@ -350,9 +382,7 @@ fn is_missed_by_name(world: &World<'_>, name: &str) -> bool {
         _ => false,
     };
     let mut edges = world.edges().iter().filter(is_it);
-    edges.any(|edge| {
-        complaint(world, edge, &[Says::NameUnknown, Says::UpstreamNameUnknown]).is_some()
-    })
+    edges.any(|edge| complaint(world, edge, UNKNOWN).is_some())
 }
 
 /// The services that are down and needed, once for each who needs them.
@@ -511,7 +541,7 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         let Target::Unknown { nearest } = &edge.target else {
             continue;
         };
-        let complaint = complaint(world, edge, &[Says::NameUnknown, Says::UpstreamNameUnknown]);
+        let complaint = complaint(world, edge, UNKNOWN);
         let asked = tried(world, edge, "the container's own resolver does not know it");
         let in_trouble = world.trouble(edge) == Some(Trouble::NoSuchName);
         // A name that nobody asks for hurts nobody, and programs hold many: as the beginning of an address that is only read.
@@ -546,6 +576,7 @@ fn misspelt(world: &World<'_>, cases: &mut Vec<Case>) {
         let unknown = complaint.clone().or(asked);
         cases.push(
             Case::new(teller(world, edge.client, &edge.host.carrier), claim)
+                .at_most(sure_of(world, edge, UNKNOWN))
                 .seen_in(edge.client.service.as_deref())
                 .mended_by(
                     match nearest {

@@ -13,7 +13,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::{contains, overlap, prefix};
 use crate::world::{Edge, Target, World, culprit, noted, shown, spoken, whole};
 
-use super::names::{complaint, tried};
+use super::names::{complaint, sure_of, tried};
 
 pub(crate) const ADDRESS_TAKEN: Rule = Rule {
     code: Code("D120"),
@@ -553,6 +553,8 @@ fn no_way_out(world: &World<'_>, cases: &mut Vec<Case>) {
         );
         cases.push(
             Case::new(whole(CulpritKind::Network, names[0]), claim)
+                // From an internal network no name outside is ever answered, whether somebody needs it or not.
+                .at_most(sure_of(world, edge, NOT_OUT))
                 .seen_in(edge.client.service.as_deref())
                 .mended_by(
                     "put the service on a second network that is not `internal`, under `networks`, then `bowline up`",

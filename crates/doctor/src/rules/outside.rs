@@ -8,9 +8,9 @@ use crate::facts::{ContainerFact, GroupFact, NameAnswer, WhyNoEngine};
 use crate::finding::{Code, Confidence, CulpritKind, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
-use crate::world::{Edge, Target, World, culprit, listening, shown, spoken, whole};
+use crate::world::{Edge, Said, Target, World, culprit, listening, shown, spoken, whole};
 
-use super::names::{address, complaint, teller, tried};
+use super::names::{address, complaint, fits, sure_of, teller, tried};
 use super::networks::outside_complaint;
 
 pub(crate) const NO_ENGINE: Rule = Rule {
@@ -188,6 +188,14 @@ fn wrong_engine(world: &World<'_>, cases: &mut Vec<Case>) {
     );
 }
 
+/// What is said of a name that nobody has, or of a server that is not there.
+const NOT_THERE: &[Says] = &[
+    Says::NameUnknown,
+    Says::NameUnanswered,
+    Says::UpstreamNameUnknown,
+    Says::ConnectionFailed,
+];
+
 fn behind_profile(world: &World<'_>, cases: &mut Vec<Case>) {
     for edge in world.edges() {
         let Target::Absent {
@@ -197,17 +205,9 @@ fn behind_profile(world: &World<'_>, cases: &mut Vec<Case>) {
         else {
             continue;
         };
-        let attempt = complaint(
-            world,
-            edge,
-            &[
-                Says::NameUnknown,
-                Says::NameUnanswered,
-                Says::UpstreamNameUnknown,
-                Says::ConnectionFailed,
-            ],
-        )
-        .or_else(|| tried(world, edge, "nobody has that name").filter(|_| is_unknown(world, edge)));
+        let attempt = complaint(world, edge, NOT_THERE).or_else(|| {
+            tried(world, edge, "nobody has that name").filter(|_| is_unknown(world, edge))
+        });
         let (Some(declared), Some(attempt), false) =
             (world.declared(name), attempt, world.seems_well(edge.client))
         else {
@@ -227,6 +227,8 @@ fn behind_profile(world: &World<'_>, cases: &mut Vec<Case>) {
         culprit.field = Some("profiles".to_owned());
         cases.push(
             Case::new(culprit, claim)
+                // Nobody may ask for what is behind a profile: that the name is unknown proves nothing.
+                .at_most(sure_of(world, edge, NOT_THERE))
                 .seen_in(edge.client.service.as_deref())
                 .between(Some(name), edge.client.service.as_deref())
                 .mended_by(
@@ -321,7 +323,7 @@ fn is_broker(world: &World<'_>, container: &ContainerFact) -> bool {
 }
 
 /// What a client said of a server some time in this run.
-fn said_of<'w>(world: &'w World<'_>, edge: &Edge<'_>) -> Option<&'w crate::world::Said<'w>> {
+fn said_of<'w>(world: &'w World<'_>, edge: &Edge<'_>) -> Option<&'w Said<'w>> {
     const WORDS: &[Says] = &[
         Says::ConnectionRefused,
         Says::ConnectionFailed,
@@ -334,14 +336,31 @@ fn said_of<'w>(world: &'w World<'_>, edge: &Edge<'_>) -> Option<&'w crate::world
         Says::NoRoute,
         Says::StartingUp,
     ];
-    let fits =
-        |host: Option<&str>| host.is_none_or(|host| host.eq_ignore_ascii_case(&edge.host.name));
     let started = edge.client.started;
     let mut said = world.said(edge.client).iter();
     said.find(|said| {
         let is_of_this_run = started.is_none_or(|started| said.last >= started);
-        WORDS.contains(&said.says) && fits(said.capture("host")) && is_of_this_run
+        WORDS.contains(&said.says) && fits(edge, said) && is_of_this_run
     })
+}
+
+/// The last that a client said of a server. Words that name nobody may be about anybody whom it dials.
+fn last_word(world: &World<'_>, edge: &Edge<'_>, said: &Said<'_>) -> (Evidence, Confidence) {
+    let shows = spoken(edge.client, said, "this was its last word about it");
+    let sure = if said.capture("host").is_some() || dials_nobody_else(world, edge) {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
+    (shows, sure)
+}
+
+fn dials_nobody_else(world: &World<'_>, edge: &Edge<'_>) -> bool {
+    let mut others = world.edges().iter().filter(|other| {
+        let is_another = other.host.name != edge.host.name;
+        is_another && other.client.name == edge.client.name && other.service().is_some()
+    });
+    others.next().is_none()
 }
 
 /// Whether a container has a connection to one of these, at that port, or asks for one.
@@ -383,9 +402,7 @@ fn not_connected(world: &World<'_>, cases: &mut Vec<Case>) {
         if still_tries(world, edge, server) || world.trouble(edge).is_some() {
             continue;
         }
-        let last_word = said
-            .map(|said| spoken(edge.client, said, "this was its last word about it"))
-            .map(|shows| (shows, Confidence::Certain));
+        let last_word = said.map(|said| last_word(world, edge, said));
         let Some((gave_up, sure)) = last_word
             .or_else(|| came_first(world, edge.client, server))
             .or_else(|| leaves_waiting(world, edge.client, server))

@@ -16,7 +16,7 @@ use crate::world::{Edge, Target, World, culprit, listening, shown, spoken, whole
 
 use super::crashes::has_crashed;
 use super::drift::is_orphan;
-use super::names::{address, complaint, tried};
+use super::names::{address, complaint, sure_of, tried};
 use super::reach::{NOT_TAKEN, is_hurt};
 
 pub(crate) const ONE_REPLICA: Rule = Rule {
@@ -628,6 +628,7 @@ fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
         let attempt = world
             .tried(edge.client, &edge.host.name)
             .filter(|tried| is_mixed(tried));
+        let is_mixed_there = attempt.is_some();
         let attempt = attempt
             .and_then(|_| {
                 tried(
@@ -637,7 +638,7 @@ fn shared_name(world: &World<'_>, cases: &mut Vec<Case>) {
                 )
             })
             .or_else(|| complaint(world, edge, NOT_TAKEN));
-        let is_felt = attempt.is_some();
+        let is_felt = is_mixed_there || sure_of(world, edge, NOT_TAKEN) == Confidence::Certain;
         let attempt = attempt.or_else(|| led_to(world, edge, namesake.address.as_deref()));
         if attempt.is_none() {
             continue;

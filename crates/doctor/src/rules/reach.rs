@@ -13,7 +13,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
 use crate::world::{Edge, Target, World, listening, shown, spoken, whole};
 
-use super::names::{address, complaint, dials, teller, tried};
+use super::names::{address, another_fails, complaint, dials, sure_of, teller, tried};
 use super::tls::wants_tls;
 use super::variables::is_told_nothing;
 
@@ -504,8 +504,9 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
         };
         let said = complaint(world, edge, NOT_TAKEN);
         let port = edge.port.unwrap_or_default();
-        let is_idle = world.seems_well(edge.client) || said.is_none() && there.is_none();
-        if is_idle || is_told_nothing(world, edge) {
+        // Who says nothing of it may never dial it: many are told where a browser finds somebody.
+        let is_unsaid = said.is_none() && (there.is_none() || another_fails(world, edge));
+        if world.seems_well(edge.client) || is_unsaid || is_told_nothing(world, edge) {
             continue;
         }
         let claim = match there {
@@ -538,6 +539,7 @@ fn own_loopback(world: &World<'_>, cases: &mut Vec<Case>) {
                     "the address",
                     Some(address(edge, "it is told to go to itself")),
                 )
+                .at_most(sure_of(world, edge, NOT_TAKEN))
                 .decides("its own listeners", own.clone())
                 .decides("the attempt", said.clone().or_else(silent))
                 .rules_out(

@@ -3,7 +3,7 @@
 use bowline_recipes::Says;
 
 use crate::edit::{Change, Edit, Spot};
-use crate::facts::{ContainerFact, FileFact, FileSort, FileThere};
+use crate::facts::{ContainerFact, FileFact, FileSort, FileThere, HostFact};
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{Said, World, culprit, filed, made, shown, spoken, stood};
@@ -124,14 +124,86 @@ fn rights(who: &Who, there: &FileThere) -> Option<u32> {
     })
 }
 
-/// Whether somebody is kept out of something: from reading or writing a file, from entering or changing a folder.
-fn keeps_out(who: &Who, file: &FileFact) -> Option<bool> {
-    let there = file.there.as_ref()?;
-    let rights = rights(who, there)?;
-    Some(match there.sort {
-        FileSort::Folder => rights & 3 != 3,
-        _ => rights & 6 != 6,
+/// Words of lines about something that was only to be read.
+const READING: &[&str] = &[
+    "can't read",
+    "cannot read",
+    "could not read",
+    "couldn't read",
+    "error reading",
+    "failed to read",
+    "for reading",
+    "unable to read",
+];
+
+/// Whether a line is about something that a shell or a program could not run; shells say the same of what they were to read.
+fn is_about_running(line: &str, path: &str) -> bool {
+    let end = format!("{}: permission denied", path.to_lowercase());
+    let is_shells = line.contains("sh: ") && !line.contains("cannot ");
+    line.contains("exec ") || is_shells && line.ends_with(&end)
+}
+
+/// What who complains needs of a path: to read and write a file, to enter and change a folder. Where its mount lets nobody
+/// write, or the line says that it was to be read, that is to read (or run) the one and to enter the other. A socket is
+/// called by writing, however it is mounted.
+fn needed<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    said: &Said<'_>,
+    file: &FileFact,
+) -> u32 {
+    let mount = world.mount_of(container, &file.path);
+    // Where nobody knows what is mounted, it may be something that is only to be read.
+    let is_writable = world.mounts(container).is_some() && mount.is_none_or(|mount| mount.writable);
+    let line = said.text.to_lowercase();
+    let is_to_read = !is_writable
+        || line.starts_with("cat: ")
+        || READING.iter().any(|words| line.contains(words));
+    let only_reads = is_to_read && said.says != Says::NotWritable;
+    match file.there.as_ref().map(|there| there.sort) {
+        Some(FileSort::Folder) if only_reads => 0o1,
+        Some(FileSort::Folder) => 0o3,
+        Some(FileSort::File) if only_reads && is_about_running(&line, &file.path) => 0o5,
+        Some(FileSort::File) if only_reads => 0o4,
+        _ => 0o6,
+    }
+}
+
+/// Whether somebody is kept out of something of which this is needed.
+fn keeps_out(who: &Who, file: &FileFact, needed: u32) -> Option<bool> {
+    let rights = rights(who, file.there.as_ref()?)?;
+    Some(rights & needed != needed)
+}
+
+/// Whether somebody who is kept out would be let in by being in a group that nobody knows of: those that a container is
+/// given besides its own are not to be seen.
+fn may_be_let_in(who: &Who, file: &FileFact, needed: u32) -> bool {
+    let there = file.there.as_ref();
+    there.is_some_and(|there| {
+        let is_known = |(owner, group): (u32, u32)| owner == who.user || who.group == Some(group);
+        let by_group = there.mode >> 3 & 7;
+        !there.owner.is_some_and(is_known) && by_group & needed == needed
     })
+}
+
+/// What of an engine may forbid what owner and mode allow, and has numbers of its own for users.
+const FORBIDDING: &[&str] = &["selinux", "userns", "rootless"];
+
+/// What else than owner and mode may forbid something, by the engine's security options.
+fn what_else_forbids(host: &HostFact) -> Option<&'static str> {
+    let mut known = FORBIDDING.iter().copied();
+    known.find(|word| host.security.iter().any(|it| it.contains(word)))
+}
+
+/// The security options of an engine as evidence.
+fn options(host: &HostFact, proves: &str) -> Evidence {
+    let words = if host.security.is_empty() {
+        "none".to_owned()
+    } else {
+        host.security.join(", ")
+    };
+    let text = format!("security options of the engine: {words}");
+    shown(FactRef::Host, text, proves)
 }
 
 /// The nearest of a path and the folders above it that is there and was looked at.
@@ -189,20 +261,46 @@ fn denied(world: &World<'_>, cases: &mut Vec<Case>) {
         if has_own_words(world, container) {
             continue;
         }
+        let who = who(world, container);
         for said in world.complaints(container, REFUSALS) {
-            let who = who(world, container);
-            let suspects = suspects(world, container, said);
-            let closed = suspects.into_iter().find(|file| {
-                who.as_ref()
-                    .is_none_or(|who| keeps_out(who, file) == Some(true))
-            });
-            let Some(file) = closed else {
-                continue;
-            };
-            let file = outermost(world, container, file, who.as_ref());
-            cases.push(denied_case(world, container, said, file, who.as_ref()));
+            cases.extend(kept_out(world, container, said, who.as_ref()));
         }
     }
+}
+
+/// What keeps somebody out who complains, as a case.
+fn kept_out<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+    said: &Said<'_>,
+    who: Option<&Who>,
+) -> Option<Case> {
+    let needed = |file: &FileFact| needed(world, container, said, file);
+    let closed =
+        |file: &&FileFact| who.is_none_or(|who| keeps_out(who, file, needed(file)) == Some(true));
+    let named = suspects(world, container, said).into_iter().find(closed)?;
+    let file = outermost(world, container, said, named, who);
+    let is_member = who.is_some_and(|who| {
+        let mut files = [named, file].into_iter();
+        files.any(|file| may_be_let_in(who, file, needed(file)))
+    });
+    // With labels, or with other numbers for users, a mode that looks closed proves nothing.
+    let plain = world.host();
+    let plain = plain.filter(|host| what_else_forbids(host).is_none());
+    let edit = readable(world, container, file).filter(|_| plain.is_some() && !is_member);
+    let mut case = denied_case(world, container, said, file, who).by_edits(edit);
+    // Where nobody knows who it is, labels may be the reason as well.
+    if let Some(plain) = plain.filter(|_| who.is_some()) {
+        let proves = "nothing else forbids anything here";
+        let by_mode = filed(file, "owner and mode alone keep it out");
+        case = case
+            .rules_out(Code("D128"), Some(by_mode))
+            .rules_out(Code("D128"), Some(options(plain, proves)));
+    }
+    if is_member {
+        case = case.at_most(Confidence::Likely);
+    }
+    Some(case)
 }
 
 /// The outermost folder around something, within its mount, that keeps out as well and is the same owner's: whoever may not
@@ -210,6 +308,7 @@ fn denied(world: &World<'_>, cases: &mut Vec<Case>) {
 fn outermost<'f>(
     world: &World<'f>,
     container: &'f ContainerFact,
+    said: &Said<'_>,
     file: &'f FileFact,
     who: Option<&Who>,
 ) -> &'f FileFact {
@@ -226,8 +325,10 @@ fn outermost<'f>(
     let mut path = file.path.as_str();
     while let Some((folder, _)) = path.rsplit_once('/').filter(|_| path != target) {
         let around = world.file(container, folder);
-        let is_closed =
-            |it: &&FileFact| owner(it) == owner(file) && keeps_out(who, it) == Some(true);
+        let is_closed = |it: &&FileFact| {
+            let needed = needed(world, container, said, it);
+            owner(it) == owner(file) && keeps_out(who, it, needed) == Some(true)
+        };
         let Some(around) = around.filter(is_closed) else {
             break;
         };
@@ -260,8 +361,6 @@ fn denied_case<'f>(
     );
     let complaint = spoken(container, said, "it was refused for want of rights");
     let whose = filed(file, "owner and mode give it less than it needs");
-    // Where nobody knows who it is, labels may be the reason as well.
-    let by_mode = who.map(|_| whose.clone());
     let number = who.map_or_else(String::new, |who| who.user.to_string());
     let maker = sockets::maker(world, container, file);
     let fix = match &maker {
@@ -280,12 +379,10 @@ fn denied_case<'f>(
     Case::new(culprit, claim)
         .seen_in(container.service.as_deref())
         .mended_by(fix, Safety::NeedsYou)
-        .by_edits(readable(world, container, file))
         .decides("the complaint", Some(complaint.clone()))
         .decides("who it runs as", who.map(|who| who.evidence.clone()))
         .decides("whose it is", Some(whose))
         .rules_out(Code("D117"), Some(complaint))
-        .rules_out(Code("D128"), by_mode)
 }
 
 /// That a file of the host may be read by others, where it is mounted to be read, and is no secret.
@@ -346,14 +443,8 @@ fn not_executable<'f>(world: &World<'f>, container: &'f ContainerFact, cases: &m
 }
 
 fn labels(world: &World<'_>, cases: &mut Vec<Case>) {
-    let Some(host) = world.host() else {
-        return;
-    };
-    let wanted = ["selinux", "userns", "rootless"];
-    let option = wanted
-        .iter()
-        .find(|word| host.security.iter().any(|it| it.contains(*word)));
-    let Some(option) = option else {
+    let host = world.host();
+    let Some((host, option)) = host.and_then(|host| Some((host, what_else_forbids(host)?))) else {
         return;
     };
     for container in world.containers() {
@@ -364,7 +455,8 @@ fn labels(world: &World<'_>, cases: &mut Vec<Case>) {
             let suspects = suspects(world, container, said);
             let open = suspects.into_iter().find(|file| {
                 let mount = world.mount_of(container, &file.path);
-                keeps_out(&who, file) == Some(false)
+                let needed = needed(world, container, said, file);
+                keeps_out(&who, file, needed) == Some(false)
                     && mount.is_some_and(|mount| mount.kind == "bind")
             });
             let Some(file) = open else {
@@ -376,11 +468,7 @@ fn labels(world: &World<'_>, cases: &mut Vec<Case>) {
             );
             let complaint = spoken(container, said, "it was refused all the same");
             let allows = filed(file, "owner and mode let it in");
-            let text = format!(
-                "security options of the engine: {}",
-                host.security.join(", ")
-            );
-            let option = shown(FactRef::Host, text, "there is something else that forbids");
+            let option = options(host, "there is something else that forbids");
             cases.push(
                 Case::new(culprit(container, Some("volumes")), claim)
                     .at_most(Confidence::Likely)

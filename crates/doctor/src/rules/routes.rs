@@ -10,7 +10,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::subnet::contains;
 use crate::world::{Edge, World, culprit, shown};
 
-use super::names::{address, complaint, tried};
+use super::names::{address, complaint, sure_of, tried};
 use super::networks::{NOT_OUT, literal};
 
 pub(crate) const NO_ROUTE: Rule = Rule {
@@ -72,6 +72,7 @@ fn on_another_network(world: &World<'_>, edge: &Edge<'_>) -> Option<Case> {
     });
     Some(
         Case::new(culprit(edge.client, Some("networks")), claim)
+            .at_most(sure_of(world, edge, NOT_OUT))
             .between(whose, edge.client.service.as_deref())
             .mended_by(
                 format!("put it on `{}` under `networks`, and dial the service by its name; then `bowline up`", network.name),

@@ -22,7 +22,7 @@ pub(crate) const REFUSED: Rule = Rule {
 };
 
 /// Where a setting stands that a program refuses.
-struct Spot {
+struct Stand {
     culprit: Culprit,
     /// For people: `its command`.
     place: String,
@@ -51,16 +51,16 @@ fn refused(world: &World<'_>, cases: &mut Vec<Case>) {
         if value.is_some_and(|value| value.is_empty() || !strays(value).is_empty()) {
             continue;
         }
-        let spot = spot(world, container, said);
+        let stand = stand(world, container, said);
         let named = named.map_or("a setting".to_owned(), |name| format!("`{name}`"));
         let how = match said.says {
             Says::SettingUnknown => "does not know",
             _ => "does not take what it is told for",
         };
-        let place = spot.as_ref().map_or("", |spot| &spot.place);
+        let place = stand.as_ref().map_or("", |stand| &stand.place);
         let claim = format!("`{}` {how} {named}{place}, and ends", service(container));
-        let (blamed, stands) = match spot {
-            Some(spot) => (spot.culprit, spot.evidence),
+        let (blamed, stands) = match stand {
+            Some(stand) => (stand.culprit, stand.evidence),
             None => (culprit(container, None), None),
         };
         cases.push(
@@ -87,7 +87,7 @@ fn refused(world: &World<'_>, cases: &mut Vec<Case>) {
 }
 
 /// Where a setting stands: in the file that the line names, in a variable, or in the command.
-fn spot<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) -> Option<Spot> {
+fn stand<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) -> Option<Stand> {
     let name = said.capture("name");
     if let Some(path) = said.capture("path").filter(|path| path.starts_with('/')) {
         let mount = world.mount_of(container, path);
@@ -98,7 +98,7 @@ fn spot<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) ->
                 "the file that it names is one of the project's",
             )
         });
-        return Some(Spot {
+        return Some(Stand {
             culprit: world.file_of(container, path),
             place: format!(" in `{path}`"),
             evidence,
@@ -107,7 +107,7 @@ fn spot<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) ->
     let name = name?;
     if let Some((key, _)) = container.environment.get_key_value(name) {
         let proves = "it was told so, and not by its image alone";
-        return Some(Spot {
+        return Some(Stand {
             culprit: culprit(container, Some(&format!("environment.{key}"))),
             place: String::new(),
             evidence: made(world, container, &format!("has a variable `{key}`"), proves),
@@ -119,7 +119,7 @@ fn spot<'f>(world: &World<'f>, container: &'f ContainerFact, said: &Said<'_>) ->
     } else {
         format!("its command has `{written}`")
     };
-    Some(Spot {
+    Some(Stand {
         culprit: culprit(container, Some("command")),
         place: " in its command".to_owned(),
         evidence: made(world, container, &text, "that is where it stands"),

@@ -1,5 +1,6 @@
 //! Topics, queues and channels that one service calls otherwise than another.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use bowline_recipes::Says;
@@ -10,7 +11,7 @@ use crate::facts::{
 };
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::{World, culprit, shown, spoken};
+use crate::world::{Said, World, culprit, shown, spoken};
 
 use super::names::{carrier, teller};
 
@@ -44,14 +45,26 @@ fn topics(world: &World<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// What a client calls a topic that is not there, and who calls it by another prefix.
+/// What a client calls a topic that is not there, and who calls it otherwise.
 struct Misnamed<'f> {
     key: &'f str,
     value: &'f str,
     other: &'f ContainerFact,
     other_key: &'f str,
     other_value: &'f str,
-    sure: Confidence,
+    likeness: Likeness,
+}
+
+/// How much speaks for it that two names are of one topic, from the least on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// They begin otherwise, as two topics may that both are meant.
+    Begins,
+    /// One setting of both, and one name is the other with something more. Both may be meant: one for what the other could
+    /// not take.
+    Added,
+    /// One setting of both that names topics, and it differs by how it begins.
+    Same,
 }
 
 fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
@@ -65,58 +78,75 @@ fn other_topic(world: &World<'_>, cases: &mut Vec<Case>) {
         let Some(topic) = said.capture("topic") else {
             continue;
         };
-        let Some(it) = misnamed(world, client, topic) else {
-            continue;
-        };
-        let other = it.other.service.as_deref().unwrap_or(&it.other.name);
+        let found = misnamings(world, client, topic).into_iter();
+        if let Some(likest) = found.min_by_key(|it| Reverse(it.likeness)) {
+            cases.push(likest.case(client, topic, said));
+        }
+    }
+}
+
+impl Misnamed<'_> {
+    fn case(&self, client: &ContainerFact, topic: &str, said: &Said<'_>) -> Case {
+        let other = self.other.service.as_deref().unwrap_or(&self.other.name);
         let claim = format!(
             "the topic `{topic}` does not exist: `{}` is `{}` here, and `{}` in `{other}`",
-            it.key, it.value, it.other_value
+            self.key, self.value, self.other_value
         );
         let named = |container: &ContainerFact, key: &str, value: &str, proves: &str| -> Evidence {
             let text = format!("{}: variable `{key}` is `{value}`", container.name);
             shown(FactRef::Made(container.name.clone()), text, proves)
         };
-        let field = format!("environment.{}", it.key);
-        let spot = Spot::field(client, &field);
-        cases.push(
-            Case::new(culprit(client, Some(&field)), claim)
-                .at_most(it.sure)
-                .mended_by(
-                    format!(
-                        "let both read one variable: write what `{other}` has, then `bowline up`"
-                    ),
-                    Safety::NeedsYou,
-                )
-                .by_edits(spot.map(|spot| spot.replace(Piece::Word, it.value, it.other_value)))
-                .decides(
-                    "that nobody is there under that name",
-                    Some(spoken(
-                        client,
-                        said,
-                        "the broker was reached and does not have it",
-                    )),
-                )
-                .decides(
-                    "its own name for it",
-                    Some(named(client, it.key, it.value, "that is what it asks for")),
-                )
-                .decides(
-                    "the others' name for it",
-                    Some(named(
-                        it.other,
-                        it.other_key,
-                        it.other_value,
-                        "the topic goes by that elsewhere",
-                    )),
-                ),
+        let field = format!("environment.{}", self.key);
+        // Where both may be meant the other's name is none to write here.
+        let is_one = self.likeness != Likeness::Begins;
+        let fix = if is_one {
+            format!("let both read one variable: write what `{other}` has, then `bowline up`")
+        } else {
+            format!(
+                "if `{other}` means the same topic, let both read one variable, else make the topic; then `bowline up`"
+            )
+        };
+        let spot = Spot::field(client, &field).filter(|_| is_one);
+        let sure = match self.likeness {
+            Likeness::Same => Confidence::Certain,
+            Likeness::Added | Likeness::Begins => Confidence::Likely,
+        };
+        let missing = spoken(client, said, "the broker was reached and does not have it");
+        let own = named(client, self.key, self.value, "that is what it asks for");
+        let theirs = named(
+            self.other,
+            self.other_key,
+            self.other_value,
+            "the topic goes by that elsewhere",
         );
+        Case::new(culprit(client, Some(&field)), claim)
+            .at_most(sure)
+            .mended_by(fix, Safety::NeedsYou)
+            .by_edits(spot.map(|spot| spot.replace(Piece::Word, self.value, self.other_value)))
+            .decides("that nobody is there under that name", Some(missing))
+            .decides("its own name for it", Some(own))
+            .decides("the others' name for it", Some(theirs))
     }
 }
 
-/// Whether a topic that a client misses goes by another name elsewhere.
-pub(super) fn is_misnamed<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> bool {
-    misnamed(world, client, topic).is_some()
+/// Whether a topic that a client misses surely goes by another name elsewhere, or the one who should make it was told
+/// another name.
+pub(super) fn is_misnamed<'f>(
+    world: &World<'f>,
+    client: &'f ContainerFact,
+    topic: &str,
+    maker: Option<&str>,
+) -> bool {
+    let found = misnamings(world, client, topic);
+    found.iter().any(|it| match it.likeness {
+        Likeness::Same => true,
+        Likeness::Added => it.other.service.as_deref() == maker,
+        Likeness::Begins => false,
+    })
+}
+
+fn is_separator(it: char) -> bool {
+    matches!(it, '.' | '_' | '-')
 }
 
 /// Whether one name is the other with something more at its beginning or its end: `trial-orders` and `orders`.
@@ -126,7 +156,6 @@ fn is_extended(one: &str, other: &str) -> bool {
     } else {
         (other, one)
     };
-    let is_separator = |it: char| matches!(it, '.' | '_' | '-');
     let before = long.strip_suffix(short);
     let after = long.strip_prefix(short);
     !short.is_empty()
@@ -134,60 +163,100 @@ fn is_extended(one: &str, other: &str) -> bool {
             || after.is_some_and(|it| it.starts_with(is_separator)))
 }
 
-/// Finds the variable that a missing topic is named in, and the one of another service that differs by its beginning, or, of
-/// variables of one name, by something that is added.
-fn misnamed<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> Option<Misnamed<'f>> {
-    let values = |container: &'f ContainerFact| {
-        let pairs = world
-            .made(container)
-            .into_iter()
-            .flat_map(|it| &it.environment);
-        pairs.filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
+/// What follows the beginning of a name: `orders` of `dev_orders`.
+fn rest(name: &str) -> Option<&str> {
+    let (_, rest) = name.split_once(is_separator)?;
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// Words of keys of settings that name topics.
+const TOPICS: &[&str] = &["channel", "queue", "stream", "subject", "topic"];
+/// Words of keys of settings that say how names begin.
+const BEGINNINGS: &[&str] = &["namespace", "prefix", "stage"];
+/// Words that may stand beside those, where the names are of topics.
+const BROKERS: &[&str] = &["amqp", "broker", "bus", "kafka", "mqtt", "nats", "rabbitmq"];
+
+/// Whether a key is one of a setting that names topics or says how they begin: `ORDERS_TOPIC`, `KAFKA_PREFIX`, and not
+/// `LOG_PREFIX`.
+fn names_topics(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let words = || key.split(|it: char| !it.is_alphanumeric());
+    let is_topic = |word: &str| {
+        let one = word.strip_suffix('s').unwrap_or(word);
+        TOPICS.contains(&one)
     };
-    let is_separator = |it: char| matches!(it, '.' | '_' | '-');
-    let rest = |text: &'f str| {
-        text.split_once(is_separator)
-            .map(|(_, rest)| rest)
-            .filter(|rest| !rest.is_empty())
+    let begins = |word: &str| BEGINNINGS.contains(&word);
+    words().any(is_topic)
+        || words().any(begins) && words().all(|word| begins(word) || BROKERS.contains(&word))
+}
+
+/// The variables of a container that have a value.
+fn variables<'f>(
+    world: &World<'f>,
+    container: &'f ContainerFact,
+) -> impl Iterator<Item = (&'f str, &'f str)> {
+    let made = world.made(container).into_iter();
+    let pairs = made.flat_map(|it| &it.environment);
+    pairs.filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)))
+}
+
+/// How like two variables are, each by its key and its value, of which the first names a topic or how it begins.
+fn likeness(topic: &str, own: (&str, &str), other: (&str, &str)) -> Option<Likeness> {
+    let (is_one_key, value, other_value) = (own.0 == other.0, own.1, other.1);
+    if other_value == value || other_value.is_empty() {
+        return None;
+    }
+    if let Some(after) = topic.strip_prefix(value).filter(|after| !after.is_empty()) {
+        // `orders` is how `orders.created` begins; that the rest is the same topic elsewhere only the key says.
+        let is_apart = value.ends_with(is_separator) || after.starts_with(is_separator);
+        let is_of_topics = is_apart && names_topics(own.0);
+        let likeness = if is_of_topics {
+            Likeness::Same
+        } else {
+            Likeness::Begins
+        };
+        return is_one_key.then_some(likeness);
+    }
+    if rest(value).is_some() && rest(other_value) == rest(value) {
+        // Under two keys it may be what goes in and what comes out: `raw.orders` and `clean.orders`.
+        return Some(if is_one_key {
+            Likeness::Same
+        } else {
+            Likeness::Begins
+        });
+    }
+    (is_one_key && is_extended(value, other_value)).then_some(Likeness::Added)
+}
+
+/// Finds the variables that a missing topic is named in, each with one of another service that is like it.
+fn misnamings<'f>(world: &World<'f>, client: &'f ContainerFact, topic: &str) -> Vec<Misnamed<'f>> {
+    let names = |container: &'f ContainerFact, name: &str| {
+        variables(world, container).any(|(_, value)| value == name)
     };
-    for (key, value) in values(client) {
-        let is_prefix = value.len() > 1 && topic.starts_with(value) && topic.len() > value.len();
+    let mut found = Vec::new();
+    for (key, value) in variables(world, client) {
+        let is_prefix = value.len() > 1 && topic.starts_with(value);
         if value != topic && !is_prefix {
             continue;
         }
-        for other in world
-            .containers()
-            .filter(|other| other.service != client.service)
-        {
-            let found = values(other).find_map(|(other_key, other_value)| {
-                if other_value == value || other_value.is_empty() {
-                    return None;
-                }
-                let is_same_key = other_key == key;
-                let is_sure = if is_prefix {
-                    is_same_key
-                } else {
-                    rest(value).is_some() && rest(other_value) == rest(value)
-                };
-                // Both may be meant: one for what the other could not take.
-                let may_be = || !is_prefix && is_same_key && is_extended(value, other_value);
-                let sure = is_sure.then_some(Confidence::Certain);
-                let sure = sure.or_else(|| may_be().then_some(Confidence::Likely))?;
-                Some((other_key, other_value, sure))
-            });
-            if let Some((other_key, other_value, sure)) = found {
-                return Some(Misnamed {
+        let others = world.containers();
+        for other in others.filter(|other| other.service != client.service) {
+            for (other_key, other_value) in variables(world, other) {
+                let alike = likeness(topic, (key, value), (other_key, other_value));
+                // Who names both means both.
+                let is_both = || names(client, other_value) || names(other, value);
+                found.extend(alike.map(|alike| Misnamed {
                     key,
                     value,
                     other,
                     other_key,
                     other_value,
-                    sure,
-                });
+                    likeness: if is_both() { Likeness::Begins } else { alike },
+                }));
             }
         }
     }
-    None
+    found
 }
 
 /// Commands by which clients of a Redis take from a list.
@@ -402,5 +471,15 @@ mod tests {
         assert!(!is_extended("reorders", "orders"));
         assert!(!is_extended("orders", "mails"));
         assert!(!is_extended("orders", ""));
+    }
+
+    #[test]
+    fn a_key_is_about_topics_by_its_words() {
+        for key in ["ORDERS_TOPIC", "topics.orders", "KAFKA_PREFIX", "STAGE"] {
+            assert!(names_topics(key), "{key}");
+        }
+        for key in ["SERVICE_NAME", "LOG_PREFIX", "KAFKA_CLIENT_ID", "ENV"] {
+            assert!(!names_topics(key), "{key}");
+        }
     }
 }

@@ -224,14 +224,10 @@ fn look_around(wire: &mut Wire, names: &Names, answer: &mut DatabaseAnswer) -> R
     }
     let rows = question(wire, "SELECT @@max_connections")?;
     answer.limit = rows.and_then(|rows| rows.first()?.parse().ok());
-    answer.databases = those_of(
-        wire,
-        &names.databases,
-        "schema_name",
-        "information_schema.schemata",
-    )?;
+    // Only those that the login may use: who may read the accounts too is shown all.
+    answer.databases = those_of(wire, &names.databases, &DATABASES)?;
     // Who may not read it is told nothing.
-    answer.roles = those_of(wire, &names.roles, "user", "mysql.user")?;
+    answer.roles = those_of(wire, &names.roles, &ACCOUNTS)?;
     let rows = question(wire, SESSIONS)?;
     answer.sessions = rows.map(|rows| rows.iter().filter_map(|row| sessions(row)).collect());
     let _ = wire.send(&packet(0, &[1]));
@@ -264,12 +260,46 @@ fn sessions(row: &str) -> Option<SessionsFact> {
     })
 }
 
+/// Where a server keeps names.
+struct Kept {
+    table: &'static str,
+    column: &'static str,
+    /// What is read of it.
+    read: &'static str,
+    /// Whether what was read is a name.
+    is: fn(&str, &str) -> bool,
+}
+
+const DATABASES: Kept = Kept {
+    table: "information_schema.schemata",
+    column: "schema_name",
+    read: "CONCAT(@@lower_case_table_names, schema_name)",
+    is: is_database,
+};
+
+const ACCOUNTS: Kept = Kept {
+    table: "mysql.user",
+    column: "user",
+    read: "user",
+    is: |row, name| row == name,
+};
+
+/// Whether a database is one that is asked for: a server tells names apart by their case only where its setting, which
+/// stands before the name, is 0.
+fn is_database(row: &str, name: &str) -> bool {
+    match row.strip_prefix('0') {
+        Some(known) => known == name,
+        None => row
+            .get(1..)
+            .is_some_and(|known| known.eq_ignore_ascii_case(name)),
+    }
+}
+
 /// Which of these names a server has; nothing of a name that is written oddly, or where it does not say.
 fn those_of(
     wire: &mut Wire,
     names: &BTreeSet<String>,
-    column: &str,
-    table: &str,
+    kept: &Kept,
 ) -> Result<BTreeMap<String, bool>, Silence> {
     let plain: Vec<&String> = names.iter().filter(|name| is_plain(name)).collect();
     if plain.is_empty() {
@@ -277,13 +307,18 @@ fn those_of(
     }
     let list: Vec<String> = plain.iter().map(|name| format!("'{name}'")).collect();
     let list = list.join(", ");
-    let statement = format!("SELECT {column} FROM {table} WHERE {column} IN ({list}) LIMIT 100");
+    let Kept {
+        table,
+        column,
+        read,
+        is,
+    } = kept;
+    let statement = format!("SELECT {read} FROM {table} WHERE {column} IN ({list}) LIMIT 100");
     let Some(found) = question(wire, &statement)? else {
         return Ok(BTreeMap::new());
     };
-    let told = plain
-        .into_iter()
-        .map(|name| (name.clone(), found.contains(name)));
+    let has = |name: &str| found.iter().any(|row| is(row.as_str(), name));
+    let told = plain.into_iter().map(|name| (name.clone(), has(name)));
     Ok(told.collect())
 }
 
@@ -454,7 +489,7 @@ mod tests {
                 OK.to_vec(),
                 error(1193),
                 rows(&["151"]),
-                rows(&["books"]),
+                rows(&["0books"]),
                 error(1142),
                 rows(&[
                     "keeper|books|10.0.0.3|waiting|2|7",
@@ -488,6 +523,20 @@ mod tests {
             })
             .collect();
         assert_eq!(seen, [(true, "waiting", 2, 7), (false, "idle", 1, 60)]);
+    }
+
+    #[test]
+    fn names_of_databases_are_told_apart_by_their_case_where_the_server_does_so() {
+        for (row, name, expected) in [
+            ("0books", "books", true),
+            ("0books", "Books", false),
+            ("1books", "Books", true),
+            ("2Books", "books", true),
+            ("1books", "book", false),
+            ("", "books", false),
+        ] {
+            assert_eq!(is_database(row, name), expected, "{row} {name}");
+        }
     }
 
     #[test]

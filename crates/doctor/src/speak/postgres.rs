@@ -440,7 +440,7 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(10);
-    const SHORT: Duration = Duration::from_millis(50);
+    const SHORT: Duration = Duration::from_millis(500);
 
     fn login() -> Login {
         Login {

@@ -233,7 +233,7 @@ mod tests {
     use crate::facts::{GroupFact, QueueFact, TalkerFact, TrafficFact};
 
     const LONG: Duration = Duration::from_secs(10);
-    const SHORT: Duration = Duration::from_millis(50);
+    const SHORT: Duration = Duration::from_millis(500);
     const AUTH: &[u8] = b"*2\r\n$4\r\nAUTH\r\n$10\r\nopensesame\r\n";
     const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
     const INFO: &[u8] = b"*1\r\n$4\r\nINFO\r\n";

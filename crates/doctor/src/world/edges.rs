@@ -7,7 +7,9 @@ use bowline_model::carried::{Carrier, Usage};
 use bowline_model::{ContainerStatus, Protocol, nearest};
 
 use crate::collect::number;
-use crate::facts::{ContainerFact, DialAnswer, ListenerFact, NameAnswer, Told, ToldHost};
+use crate::facts::{
+    ContainerFact, DialAnswer, InsideFact, ListenerFact, NameAnswer, Told, ToldHost,
+};
 
 use super::World;
 
@@ -94,7 +96,7 @@ pub(crate) enum Trouble<'f> {
     LoopbackOnly(&'f ListenerFact),
     /// The target listens on these ports, and not on that one.
     OtherPort(BTreeSet<u16>),
-    /// The target runs and listens nowhere.
+    /// The target runs and listens nowhere, neither by TCP nor by UDP.
     NeverListens,
     /// Nobody listens there on the client's own loopback; the named service does on that port.
     OwnLoopback(Option<&'f str>),
@@ -162,16 +164,19 @@ fn is_of_the_stack(
     !is_page && is_known_name(world, &host.name) && !answers_to(client, &host.name)
 }
 
+/// Whether a name or an address is the own loopback of whoever dials it.
+pub(crate) fn is_loopback(name: &str) -> bool {
+    let is_address = |address: IpAddr| address.is_loopback();
+    name == "localhost" || name.parse().is_ok_and(is_address)
+}
+
 /// Whose address a name is, for a client.
 pub(crate) fn target<'f>(
     world: &World<'f>,
     client: &'f ContainerFact,
     name: &'f str,
 ) -> Target<'f> {
-    let is_loopback = name
-        .parse::<IpAddr>()
-        .is_ok_and(|address| address.is_loopback());
-    if name == "localhost" || is_loopback {
+    if is_loopback(name) {
         return Target::Itself;
     }
     let has_own_table = client.extra_hosts.iter().any(|entry| {
@@ -379,6 +384,10 @@ impl<'f> World<'f> {
         up: &[&'f ContainerFact],
         port: u16,
     ) -> Option<Trouble<'f>> {
+        // Whatever is seen of calls is of TCP, and says nothing of who sends packets by UDP.
+        if is_by_udp(edge.told) {
+            return None;
+        }
         if up
             .iter()
             .any(|container| container.service != up[0].service)
@@ -386,7 +395,9 @@ impl<'f> World<'f> {
             return self.differ(up, port).then_some(Trouble::SharedName);
         }
         // Replicas are alike: the first that can be looked into speaks for all.
-        let inside = up.iter().find_map(|container| self.inside(container))?;
+        let (looked_into, inside) = up
+            .iter()
+            .find_map(|container| Some((*container, self.inside(container)?)))?;
         let tcp: Vec<&ListenerFact> = inside
             .listeners
             .iter()
@@ -397,12 +408,15 @@ impl<'f> World<'f> {
             .iter()
             .filter(|listener| listener.port == port)
             .collect();
+        if here.iter().any(&is_open) {
+            return self.unanswered(edge, looked_into, port);
+        }
+        // Nothing but a scheme says by which of the two it is dialled.
+        if takes_packets(inside, |at| at == port) {
+            return None;
+        }
         if let Some(hidden) = here.first() {
-            return if here.iter().any(&is_open) {
-                self.unanswered(edge, port)
-            } else {
-                Some(Trouble::LoopbackOnly(hidden))
-            };
+            return Some(Trouble::LoopbackOnly(hidden));
         }
         let open: BTreeSet<u16> = tcp
             .iter()
@@ -411,6 +425,9 @@ impl<'f> World<'f> {
             .collect();
         if !open.is_empty() {
             return Some(Trouble::OtherPort(open));
+        }
+        if takes_packets(inside, |_| true) {
+            return None;
         }
         // It may not have come that far yet.
         let is_new = up
@@ -426,6 +443,12 @@ impl<'f> World<'f> {
         let tcp = listeners.iter().filter(|one| one.protocol == Protocol::Tcp);
         let open = tcp.filter(|one| !is_hidden(one));
         Some(open.map(|one| one.port).collect())
+    }
+
+    /// Whether a container was looked into and listens nowhere where others can reach it, neither by TCP nor by UDP.
+    pub(super) fn listens_nowhere(&self, container: &ContainerFact) -> bool {
+        self.inside(container)
+            .is_some_and(|inside| inside.listeners.iter().all(is_hidden))
     }
 
     /// Whether some of those who have a name listen on a port, and some do not.
@@ -446,11 +469,22 @@ impl<'f> World<'f> {
             && started.is_none_or(|started| self.now().duration_since(started).as_secs() < 5)
     }
 
-    /// Whether who dials a listener that is there gets nothing.
-    fn unanswered(&self, edge: &Edge<'f>, port: u16) -> Option<Trouble<'f>> {
+    /// Whether who dials a listener that is there gets nothing. A name that several have leads to all of them, and whether
+    /// the others listen nobody saw: only answers of the addresses of the one that does count then.
+    fn unanswered(
+        &self,
+        edge: &Edge<'f>,
+        listens: &ContainerFact,
+        port: u16,
+    ) -> Option<Trouble<'f>> {
         let tried = self.tried(edge.client, &edge.host.name)?;
-        let mut dialled = tried.dialled.iter().filter(|dialled| dialled.port == port);
-        let first = dialled.next()?;
+        let is_alone = edge.service().is_none_or(|(_, all)| all.len() == 1);
+        let is_its = |address: IpAddr| {
+            let owner = self.at_address(address);
+            is_alone || owner.is_some_and(|owner| owner.name == listens.name)
+        };
+        let mut dialled = tried.dialled.iter();
+        let first = dialled.find(|dialled| dialled.port == port && is_its(dialled.address))?;
         match first.answer {
             DialAnswer::TimedOut => Some(Trouble::Unanswered),
             DialAnswer::Refused | DialAnswer::HostUnreachable | DialAnswer::Failed(_) => {
@@ -492,6 +526,20 @@ impl<'f> World<'f> {
         let there = there.and_then(|container| container.service.as_deref());
         Some(Trouble::OwnLoopback(there))
     }
+}
+
+/// Whether an address is dialled by UDP, as its scheme says.
+fn is_by_udp(told: &Told) -> bool {
+    let scheme = told.scheme.as_deref().unwrap_or_default();
+    let mut words = scheme.split('+');
+    words.any(|word| matches!(word, "udp" | "udp4" | "udp6"))
+}
+
+/// Whether a container takes packets by UDP from others at such a port.
+fn takes_packets(inside: &InsideFact, is_meant: impl Fn(u16) -> bool) -> bool {
+    inside.listeners.iter().any(|listener| {
+        listener.protocol == Protocol::Udp && is_meant(listener.port) && !is_hidden(listener)
+    })
 }
 
 /// Whether nobody outside can reach a listener.

@@ -1,8 +1,8 @@
 //! Facts as evidence, and whom they speak of.
 
-use bowline_model::EventAction;
+use bowline_model::{EventAction, Protocol};
 
-use crate::facts::{ContainerFact, Event, FileFact, FileSort, LogLine, NotDone};
+use crate::facts::{ContainerFact, Event, FileFact, FileSort, ListenerFact, LogLine, NotDone};
 use crate::finding::{Culprit, CulpritKind, Evidence, FactRef};
 
 use super::{Said, World, event_ref};
@@ -96,11 +96,15 @@ pub(crate) fn listening(
     proves: &str,
 ) -> Option<Evidence> {
     let inside = world.inside(container)?;
-    let sockets: Vec<String> = inside
-        .listeners
-        .iter()
-        .map(|listener| std::net::SocketAddr::new(listener.address, listener.port).to_string())
-        .collect();
+    let socket = |listener: &ListenerFact| {
+        let socket = std::net::SocketAddr::new(listener.address, listener.port);
+        match listener.protocol {
+            Protocol::Tcp => socket.to_string(),
+            Protocol::Udp => format!("{socket}/udp"),
+            Protocol::Sctp => format!("{socket}/sctp"),
+        }
+    };
+    let sockets: Vec<String> = inside.listeners.iter().map(socket).collect();
     let text = if sockets.is_empty() {
         format!("{}: listens nowhere", container.name)
     } else {

@@ -310,7 +310,12 @@ pub(crate) fn grumbles(line: &str) -> bool {
 
 /// From when on what a container wrote speaks of now.
 fn fresh_since(world: &World<'_>, container: &ContainerFact) -> Timestamp {
-    let recent = world.now() - NOW;
+    // A recording may hold the first of all moments.
+    let before = |moment: Timestamp, by: SignedDuration| {
+        let earlier = moment.checked_sub(by);
+        earlier.unwrap_or(Timestamp::MIN)
+    };
+    let recent = before(world.now(), NOW);
     let Some(started) = container.started else {
         return recent;
     };
@@ -319,7 +324,7 @@ fn fresh_since(world: &World<'_>, container: &ContainerFact) -> Timestamp {
         ContainerStatus::Running | ContainerStatus::Paused if container.restarts > 0 => recent,
         ContainerStatus::Running | ContainerStatus::Paused => recent.max(started),
         // What ended tells in its last run what of.
-        _ => started - SignedDuration::from_secs(1),
+        _ => before(started, SignedDuration::from_secs(1)),
     }
 }
 

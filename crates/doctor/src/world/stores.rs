@@ -141,7 +141,9 @@ impl<'f> World<'f> {
         proves: &str,
     ) -> Option<Evidence> {
         let mount = self.mount_of(server, &store.folder)?;
-        let volume = self.volume(&mount.source)?;
+        // A folder of a volume may be younger than the volume.
+        let volume = self.volume(&mount.source);
+        let volume = volume.filter(|_| mount.subpath.is_none())?;
         let made = volume.created?;
         let text = format!(
             "volume {} is of {made}, container {} of {created}",
@@ -196,8 +198,48 @@ pub(crate) fn is_below(path: &str, folder: &str) -> bool {
     below(path, folder).is_some()
 }
 
+/// Where a path of a container is in what is mounted there, from the whole of that on: `/` is all of the volume, or of the
+/// folder of the host. `None` where it is not below the mount.
+pub(crate) fn in_source(path: &str, mount: &Mount) -> Option<String> {
+    let rest = below(path, &mount.target)?;
+    let folder = mount.subpath.as_deref().unwrap_or_default();
+    let parts = folder.split('/').chain(rest.split('/'));
+    let parts: Vec<&str> = parts
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    Some(format!("/{}", parts.join("/")))
+}
+
 /// The rest of a path below a folder; empty for the folder itself.
-pub(crate) fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(folder.trim_end_matches('/'))?;
     (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_a_volume_is_the_same_one_however_it_is_mounted() {
+        let mount = |target: &str, subpath: Option<&str>| Mount {
+            target: target.to_owned(),
+            kind: "volume".to_owned(),
+            source: "shop_data".to_owned(),
+            writable: true,
+            subpath: subpath.map(str::to_owned),
+            in_project: None,
+            changed_on_host: None,
+        };
+        for (path, mount, wanted) in [
+            ("/data", mount("/data", None), Some("/")),
+            ("/data/a", mount("/data", None), Some("/a")),
+            ("/data", mount("/data", Some("a")), Some("/a")),
+            ("/data/b", mount("/data/", Some("./a/")), Some("/a/b")),
+            ("/srv", mount("/data", None), None),
+        ] {
+            let found = in_source(path, &mount);
+            assert_eq!(found.as_deref(), wanted, "{path} in {mount:?}");
+        }
+    }
 }

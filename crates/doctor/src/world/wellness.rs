@@ -6,7 +6,7 @@ use bowline_model::{ContainerStatus, HealthStatus};
 use bowline_recipes::Says;
 use jiff::SignedDuration;
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, Event};
 use crate::finding::{Evidence, FactRef};
 
 use super::{Said, World, shown, spoken, written};
@@ -31,6 +31,49 @@ pub(super) fn doubted<'f>(world: &World<'f>) -> BTreeSet<&'f str> {
 
 /// What a service waits for where it waits for a job.
 pub(crate) const DONE: &str = "service_completed_successfully";
+
+/// Names of signals, and their numbers on most processors.
+const SIGNALS: &[(&str, i32)] = &[
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("ABRT", 6),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("USR2", 12),
+    ("ALRM", 14),
+    ("TERM", 15),
+    ("WINCH", 28),
+    ("PWR", 30),
+];
+/// Signals that tell a program to end, whichever it is: `INT`, `QUIT`, `KILL`, `TERM`.
+const ENDING: &[i32] = &[2, 3, 9, 15];
+/// The first and the last of the signals that have numbers only, as engines count them.
+const REALTIME: [(&str, i32); 2] = [("RTMIN", 34), ("RTMAX", 64)];
+
+/// The number of a signal as files and engines write it: `15`, `TERM`, `SIGTERM`, `SIGRTMIN+3`.
+fn number(signal: &str) -> Option<i32> {
+    let name = signal.to_ascii_uppercase();
+    let name = name.strip_prefix("SIG").unwrap_or(&name);
+    let realtime = REALTIME.iter().find_map(|(bound, number)| {
+        let offset = name.strip_prefix(*bound)?;
+        let offset = if offset.is_empty() { "0" } else { offset };
+        number.checked_add(offset.parse().ok()?)
+    });
+    let known = SIGNALS.iter().find(|(known, _)| *known == name);
+    let known = known.map(|(_, number)| *number);
+    realtime.or(known).or_else(|| name.parse().ok())
+}
+
+/// Whether a signal tells a container to end: its own stop signal, or one by which every program is told to. Others are
+/// messages: by `HUP` servers read their files again.
+pub(crate) fn tells_to_stop(container: &ContainerFact, signal: &Event) -> bool {
+    let Some(sent) = signal.signal.as_deref().and_then(number) else {
+        return false;
+    };
+    let own = container.stop_signal.as_deref().and_then(number);
+    own == Some(sent) || ENDING.contains(&sent)
+}
 
 impl<'f> World<'f> {
     /// What shows that a container is not well; `None` where nothing does.
@@ -71,10 +114,13 @@ impl<'f> World<'f> {
         started.is_some_and(|started| self.now().duration_since(started) < YOUNG)
     }
 
-    /// Whether somebody told it to end, and it did so in time.
+    /// Whether somebody told it to end, and it did so in time. That the engine reported a stop is not enough: it does so
+    /// of one as well that had ended by itself and waited to be started again.
     pub(crate) fn was_stopped(&self, container: &ContainerFact) -> bool {
         let life = self.last_life(container);
-        !life.signals.is_empty() && !life.signals.iter().any(|signal| signal.is_sigkill())
+        let mut signals = life.signals.iter();
+        let was_told = signals.any(|signal| tells_to_stop(container, signal));
+        was_told && !life.signals.iter().any(|signal| signal.is_sigkill())
     }
 
     /// The services that wait for a service to be done.
@@ -167,11 +213,8 @@ impl<'f> World<'f> {
 
     /// Whether it runs and listens nowhere, and another is told to dial it at a port.
     fn is_deaf(&self, container: &'f ContainerFact) -> bool {
-        let is_silent = self
-            .open_ports(container)
-            .is_some_and(|open| open.is_empty());
         let mut edges = self.edges().iter();
-        is_silent
+        self.listens_nowhere(container)
             && self.runs(container)
             && edges.any(|edge| edge.port.is_some() && edge.leads_to(container))
     }

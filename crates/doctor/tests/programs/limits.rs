@@ -1,9 +1,9 @@
 //! No room, and limits that are reached.
 
-use bowline_doctor::{CulpritKind, Facts, diagnose};
+use bowline_doctor::{Confidence, CulpritKind, Facts, Finding, diagnose};
 use serde_json::{Value, json};
 
-use super::recording::{Recording, container, event_of, silent};
+use super::recording::{Recording, certain, container, event_of, only, silent};
 use super::{API, at, ended, files, finds, folder, likely, mount, said};
 
 fn room(path: &str, bytes: [u64; 2], inodes: [u64; 2]) -> Value {
@@ -105,6 +105,29 @@ fn limits_that_are_reached_are_named_with_their_field() {
 }
 
 #[test]
+fn a_limit_of_files_that_nobody_saw_reached_is_no_certainty() {
+    let limits = json!({
+        "limits": {"memory_bytes": null, "nano_cpus": null, "pids": null, "open_files": 65_536},
+    });
+    let few = json!({"open_files": [20, 65_536]});
+    // The kernel says the same of limits that are none of the process.
+    for says in [
+        "Error: EMFILE: too many open files, watch '/app'",
+        "accept4: too many open files in system",
+    ] {
+        likely(&running(says, &limits, &few), "D132", None);
+    }
+    let says = "accept4: too many open files";
+    likely(&running(says, &limits, &json!({})), "D132", Some("ulimits"));
+    let far = only(&running(says, &limits, &few));
+    assert_eq!(
+        (far.code.0, far.confidence),
+        ("D132", Confidence::Possible),
+        "{far:#?}"
+    );
+}
+
+#[test]
 fn a_share_of_processors_that_is_too_small_shows_in_late_probes() {
     let health = |verdict: &str| {
         json!({
@@ -168,6 +191,35 @@ fn a_cap_above_the_limit_stands_before_the_limit() {
         "api",
         Some("mem_limit"),
     );
+}
+
+#[test]
+fn a_kill_that_nobody_reported_leaves_a_cap_above_the_limit_likely_and_as_it_is() {
+    let killed = |oom: Option<Value>| {
+        let changes = json!({
+            "environment": {"JAVA_OPTS": "-server -Xmx512m"},
+            "limits": {"memory_bytes": 67_108_864, "nano_cpus": null, "pids": null},
+        });
+        let begin = [
+            event_of(API, &json!("create"), 0, &json!({})),
+            event_of(API, &json!("start"), 1, &json!({})),
+        ];
+        let end = event_of(API, &json!("die"), 3, &json!({"code": 137}));
+        Recording::new()
+            .with(ended(137, &changes))
+            .heard(begin.into_iter().chain(oom).chain([end]))
+            .facts()
+    };
+    let edits = |finding: &Finding| finding.fix.as_ref().map_or(0, |fix| fix.edits.len());
+    let unsent = only(&killed(None));
+    assert_eq!(
+        (unsent.code.0, unsent.confidence, edits(&unsent)),
+        ("D043", Confidence::Likely, 0),
+        "{unsent:#?}"
+    );
+    let oom = event_of(API, &json!("oom"), 2, &json!({}));
+    let reported = certain(&killed(Some(oom)));
+    assert_eq!((reported.code.0, edits(&reported)), ("D043", 1));
 }
 
 #[test]

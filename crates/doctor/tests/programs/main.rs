@@ -8,6 +8,7 @@
 mod limits;
 #[path = "../recording/mod.rs"]
 mod recording;
+mod rights;
 
 use bowline_doctor::{Confidence, CulpritKind, Facts, diagnose};
 use recording::{Recording, certain, container, event_of, only, silent};
@@ -71,6 +72,14 @@ fn mount(kind: &str, source: &str, target: &str, writable: bool) -> Value {
 fn files(recording: Recording, files: &[Value]) -> Recording {
     let add = |recording: Recording, file: &Value| recording.add("files", file.clone());
     files.iter().fold(recording, add)
+}
+
+/// On an engine with these security options.
+fn on_engine(recording: Recording, security: &[&str]) -> Recording {
+    recording
+        .set("host", "processor", json!("amd64"))
+        .set("host", "folder", json!("/var/lib/docker"))
+        .set("host", "security", json!(security))
 }
 
 /// `api`, which ended with 1 after it said something, and files that were looked at.
@@ -179,11 +188,8 @@ fn a_format_that_the_kernel_does_not_know_is_another_processor_or_no_first_line(
         let recording = Recording::new()
             .with(ended(1, &run))
             .said(API, &[("10:00:02", says)]);
-        let recording = recording
-            .set("host", "processor", json!("amd64"))
-            .set("host", "folder", json!("/var/lib/docker"))
-            .set("host", "security", json!([]));
-        files(recording, &[at("/srv/run", &file(0o755, 0, &head))]).facts()
+        let looked = [at("/srv/run", &file(0o755, 0, &head))];
+        files(on_engine(recording, &[]), &looked).facts()
     };
     let other = with_host(json!({"program": "aarch64"}));
     finds(&other, "D073", CulpritKind::Service, "api", Some("image"));
@@ -445,7 +451,12 @@ fn rights_are_told_from_read_only_and_from_labels() {
         at("/data", &folder(0o755, 0, true, old)),
         nothing("/data/x"),
     ];
-    let facts = said(says, &changes, &closed);
+    let on = |security: &[&str], changes: &Value, looked: &[Value]| {
+        let recording = Recording::new().with(ended(1, changes));
+        let recording = recording.said(API, &[("10:00:02", says)]);
+        files(on_engine(recording, security), looked).facts()
+    };
+    let facts = on(&[], &changes, &closed);
     finds(&facts, "D112", CulpritKind::Volume, "shop_data", None);
     // Owner and mode let it in, so it is not that.
     let open = [
@@ -456,13 +467,8 @@ fn rights_are_told_from_read_only_and_from_labels() {
     let bind = json!({
         "user": "1000:1000", "mounts": [mount("bind", "/home/me/data", "/data", true)],
     });
-    let recording = Recording::new()
-        .with(ended(1, &bind))
-        .said(API, &[("10:00:02", says)])
-        .set("host", "processor", json!("amd64"))
-        .set("host", "folder", json!("/var/lib/docker"))
-        .set("host", "security", json!(["name=selinux"]));
-    likely(&files(recording, &open).facts(), "D128", Some("volumes"));
+    let facts = on(&["name=selinux"], &bind, &open);
+    likely(&facts, "D128", Some("volumes"));
 
     let says = "sh: 1: cannot create /data/x: Read-only file system";
     let mut changes = json!({"mounts": [mount("volume", "shop_data", "/data", false)]});
@@ -684,6 +690,32 @@ fn a_file_that_was_changed_by_hand_is_blamed_where_it_is_run() {
         diagnose(&patched(&["/srv", "/srv/notes.txt"], json!([]))).causes,
         []
     );
+}
+
+#[test]
+fn a_file_that_a_start_may_have_written_is_not_surely_changed_by_hand() {
+    let path = "/app/rates.py";
+    let image = json!({
+        "id": "sha256:1", "platform": "linux/amd64", "command": [], "exposed": [], "volumes": [],
+    });
+    let wrote = |line: &str, command: &[&str], added: &[&str]| {
+        Recording::new()
+            .with(ended(1, &json!({"command": command})))
+            .said(API, &[("10:00:02", line), ("10:00:02", "bye")])
+            .set("images", "busy:1", image.clone())
+            .set("changes", API, json!(["/app", path]))
+            .set("added", API, json!(added))
+            .facts()
+    };
+    let traced = r#"  File "/app/rates.py", line 3"#;
+    let facts = wrote(traced, &["api"], &[]);
+    finds(&facts, "D065", CulpritKind::Service, "api", Some("image"));
+    likely(&wrote(traced, &["api"], &[path]), "D065", Some("image"));
+    let started = ["docker-entrypoint.sh", "api"];
+    likely(&wrote(traced, &started, &[]), "D065", Some("image"));
+    // It names what it read, and fails for something else.
+    let read = "loaded rates from /app/rates.py";
+    assert_eq!(diagnose(&wrote(read, &["api"], &[path])).causes, []);
 }
 
 /// Two services of one image with one command, both of which listen; only `api` is published.

@@ -100,6 +100,41 @@ pub(crate) fn container(service: &str, changes: &Value) -> Value {
     laid_over(plain, changes)
 }
 
+/// The first container of a service, on the network that all of them share, at the address `.host`.
+pub(crate) fn at(host: u8, service: &str, changes: &Value) -> Value {
+    let mut container = container(service, changes);
+    container["endpoints"] = json!({"shop_default": {
+        "aliases": [service], "ipv4": format!("172.20.0.{host}"), "ipv6": null, "wanted_ipv4": null,
+    }});
+    container
+}
+
+/// What makes a container one that ends again and again; `more` is laid over it.
+pub(crate) fn ending(more: &Value) -> Value {
+    let plain = json!({
+        "status": "restarting", "exit_code": 1, "restarts": 5, "restart_policy": "always",
+        "started": "2026-11-21T10:04:58Z", "finished": "2026-11-21T10:04:59Z",
+    });
+    laid_over(plain, more)
+}
+
+/// What a service is told: a URL in a variable.
+pub(crate) fn address(
+    variable: &str,
+    scheme: &str,
+    host: &str,
+    port: u16,
+    database: Option<&str>,
+) -> Value {
+    let carrier = json!({"variable": variable});
+    let text = |text: &str| json!({"text": text, "carrier": carrier});
+    json!({
+        "form": "url", "scheme": scheme, "user": text("keeper"), "password": text("#1"),
+        "hosts": [{"name": host, "port": {"written": port}, "carrier": carrier, "port_carrier": carrier}],
+        "database": database.map(text), "usage": "dials",
+    })
+}
+
 fn laid_over(mut plain: Value, changes: &Value) -> Value {
     for (key, value) in changes.as_object().unwrap() {
         plain[key] = value.clone();
@@ -202,4 +237,18 @@ pub(crate) fn silent(facts: &Facts) {
     let diagnosis = diagnose(facts);
     assert_eq!(diagnosis.causes, [], "{facts:#?}");
     assert_eq!(diagnosis.unexplained, <[String; 0]>::default());
+}
+
+pub(crate) fn named(finding: &Finding) -> (&str, &str, Option<&str>) {
+    let culprit = &finding.culprit;
+    (finding.code.0, &culprit.name, culprit.field.as_deref())
+}
+
+/// The finding is certain, says this, and rests on what it names.
+pub(crate) fn says(facts: &Facts, expected: (&str, &str, Option<&str>), part: &str) -> Finding {
+    let finding = certain(facts);
+    assert_eq!(named(&finding), expected);
+    assert!(finding.claim.contains(part), "{}", finding.claim);
+    certain(facts);
+    finding
 }

@@ -5,6 +5,7 @@
 
 use super::connection::{Field, Usage};
 use super::scheme;
+use crate::secret::PASSWORD_WORDS;
 
 /// What was read from a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,38 +100,7 @@ const ENDS: &[(&[&str], Field, bool)] = &[
         Field::User,
         false,
     ),
-    (
-        &[
-            "clave",
-            "contrasena",
-            "contraseña",
-            "senha",
-            "mdp",
-            "motdepasse",
-            "passwort",
-            "kennwort",
-            "wachtwoord",
-            "contrasenya",
-            "losenord",
-            "lösenord",
-            "adgangskode",
-            "passord",
-            "salasana",
-            "haslo",
-            "hasło",
-            "heslo",
-            "geslo",
-            "lozinka",
-            "jelszo",
-            "jelszó",
-            "parola",
-            "sifre",
-            "şifre",
-            "sandi",
-        ],
-        Field::Password,
-        false,
-    ),
+    (PASSWORD_WORDS, Field::Password, false),
     (
         &[
             "datenbank",
@@ -251,13 +221,13 @@ pub(super) fn words(key: &str) -> Vec<String> {
     let mut was_small = false;
     for character in key.chars() {
         let is_separator = matches!(character, '_' | '-' | '.' | ':' | '/' | ' ');
-        if is_separator || was_small && character.is_ascii_uppercase() {
+        if is_separator || was_small && character.is_uppercase() {
             words.push(String::new());
         }
         if let (Some(word), false) = (words.last_mut(), is_separator) {
-            word.push(character.to_ascii_lowercase());
+            word.extend(character.to_lowercase());
         }
-        was_small = character.is_ascii_lowercase() || character.is_ascii_digit();
+        was_small = character.is_lowercase() || character.is_ascii_digit();
     }
     words.retain(|word| !word.is_empty());
     words

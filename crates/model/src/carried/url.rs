@@ -378,10 +378,38 @@ pub(crate) fn password_spans(text: &str) -> Vec<Range<usize>> {
             found.extend(
                 password_span(&text[start..end]).map(|it| start + it.start..start + it.end),
             );
+            found.extend(signatures(&text[colon..end]).map(|it| colon + it.start..colon + it.end));
         }
         from = end;
     }
     found
+}
+
+/// Parameters of an address that let in whoever has it.
+const SIGNATURES: &[&str] = &[
+    "sig",
+    "signature",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-goog-signature",
+];
+
+/// Where the values of such parameters stand in an address.
+fn signatures(url: &str) -> impl Iterator<Item = Range<usize>> {
+    let query = url.find('?').map_or(url.len(), |at| at + 1);
+    let pairs = url[query..].split_inclusive('&').scan(query, |at, pair| {
+        let start = *at;
+        *at += pair.len();
+        Some((start, pair.trim_end_matches('&')))
+    });
+    pairs.filter_map(|(start, pair)| {
+        let (key, value) = pair.split_once('=')?;
+        let from = start + key.len() + 1;
+        let is_one = SIGNATURES
+            .iter()
+            .any(|known| key.eq_ignore_ascii_case(known));
+        (is_one && !value.is_empty()).then_some(from..from + value.len())
+    })
 }
 
 /// Returns where a word ends for hiding: at the next blank or URL, or at a closing quote behind an `@`. Passwords hold

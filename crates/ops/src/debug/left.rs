@@ -1,6 +1,6 @@
 //! Containers of `debug` that nobody is in any more.
 
-use bowline_engine::{Engine, RemoveContainer, Selector};
+use bowline_engine::{Engine, EngineError, RemoveContainer, Removed, Selector};
 use bowline_model::{ContainerSummary, label};
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,7 +24,7 @@ pub(super) const WHOLE: RemoveContainer = RemoveContainer {
     anonymous_volumes: true,
 };
 
-/// Removes containers of `debug`, and says of each that it did, a line each.
+/// Removes containers of `debug`, and says of each whether it did.
 pub(crate) async fn sweep(
     engine: &dyn Engine,
     stack: &str,
@@ -39,16 +39,32 @@ pub(crate) async fn sweep(
     let mut said = Vec::new();
     for one in &found {
         if which == Which::All || is_left(one, now) {
-            engine.remove_container(&one.id, WHOLE).await?;
-            let whose = one.labels.get(label::DEBUG).map_or("", String::as_str);
-            said.push(format!(
-                "note: removed container `{}` of a `bowline debug {}` by {whose}\n",
-                one.name,
-                containers::service(one)
-            ));
+            let removal = engine.remove_container(&one.id, WHOLE).await;
+            said.push(told(one, removal)?);
         }
     }
     Ok(said)
+}
+
+/// What to say of a removal. One that the engine refuses holds up nobody: what is left over is in nobody's way.
+fn told(
+    container: &ContainerSummary,
+    removal: Result<Removed, EngineError>,
+) -> Result<String, EngineError> {
+    let (name, labels) = (&container.name, &container.labels);
+    match removal {
+        Ok(_) => {
+            let whose = labels.get(label::DEBUG).map_or("", String::as_str);
+            let service = containers::service(container);
+            Ok(format!(
+                "note: removed container `{name}` of a `bowline debug {service}` by {whose}\n"
+            ))
+        }
+        Err(error) if error.is_unreachable() => Err(error),
+        Err(error) => Ok(format!(
+            "warning: container `{name}` could not be removed: {error}\nhint: the next `bowline debug` or `bowline down` tries it again\n"
+        )),
+    }
 }
 
 fn is_left(container: &ContainerSummary, now: Timestamp) -> bool {
@@ -61,9 +77,11 @@ mod tests {
     use std::time::Duration;
 
     use bowline_engine::fake::Run;
+    use bowline_engine::{Fault, Tap};
+    use bowline_model::ObjectKind;
 
     use super::*;
-    use crate::stage;
+    use crate::{ExitCode, stage};
 
     #[tokio::test(start_paused = true)]
     async fn what_never_ran_goes_when_it_is_old_and_what_runs_only_with_its_stack() {
@@ -86,5 +104,28 @@ mod tests {
         assert_eq!(swept.len(), 1);
         let left = engine.containers(&Selector::all()).await.unwrap();
         assert_eq!(left.len(), 1, "a service's own is left alone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removal_that_is_refused_is_a_warning_and_only_a_lost_engine_is_the_end() {
+        let engine = stage::engine();
+        let mut spec = stage::spec("web", 1);
+        spec.labels.insert(label::DEBUG.into(), "ann@host".into());
+        stage::started_with(&engine, spec, Run::new()).await;
+        let found = engine.containers(&Selector::all()).await.unwrap();
+        let refused = EngineError::InUse {
+            kind: ObjectKind::Container,
+            name: "abc".to_owned(),
+            by: Vec::new(),
+            text: "device or resource busy".to_owned(),
+        };
+        let said = told(&found[0], Err(refused)).unwrap();
+        let warning = "warning: container `shop-web-1` could not be removed: ";
+        assert!(said.starts_with(warning), "{said}");
+        assert!(said.contains("device or resource busy"), "{said}");
+        let tap = Tap::new(engine);
+        tap.fail_write(0, Fault::BeforeRequest);
+        let lost = sweep(&tap, stage::STACK, Which::All).await.unwrap_err();
+        assert_eq!(lost.exit_code(), ExitCode::EngineUnreachable);
     }
 }

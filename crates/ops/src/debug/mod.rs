@@ -12,6 +12,7 @@ mod left;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bowline_compose::load;
 use bowline_core::{Around, Missing, OneOff, Passed, new_operation_id, one_off};
 use bowline_engine::{Engine, Selector};
 use bowline_model::{
@@ -21,8 +22,9 @@ use bowline_model::{
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
+use crate::connect::connect;
 use crate::containers;
-use crate::session::{self, Selection};
+use crate::session::{Selection, not_acted_on, open, wanted_of};
 use crate::stack::{StackOptions, Surroundings};
 use crate::{Answer, Failure};
 
@@ -67,31 +69,45 @@ pub async fn debug(
         no_deps: false,
         scale: &scale,
     };
-    let loaded = session::with_project(surroundings, &request.stack, selection).await?;
-    let session = &loaded.session;
-    let engine = session.stack.engine.clone();
-    let service = wanted_service(&loaded.wanted, &request.service)?;
-    let mut warnings = loaded.warnings;
-    for line in sweep(&*engine, &loaded.wanted.project, Which::Left).await? {
+    let stack = &request.stack;
+    let loaded = load(&stack.load_request(surroundings, selection.services))?;
+    let project = &loaded.project;
+    let engine = connect(surroundings).await?;
+    // Nothing that bowline keeps is needed here, since that may be what is broken.
+    let wanted = wanted_of(surroundings, stack, &*engine, None, project, &selection)?;
+    let service = wanted_service(&wanted, &request.service)?;
+    let mut warnings = loaded.warnings.render(surroundings.color);
+    warnings += &not_acted_on(&wanted.ignored);
+    for line in sweep(&*engine, &wanted.project, Which::Left).await? {
         warnings.push_str(&line);
     }
-    let value = prepare(engine, &loaded.project, service, request, surroundings).await?;
-    let mut words = vec![request.with.as_deref().unwrap_or_default()];
-    words.extend(request.command.iter().map(String::as_str));
-    let passed = Passed {
-        at: None,
-        actor: session.actor.clone(),
-        verb: "debug".to_owned(),
-        subject: request.service.clone(),
-        words: mask_command(words.into_iter().filter(|word| !word.is_empty())).join(" "),
-    };
-    if let Err(error) = session.stack.pass(passed).await {
+    let value = prepare(engine.clone(), project, service, request, surroundings).await?;
+    if let Err(failure) = note(surroundings, engine, &project.name, request).await {
         // As with `exec`: on a bad day one has to get in.
-        let failure = Failure::from(error);
         let warning = format!("warning: this is not in the journal: {failure}\n");
         warnings.push_str(&warning);
     }
     Ok(Answer { value, warnings })
+}
+
+/// Writes down who looks into what, without its secrets.
+async fn note(
+    surroundings: &Surroundings,
+    engine: Arc<dyn Engine>,
+    stack: &str,
+    request: &DebugRequest,
+) -> Result<(), Failure> {
+    let session = open(surroundings, engine, stack.to_owned())?;
+    let mut words = vec![request.with.as_deref().unwrap_or_default()];
+    words.extend(request.command.iter().map(String::as_str));
+    let passed = Passed {
+        at: None,
+        actor: session.actor,
+        verb: "debug".to_owned(),
+        subject: request.service.clone(),
+        words: mask_command(words.into_iter().filter(|word| !word.is_empty())).join(" "),
+    };
+    Ok(session.stack.pass(passed).await?)
 }
 
 fn wanted_service<'w>(wanted: &'w Wanted, name: &str) -> Result<&'w WantedService, Failure> {

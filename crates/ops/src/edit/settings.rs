@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::carried::find;
-use bowline_model::{Project, Secret, is_secret_key};
+use bowline_model::{Project, Secret, Service, is_secret_key};
 use serde_json::Value as Json;
 
 /// A file of the host that a service gets.
@@ -128,8 +128,20 @@ pub(super) fn mounted(project: &Project, service: &str, inside: &str) -> Option<
     let (mount, rest) = below.max_by_key(|(mount, _)| mount.target.len())?;
     Some(Mounted {
         path: format!("{}{rest}", mount.source.trim_end_matches('/')),
-        is_secret: false,
+        is_secret: is_told_as_secret(service, inside),
     })
+}
+
+/// Whether a file lies where secrets do, or a variable for a secret names it, as `DB_PASSWORD_FILE` does.
+fn is_told_as_secret(service: &Service, inside: &str) -> bool {
+    let mut pairs = service.environment.iter();
+    let is_named = |(key, value): (&str, &str)| {
+        let key = key
+            .strip_suffix("_FILE")
+            .or_else(|| key.strip_suffix("_file"));
+        value == inside && key.is_some_and(is_secret_key)
+    };
+    inside.starts_with("/run/secrets/") || pairs.any(is_named)
 }
 
 /// The services that get a file of the host.

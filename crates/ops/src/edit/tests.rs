@@ -292,6 +292,16 @@ fn a_file_that_is_mounted_is_changed_on_the_host_and_its_services_are_made_again
     - ••••
     + ••••
     ");
+    let text = "services:\n  api:\n    image: x\n    volumes: ['./db.txt:/run/secrets/db:ro', './pw.txt:/etc/pw']\n    environment: {DB_PASSWORD_FILE: /etc/pw}\n";
+    let bound = Stack::of(&[
+        ("compose.yaml", text),
+        ("db.txt", "hunter2\r\n"),
+        ("pw.txt", "hunter3\r\n"),
+    ]);
+    for path in ["/run/secrets/db", "/etc/pw"] {
+        let shown = bound.shown(edit(file("api", path, None), Change::Strip));
+        assert!(shown.ends_with("- ••••\n+ ••••"), "{shown}");
+    }
     let bits = edit(file("api", "/run.sh", None), Change::Permit { bits: 0o111 });
     insta::assert_snapshot!(stack.shown(bits), @"set the mode of run.sh to 755");
 }

@@ -10,12 +10,12 @@ use bowline_doctor::{
     Tried, Whose,
 };
 use bowline_engine::Unseen;
-use bowline_model::{ContainerId, ContainerStatus, nearest};
+use bowline_model::{ContainerId, ContainerStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, Seen, counting, look, mend, runs, unseen, why_not, within};
+use super::{NAME, Seen, counting, is_blind, look, mend, runs, unseen, why_not, within};
 use crate::stack::{StackOptions, Surroundings};
-use crate::{Answer, ExitCode, Failure};
+use crate::{Answer, ExitCode, Failure, containers};
 
 /// How long somebody may take to answer a call.
 const CALL: Duration = Duration::from_secs(3);
@@ -127,6 +127,12 @@ pub async fn net_check(
 ) -> Result<Answer<NetCheck>, Failure> {
     let (host, port) = parse(&request.to)?;
     let mut seen = look(surroundings, &request.stack).await?;
+    if is_blind(&seen.facts) {
+        return Ok(Answer {
+            value: blind(&request.from, host, port, &seen.facts),
+            warnings: seen.named.warnings,
+        });
+    }
     let client = client(&seen.facts, &request.from)?;
     let tried = if client.as_ref().is_some_and(runs) {
         let dial = Dial {
@@ -178,6 +184,22 @@ pub async fn net_check(
     Ok(Answer { value, warnings })
 }
 
+/// What is said where nobody could look at the containers: nothing, least of all that somebody does not run.
+fn blind(from: &str, host: String, port: u16, facts: &Facts) -> NetCheck {
+    NetCheck {
+        from: from.to_owned(),
+        host,
+        port,
+        verdict: NetVerdict::NotTried,
+        because: "the containers could not be looked at".to_owned(),
+        steps: Vec::new(),
+        hints: vec![
+            "`bowline ps` shows whether the engine answers; try again when it does".to_owned(),
+        ],
+        unseen: unseen(facts, |_| false),
+    }
+}
+
 /// Reads `HOST:PORT`.
 fn parse(to: &str) -> Result<(String, u16), Failure> {
     let wrong = |message: String| {
@@ -227,14 +249,7 @@ fn client(facts: &Facts, service: &str) -> Result<Option<ContainerFact>, Failure
     let known: BTreeSet<&str> = names
         .chain(facts.services.keys().map(String::as_str))
         .collect();
-    let all: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-    Err(Failure::Usage {
-        message: format!("no such service: `{service}`"),
-        hint: Some(match nearest(service, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("project `{}` has {}", facts.project, all.join(", ")),
-        }),
-    })
+    Err(containers::no_such_service(service, &facts.project, &known))
 }
 
 /// Tries it, where the client has a main process.

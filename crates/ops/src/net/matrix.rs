@@ -14,9 +14,9 @@ use futures_util::future::join_all;
 use serde::{Serialize, Serializer};
 use tokio::sync::Semaphore;
 
-use super::{NAME, THREADS, counting, look, runs, unseen, why_not, within};
+use super::{NAME, THREADS, counting, is_blind, look, runs, unseen, why_not, within};
 use crate::stack::{StackOptions, Surroundings};
-use crate::{Answer, ExitCode, Failure};
+use crate::{Answer, ExitCode, Failure, containers};
 
 /// How long somebody may take to answer a call.
 const CALL: Duration = Duration::from_secs(1);
@@ -117,12 +117,16 @@ pub struct ToldPair {
 pub struct NetMatrix {
     /// The stack.
     pub project: String,
+    /// How many containers it has, those of single commands among them; `None` where nobody could look.
+    pub containers: Option<usize>,
     /// The ports of services.
     pub columns: Vec<NetColumn>,
     /// What each service that runs reaches of them.
     pub rows: Vec<NetRow>,
     /// Who was told to dial somebody, and does not reach it.
     pub told: Vec<ToldPair>,
+    /// How many pairs that somebody was told to dial were not tried, for whatever reason.
+    pub told_untried: usize,
     /// How many pairs were dialled.
     pub dialled: usize,
     /// How many pairs were left out for want of time, or because there are too many.
@@ -134,15 +138,26 @@ pub struct NetMatrix {
 impl NetMatrix {
     /// The exit code that says it: whether everybody reaches whom they were told to dial.
     pub fn exit_code(&self) -> ExitCode {
-        let cells = self.rows.iter().flat_map(|row| &row.cells);
-        let mut tried = cells.filter(|cell| matches!(cell, NetCell::Reached | NetCell::Unseen));
+        let mut cells = self.rows.iter().flat_map(|row| &row.cells);
+        let is_there = self.containers.is_some_and(|count| count > 0);
+        let is_blind = self.dialled == 0 && cells.any(|cell| *cell == NetCell::Unseen);
         if !self.told.is_empty() {
             ExitCode::CausesFound
-        } else if self.dialled == 0 && tried.any(|cell| *cell == NetCell::Unseen) {
+        } else if !is_there || self.told_untried > 0 || is_blind {
             ExitCode::CouldNotLook
         } else {
             ExitCode::Done
         }
+    }
+
+    /// Why there is no row, in words; `None` where there is one.
+    pub fn nothing(&self) -> Option<String> {
+        let project = &self.project;
+        self.rows.is_empty().then(|| match self.containers {
+            None => format!("the containers of project `{project}` could not be looked at"),
+            Some(0) => containers::no_containers(project),
+            Some(_) => format!("nothing of project `{project}` runs"),
+        })
     }
 }
 
@@ -203,6 +218,7 @@ struct Told<'f> {
 
 /// What is to be found out, before anything is tried.
 struct Draft<'f> {
+    containers: Option<usize>,
     /// The services that run, each with the container that speaks for it.
     rows: BTreeMap<&'f str, &'f ContainerFact>,
     columns: Vec<NetColumn>,
@@ -233,6 +249,7 @@ impl<'f> Draft<'f> {
         let told = told(&reach, &rows);
         let columns = columns(facts, &reach, &rows, &told);
         let mut draft = Self {
+            containers: (!is_blind(facts)).then_some(facts.containers.len()),
             near: near(&reach, &rows),
             rows,
             columns,
@@ -327,22 +344,29 @@ impl<'f> Draft<'f> {
                 })
                 .collect(),
         });
-        let told = self.told.iter().filter_map(|told| {
+        let told = self.told.iter().map(|told| {
             let cell = self.cell(told.from, told.host, told.service, told.port, answers);
-            cell.is_trouble().then(|| ToldPair {
-                from: told.from.to_owned(),
-                host: told.host.to_owned(),
-                port: told.port,
-                service: told.service.to_owned(),
-                result: cell.word(),
-            })
+            (told, cell)
         });
+        let (troubled, others): (Vec<_>, Vec<_>) = told.partition(|(_, cell)| cell.is_trouble());
+        let troubled = troubled.into_iter().map(|(told, cell)| ToldPair {
+            from: told.from.to_owned(),
+            host: told.host.to_owned(),
+            port: told.port,
+            service: told.service.to_owned(),
+            result: cell.word(),
+        });
+        let untried = others
+            .iter()
+            .filter(|(_, cell)| matches!(cell, NetCell::Unseen | NetCell::LeftOut));
         let left = |cell: &&NetCell| **cell == NetCell::LeftOut;
         NetMatrix {
             project: project.to_owned(),
+            containers: self.containers,
             columns: self.columns.clone(),
             rows: rows.collect(),
-            told: told.collect(),
+            told: troubled.collect(),
+            told_untried: untried.count(),
             dialled: answers.dialled,
             left_out: self.left_out + answers.cells.values().filter(left).count(),
             unseen: Vec::new(),
@@ -539,7 +563,7 @@ fn tcp(ports: &[String]) -> impl Iterator<Item = u16> {
 mod tests {
     use bowline_doctor::{InsideFact, ListenerFact};
     use bowline_engine::fake::Run;
-    use bowline_engine::{Engine as _, Unseen};
+    use bowline_engine::{Engine as _, Tap, Unseen};
     use bowline_model::{EndpointSpec, EnvSpec, NetworkSpec};
 
     use super::*;
@@ -671,6 +695,55 @@ mod tests {
             answers.take(question, ports, tried);
             assert_eq!(words(&draft.matrix("shop", &answers))[0], expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_well_where_somebody_was_told_and_that_was_not_tried() {
+        let told = "DATABASE_URL=postgres://app@db:5432/app";
+        let mut facts = stack(&[("api", "shop_a", &[told]), ("db", "shop_a", &[])]).await;
+        listens(&mut facts, "api", 5432);
+        listens(&mut facts, "db", 5432);
+        let draft = Draft::of(&facts);
+        let known = || NameAnswer::Addresses(vec![[10, 0, 0, 2].into()]);
+        let connected = || Some(Ok(tried(known(), DialAnswer::Connected)));
+        for (came, untried, code) in [
+            (None, 1, ExitCode::CouldNotLook),
+            (Some(Err(Unseen::Gone.into())), 1, ExitCode::CouldNotLook),
+            (connected(), 0, ExitCode::Done),
+        ] {
+            let mut answers = Answers::default();
+            let mut questions = draft.questions.iter();
+            let (first, ports) = questions.next().unwrap();
+            answers.take(first, ports, came);
+            for (question, ports) in questions {
+                answers.take(question, ports, connected());
+            }
+            let matrix = draft.matrix("shop", &answers);
+            assert!(matrix.dialled > 0 && matrix.told.is_empty());
+            assert_eq!((matrix.told_untried, matrix.exit_code()), (untried, code));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_could_not_be_seen_is_not_down_and_a_name_without_containers_is_not_well() {
+        let engine = stage::engine();
+        let tap = Tap::new(engine.clone());
+        let seen = async || {
+            let facts = facts(&tap, &by_name()).await.unwrap();
+            let matrix = Draft::of(&facts).matrix("shop", &Answers::default());
+            (matrix.nothing().unwrap(), matrix.exit_code())
+        };
+        let none = "project `shop` has no containers; is its name right?";
+        assert_eq!(seen().await, (none.to_owned(), ExitCode::CouldNotLook));
+        let id = stage::started(&engine, "web", 1, Run::new()).await;
+        engine.end_container(&id, 0);
+        let down = "nothing of project `shop` runs";
+        assert_eq!(seen().await, (down.to_owned(), ExitCode::Done));
+        tap.reset();
+        // It is lost after it has said what time it is.
+        tap.gone_from(1);
+        let blind = "the containers of project `shop` could not be looked at";
+        assert_eq!(seen().await, (blind.to_owned(), ExitCode::CouldNotLook));
     }
 
     #[tokio::test(start_paused = true)]

@@ -123,6 +123,12 @@ fn runs(container: &ContainerFact) -> bool {
     container.status == ContainerStatus::Running
 }
 
+/// Whether nobody could look at the containers: then nobody knows who runs.
+fn is_blind(facts: &Facts) -> bool {
+    let mut unseen = facts.unseen.iter();
+    unseen.any(|unseen| unseen.look == Look::Containers)
+}
+
 /// Why something could not be looked at that a network is made of, in words; each reason once. Of containers only those
 /// that `is_about` names.
 fn unseen(facts: &Facts, is_about: impl Fn(&str) -> bool) -> Vec<String> {

@@ -93,6 +93,11 @@ impl Verb {
         }
     }
 
+    /// Whether it is carried out by what the files say.
+    pub(super) fn needs_files(&self) -> bool {
+        matches!(self, Self::Up(..) | Self::Rerun(_))
+    }
+
     /// The goal of the verb, and the stack on which it is to be reached.
     pub(super) async fn aim(
         self,

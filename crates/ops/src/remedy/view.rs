@@ -14,6 +14,8 @@ pub struct FixView<'a> {
     code: &'a str,
     /// What mends it, one for each culprit.
     remedies: Vec<RemedyView<'a>>,
+    /// Why not all of it was begun, or nobody could look afterwards.
+    failure: Option<String>,
     /// Whether the cause is gone; `null` where nothing was done or nobody could look.
     mended: Option<bool>,
     /// The diagnosis after what was done; `null` where nothing was, or nobody looked.
@@ -56,6 +58,9 @@ impl<'a> FixView<'a> {
         Self {
             code: &remedies.request.code,
             remedies: remedies.remedies.iter().enumerate().map(view).collect(),
+            failure: mended
+                .and_then(|mended| mended.failure.as_ref())
+                .map(ToString::to_string),
             mended: mended.and_then(Mended::is_gone),
             after: mended.and_then(|mended| mended.after.as_ref()),
         }

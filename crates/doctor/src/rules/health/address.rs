@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use bowline_model::{HealthStatus, Protocol};
 
+use crate::collect::number;
 use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{ContainerFact, DialAnswer, Dialled, HealthFact, ListenerFact};
-use crate::finding::{Code, Evidence, FactRef, Safety};
+use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
 use crate::world::{World, culprit, listening, shown};
 
@@ -74,6 +75,11 @@ pub(crate) fn failed<'f>(world: &World<'f>) -> Vec<Failed<'f>> {
     found
 }
 
+/// What a healthcheck runs, as it is written.
+pub(super) fn written(health: &HealthFact) -> String {
+    health.test.get(1..).unwrap_or_default().join(" ")
+}
+
 /// The last probe as evidence.
 pub(super) fn last_probe(
     container: &ContainerFact,
@@ -88,7 +94,7 @@ pub(super) fn last_probe(
         format!(
             "{}: `{}`: exit code {}, {output}",
             container.name,
-            health.test[1..].join(" "),
+            written(health),
             last.exit_code
         ),
         proves,
@@ -129,6 +135,47 @@ impl Failed<'_> {
     }
 }
 
+/// Programs that run several others in one container.
+const SUPERVISORS: &[&str] = &[
+    "circusd",
+    "forego",
+    "honcho",
+    "monit",
+    "runsvdir",
+    "s6-svscan",
+    "supervisord",
+];
+
+/// Whether somebody may be meant to listen at a port of a container, and be down: its image, its command or its settings
+/// name the port, or it runs more than one program.
+fn is_meant_to_listen(world: &World<'_>, container: &ContainerFact, port: u16) -> bool {
+    let names_it = |text: &String| {
+        let mut numbers = text.split(|it: char| !it.is_ascii_digit());
+        numbers.any(|number| number.parse::<u16>().is_ok_and(|number| number == port))
+    };
+    let is_supervisor = |word: &String| {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        SUPERVISORS.contains(&name)
+    };
+    let image = world.image(&container.image);
+    let inside = world.inside(container);
+    let ports = container.published.iter().map(|port| &port.container);
+    let mut ports = ports
+        .chain(&container.exposed)
+        .chain(image.into_iter().flat_map(|image| &image.exposed));
+    let mut words = container
+        .command
+        .iter()
+        .chain(image.into_iter().flat_map(|image| &image.command))
+        .chain(inside.into_iter().flat_map(|inside| &inside.main));
+    let mut values = container.environment.values().flatten();
+    let mut hosts = world.told(container).iter().flat_map(|told| &told.hosts);
+    ports.any(names_it)
+        || words.any(|word| names_it(word) || is_supervisor(word))
+        || values.any(names_it)
+        || hosts.any(|host| number(host.port) == Some(port))
+}
+
 /// Healthchecks that ask at a port where nobody listens, of services that are called at another one.
 fn asks_other_port(world: &World<'_>, cases: &mut Vec<Case>) {
     for failed in failed(world) {
@@ -138,12 +185,19 @@ fn asks_other_port(world: &World<'_>, cases: &mut Vec<Case>) {
         let claim = format!(
             "its healthcheck asks at port {asked}, where nobody listens; it listens on {open}, and is called there"
         );
+        // Who should listen there may have ended, and then the healthcheck is right.
+        let at_most = if is_meant_to_listen(world, failed.container, asked) {
+            Confidence::Likely
+        } else {
+            Confidence::Certain
+        };
         let proves = "it is there, and not where the healthcheck asks";
         let listens = listening(failed.container, world, proves);
         let proves = "the probe ran and reached nobody";
         let probe = last_probe(failed.container, failed.health, proves);
         cases.push(
             Case::new(culprit(failed.container, Some("healthcheck")), claim)
+                .at_most(at_most)
                 .mended_by(
                     format!("let the healthcheck ask at port {open}, then `bowline up`"),
                     Safety::Restart,

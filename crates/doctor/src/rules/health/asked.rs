@@ -1,8 +1,7 @@
 //! Where a healthcheck looks for its service.
 
-use std::net::IpAddr;
-
 use crate::speak::http::Url;
+use crate::world::edges::is_loopback;
 
 /// Programs that look on the loopback where nobody tells them otherwise, with their ports.
 const ON_LOOPBACK: &[(&str, u16)] = &[
@@ -153,11 +152,6 @@ fn address(word: &str) -> Option<(String, Option<u16>)> {
         None => default,
     };
     is_loopback(host).then(|| (host.to_owned(), port))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let is_address = |address: IpAddr| address.is_loopback();
-    host == "localhost" || host.parse().is_ok_and(is_address)
 }
 
 /// A port that is a word of its own: behind an option for it, or right behind the host as for `nc`.

@@ -194,7 +194,7 @@ fn hangs(world: &World<'_>, container: &ContainerFact, health: &HealthFact) -> b
     let age = container.started.map(|at| world.now().duration_since(at));
     let is_long_until_then = age.is_some_and(|age| {
         let ends = SignedDuration::try_from_secs_f64(health.start_period_secs);
-        ends.is_ok_and(|ends| ends - age > SignedDuration::from_secs(PATIENCE))
+        ends.is_ok_and(|ends| ends.saturating_sub(age) > SignedDuration::from_secs(PATIENCE))
     });
     let listens = world
         .open_ports(container)

@@ -8,7 +8,7 @@ use crate::rule::{Case, Layer, Rule};
 use crate::world::edges::Trouble;
 use crate::world::{Target, World, culprit, listening, shown, spoken};
 
-use super::address::last_probe;
+use super::address::{last_probe, written};
 use super::asked::asked;
 use super::parts;
 
@@ -60,34 +60,70 @@ fn is_constant(test: &[String]) -> bool {
     if kind == "CMD" {
         let is_shell = matches!(words, [shell, option, ..] if shell.ends_with("sh") && option.starts_with('-') && option.ends_with('c'));
         return match words {
-            [_, _, line] if is_shell => is_constant_line(line),
+            [_, option, line] if is_shell => is_constant_line(line, option.contains('e')),
             [program, ..] => succeeds(program),
             [] => false,
         };
     }
-    words.first().is_some_and(|line| is_constant_line(line))
+    words
+        .first()
+        .is_some_and(|line| is_constant_line(line, false))
 }
 
-fn is_constant_line(line: &str) -> bool {
-    let last = line
-        .rsplit([';', '\n'])
-        .find(|part| !part.trim().is_empty());
-    let Some(last) = last else {
+/// Whether a shell's line succeeds whatever comes of what it runs. With `stops`, as by `set -e`, the first of its parts that
+/// fails ends it.
+fn is_constant_line(line: &str, stops: bool) -> bool {
+    let parts = line.split([';', '\n']).map(str::trim);
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let Some((last, before)) = parts.split_last() else {
         return false;
     };
+    let stops = stops || before.iter().any(|part| stops_at_failure(part));
+    let may_end = |part: &&str| {
+        let is_set = part.split_whitespace().next() == Some("set");
+        ends_early(part) || stops && !is_set && !cannot_fail(part)
+    };
+    cannot_fail(last) && !before.iter().any(may_end)
+}
+
+/// Whether one part of a line succeeds whatever comes of what it runs.
+fn cannot_fail(part: &str) -> bool {
     // Of `a || b || c` only the last can fail the test; of `a && b` each.
-    let parts: Vec<&str> = last.rsplit("||").collect();
-    let last = parts[0].trim();
+    let last = part.rsplit("||").next().unwrap_or(part);
     let mut steps = last.split("&&").map(str::trim);
     steps.all(|step| {
         // The end of a pipe is that of its last program.
         let step = step.rsplit('|').next().unwrap_or(step);
         let mut words = step.split_whitespace();
         match (words.next(), words.next()) {
-            (Some("exit"), code) => code.is_none_or(|code| code == "0"),
+            (Some("exit"), code) => code == Some("0"),
             (Some(program), _) => succeeds(program),
             (None, _) => false,
         }
+    })
+}
+
+/// The words of a part of a line, without what groups and quotes them.
+fn words_of(part: &str) -> impl Iterator<Item = &str> {
+    let words = part.split(|it: char| it.is_whitespace() || "|&(){}'\"`!".contains(it));
+    words.filter(|word| !word.is_empty())
+}
+
+/// Whether a part of a line makes what comes after it end with the first failure: `set -e`.
+fn stops_at_failure(part: &str) -> bool {
+    let mut words = words_of(part);
+    let is_option = |word: &str| word == "errexit" || word.starts_with('-') && word.contains('e');
+    words.next() == Some("set") && words.any(is_option)
+}
+
+/// Whether a part of a line may end it with a failure before the others come: `a || exit 1`, `exec a`.
+fn ends_early(part: &str) -> bool {
+    let following = words_of(part).skip(1).map(Some).chain([None]);
+    let mut words = words_of(part).zip(following);
+    words.any(|(word, next)| match word {
+        "exit" => next != Some("0"),
+        "exec" => true,
+        _ => false,
     })
 }
 
@@ -146,7 +182,7 @@ fn constant(world: &World<'_>, cases: &mut Vec<Case>) {
             continue;
         };
         let by_log = matches!(trouble.fact, FactRef::Log(_));
-        let written = health.test[1..].join(" ");
+        let written = written(health);
         let says = format!("{}: healthy by `{written}`", container.name);
         let test = shown(
             FactRef::Health(container.name.clone()),
@@ -424,6 +460,8 @@ mod tests {
             &["CMD-SHELL", "curl -f http://localhost/ || true"],
             &["CMD-SHELL", "curl -f http://localhost/; exit 0"],
             &["CMD-SHELL", ":"],
+            &["CMD-SHELL", "set -e; curl -f http://localhost/ || true"],
+            &["CMD-SHELL", "curl -f http://localhost/; echo looked"],
         ] {
             assert!(is_constant(&words(test)), "{test:?}");
         }
@@ -434,6 +472,17 @@ mod tests {
             &["CMD-SHELL", "exit 1"],
             &["CMD-SHELL", "true && nc -z localhost 80"],
             &["CMD-SHELL", "echo ping | nc localhost 80"],
+            &["CMD-SHELL", "curl -f http://localhost/ || exit 1; echo ok"],
+            &["CMD-SHELL", "curl -f http://localhost/ || exit; exit 0"],
+            &[
+                "CMD-SHELL",
+                "if ! nc -z localhost 80; then exit 1; fi; echo ok",
+            ],
+            &["CMD-SHELL", "set -e; curl -f http://localhost/; echo ok"],
+            &["CMD-SHELL", "set -o errexit\nnc -z localhost 80\ntrue"],
+            &["CMD", "sh", "-ec", "nc -z localhost 80; true"],
+            &["CMD-SHELL", "nc -z localhost 80; exit"],
+            &["CMD-SHELL", "exec nc -z localhost 80; true"],
             &["CMD-SHELL", ""],
         ] {
             assert!(!is_constant(&words(test)), "{test:?}");

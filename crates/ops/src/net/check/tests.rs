@@ -2,7 +2,7 @@
 
 use bowline_doctor::{InsideFact, ListenerFact};
 use bowline_engine::fake::{FakeEngine, Run};
-use bowline_engine::{Engine as _, RemoveContainer};
+use bowline_engine::{Engine as _, RemoveContainer, Tap};
 use bowline_model::{EndpointSpec, NetworkSpec, Protocol};
 
 use super::*;
@@ -235,9 +235,29 @@ async fn a_client_that_does_not_run_dials_nobody_and_one_that_nobody_knows_is_re
     assert_eq!(failure.hints(), ["did you mean `web`?"]);
     stack.engine.remove_container(&web.id, how).await.unwrap();
     let facts = facts(&*stack.engine, &stack.named).await.unwrap();
+    let failure = client(&facts, "web").unwrap_err();
+    assert_eq!(failure.to_string(), "no such service: `web`");
     assert_eq!(
-        client(&facts, "web").unwrap_err().to_string(),
-        "no such service: `web`"
+        failure.hints(),
+        ["project `shop` has no containers; is its name right?"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_could_look_at_the_containers_nobody_is_said_to_be_down() {
+    let stack = stack(&[("web", &["shop_a"])]).await;
+    let tap = Tap::new(stack.engine.clone());
+    // It is lost after it has said what time it is.
+    tap.gone_from(1);
+    let facts = facts(&tap, &stack.named).await.unwrap();
+    assert!(is_blind(&facts) && !is_blind(&stack.facts));
+    let check = blind("web", "db".to_owned(), 5432, &facts);
+    assert_eq!(check.exit_code(), ExitCode::CouldNotLook);
+    assert_eq!(check.because, "the containers could not be looked at");
+    assert!(
+        check.unseen[0].starts_with("the containers: "),
+        "{:?}",
+        check.unseen
     );
 }
 
