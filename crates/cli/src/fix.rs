@@ -169,9 +169,7 @@ impl Call<'_> {
 /// A cause in a line, and what mends it.
 fn shown(remedy: &Remedy) -> String {
     let mut text = text::headline(&remedy.finding) + "\n";
-    if let Some(fix) = text::fix(&remedy.finding) {
-        let _ = writeln!(text, "  {:<10} {fix}", "fix");
-    }
+    text::part(&mut text, "fix", text::fix(&remedy.finding));
     let lines = match (remedy.refusal(), remedy.plan()) {
         (Some(refusal), _) => vec![format!("none: {refusal}")],
         (None, Some(plan)) if plan.is_empty() => vec!["nothing is left to do".to_owned()],
@@ -180,10 +178,7 @@ fn shown(remedy: &Remedy) -> String {
             plan.lines().map(str::to_owned).collect()
         }
     };
-    for (index, line) in lines.iter().enumerate() {
-        let word = if index == 0 { "plan" } else { "" };
-        let _ = writeln!(text, "  {word:<10} {line}");
-    }
+    text::part(&mut text, "plan", lines);
     text + "\n"
 }
 

@@ -87,3 +87,26 @@ fn an_own_loopback_that_nobody_speaks_of_is_no_cause_while_something_else_fails(
         "{sure:?} {other:?}"
     );
 }
+
+/// The kernel counts the calls of people and of earlier looks as well.
+#[test]
+fn a_few_attempts_in_some_minutes_are_not_those_of_who_needs_an_answer() {
+    let quiet = |attempts: u32| {
+        Recording::new()
+            .with(at(2, "api", &json!({})))
+            .with(at(3, "stats", &json!({})))
+            .set(
+                "told",
+                "shop-api-1",
+                json!([address("STATS_URL", "http", "stats", 8125, None)]),
+            )
+            .set("insides", "shop-stats-1", listening(8126))
+            .set(
+                "insides",
+                "shop-api-1",
+                json!({"listeners": [], "failed_attempts": attempts}),
+            )
+    };
+    assert_eq!(found(&quiet(3)), (vec![], vec![]));
+    assert_eq!(found(&quiet(60)), (vec![], vec!["D054"]));
+}

@@ -39,7 +39,8 @@ pub use inside::{Inside, inside};
 pub use look::{
     Answer, Asked, ContainerProcess, Counters, CpuCounters, Dialled, FileKind, FileLock, FileStart,
     FileStat, FileSystem, Greeting, Listing, Look, MemoryCounters, MemoryKill, Outcome,
-    ProcessCounters, RecordKind, Resolution, TcpCounters, Unseen, locked_files, memory_kills,
+    ProcessCounters, RecordKind, Resolution, TcpCounters, Unseen, hang_up, locked_files,
+    memory_kills,
 };
 pub use port_holder::{PortHolder, port_holder};
 pub use reply::{

@@ -22,9 +22,11 @@ mod place;
 mod plan;
 mod project;
 mod secret;
+mod signal;
 mod snapshot;
 mod steering;
 mod text;
+mod typed;
 mod volume;
 mod wanted;
 mod written;
@@ -58,9 +60,11 @@ pub use secret::{
     MASK, PASSWORD_WORDS, Secret, is_opening_key, is_secret_key, mask_command, mask_line,
     mask_passwords,
 };
+pub use signal::{signal_name, signal_number};
 pub use snapshot::Observed;
 pub use steering::is_steering;
 pub use text::{Argv, EnvSpec, Labels, TextMap};
+pub use typed::typed;
 pub use volume::{ObservedVolume, VolumeSpec};
 pub use wanted::{
     BuildChoice, Condition, HashPart, HashText, Ignored, OnContentChange, PullPolicy, Readiness,

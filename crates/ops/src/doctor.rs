@@ -8,9 +8,11 @@ use bowline_doctor::{
     Bounds, Diagnosis, EmptyVariable, Facts, Finding, Look, OwnRecipes, ReplayError, Risk, Subject,
     Unseen, WhyUnseen, codes, collect, diagnose, is_risk, lint, record, replay,
 };
-use bowline_model::{EngineEvent, Place, Project, Secret, nearest};
+use bowline_model::{ContainerStatus, EngineEvent, Place, Project, Secret, nearest, typed};
 use futures_util::future::join;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use crate::connect::connect_within;
 use crate::inputs;
@@ -104,8 +106,8 @@ impl DoctorAnswer {
     }
 }
 
-/// Puts the options by which a stack was named into the commands that the diagnosis names, so that each can be run as it
-/// stands.
+/// Puts the options by which a stack was named into the commands that the diagnosis names, in the texts of fixes too, so
+/// that each can be run as it stands.
 pub(crate) fn name_stack(diagnosis: &mut Diagnosis, stack: &StackOptions) {
     let options = stack.words();
     let name = |command: &mut Vec<String>| {
@@ -118,12 +120,24 @@ pub(crate) fn name_stack(diagnosis: &mut Diagnosis, stack: &StackOptions) {
     };
     for cause in &mut diagnosis.causes {
         commands(cause).for_each(name);
+        if let Some(fix) = &mut cause.fix {
+            fix.text = named_in(&fix.text, stack);
+        }
     }
     for service in &mut diagnosis.undetermined {
         [&mut service.next.command, &mut service.verify]
             .into_iter()
             .for_each(name);
     }
+}
+
+/// A text with these options in the commands that it names.
+pub(crate) fn named_in(text: &str, stack: &StackOptions) -> String {
+    let options = stack.words();
+    if options.is_empty() {
+        return text.to_owned();
+    }
+    text.replace("`bowline ", &format!("`bowline {} ", typed(&options)))
 }
 
 /// The commands that a cause names.
@@ -136,8 +150,10 @@ fn commands(cause: &mut Finding) -> impl Iterator<Item = &mut Vec<String>> {
         .chain(decide)
 }
 
-/// Looks at a stack as [`doctor`] does. Where a cause is looked for, is not found, and a look took too long, it is looked
-/// for once more with more time: what nobody got round to see is not gone.
+/// Looks at a stack as [`doctor`] does. An engine that does not say in time which containers there are is asked once more.
+/// Where a cause is looked for and is not found, it is looked for once more if somebody was started a moment ago, when he
+/// has run for six seconds, and if a look took too long, with more time: what has not had the time to show, and what nobody
+/// got round to see, is not gone.
 ///
 /// # Errors
 ///
@@ -148,23 +164,13 @@ pub(crate) async fn looked_for(
     wanted: Option<(&str, Option<&str>)>,
     bounds: Bounds,
 ) -> Result<Answer<DoctorAnswer>, Failure> {
-    let (mut facts, mut named) = if let Some(text) = &request.recording {
-        (replay(text).map_err(|error| unreadable(&error))?, None)
+    let (mut facts, named, mut diagnosis) = if let Some(text) = &request.recording {
+        let facts = replay(text).map_err(|error| unreadable(&error))?;
+        let diagnosis = diagnose(&facts);
+        (facts, None, diagnosis)
     } else {
-        seen(surroundings, request, bounds).await?
+        Box::pin(looked(surroundings, request, wanted, bounds)).await?
     };
-    let mut diagnosis = diagnose(&facts);
-    let may_look_again = request.recording.is_none() && is_too_slow(&diagnosis);
-    if may_look_again && may_be_missed(&diagnosis, wanted) {
-        let patient = Bounds {
-            look: PATIENT_LOOK,
-            whole: PATIENT_WHOLE,
-            answer: PATIENT_LOOK,
-            ..bounds
-        };
-        (facts, named) = seen(surroundings, request, patient).await?;
-        diagnosis = diagnose(&facts);
-    }
     let project = named.as_ref().and_then(|named| named.project.as_ref());
     if let Some(project) = project {
         facts.places = places(project, &diagnosis, &lint(&facts));
@@ -186,6 +192,39 @@ pub(crate) async fn looked_for(
     };
     let warnings = named.map(|named| named.warnings).unwrap_or_default();
     Ok(Answer { value, warnings })
+}
+
+/// What is seen of a stack, and what that says, after as many looks as it takes.
+async fn looked(
+    surroundings: &Surroundings,
+    request: &DoctorRequest,
+    wanted: Option<(&str, Option<&str>)>,
+    bounds: Bounds,
+) -> Result<(Facts, Option<Named>, Diagnosis), Failure> {
+    let look = async |bounds| {
+        let (facts, named) = seen(surroundings, request, bounds).await?;
+        let diagnosis = diagnose(&facts);
+        Ok::<_, Failure>((facts, named, diagnosis))
+    };
+    let mut last = look(bounds).await?;
+    if is_held_up(&last.2) {
+        last = look(bounds).await?;
+    }
+    if let Some(rest) = until_settled(&last.0).filter(|_| is_missing(&last.2, wanted)) {
+        // sleeps because: nothing tells when somebody would have failed by now
+        sleep(rest).await;
+        last = look(bounds).await?;
+    }
+    if may_be_missed(&last.2, wanted) && is_too_slow(&last.2) {
+        let patient = Bounds {
+            look: PATIENT_LOOK,
+            whole: PATIENT_WHOLE,
+            answer: PATIENT_LOOK,
+            ..bounds
+        };
+        last = look(patient).await?;
+    }
+    Ok(last)
 }
 
 /// How long the engine may take to say who it is.
@@ -216,19 +255,46 @@ pub(crate) fn is_too_slow(diagnosis: &Diagnosis) -> bool {
     unseen.any(|unseen| unseen.cause == WhyUnseen::TooSlow)
 }
 
+/// Whether the engine did not even say in time which containers there are: it may have been held up for a moment.
+fn is_held_up(diagnosis: &Diagnosis) -> bool {
+    let mut unseen = diagnosis.unseen.iter();
+    unseen.any(|one| one.look == Look::Containers && one.cause == WhyUnseen::TooSlow)
+}
+
+/// How long somebody who was started by hand has to run before he is taken for one that goes on.
+const SETTLED: SignedDuration = SignedDuration::from_secs(6);
+
+/// How long it takes until everybody has settled who was started a moment ago; `None` where all have. Who ends again and
+/// again never does.
+fn until_settled(facts: &Facts) -> Option<Duration> {
+    let young = facts.containers.iter().filter(|container| {
+        container.status == ContainerStatus::Running && container.restarts == 0
+    });
+    let youngest = young.filter_map(|container| container.started).max()?;
+    let looked = SignedDuration::from_millis(i64::try_from(facts.took_millis).unwrap_or(i64::MAX));
+    // Who was started during the look has the whole time before him.
+    let age = (facts.at.duration_since(youngest)).max(SignedDuration::ZERO);
+    let rest = SETTLED - age - looked;
+    Duration::try_from(rest).ok().filter(|it| !it.is_zero())
+}
+
+/// Whether a cause is looked for and was not found.
+fn is_missing(diagnosis: &Diagnosis, wanted: Option<(&str, Option<&str>)>) -> bool {
+    let mut causes = diagnosis.causes.iter();
+    wanted.is_some_and(|(code, culprit)| !causes.any(|cause| cause.is_asked_for(code, culprit)))
+}
+
 /// Whether a cause that is looked for was not found while looks were cut short.
 fn may_be_missed(diagnosis: &Diagnosis, wanted: Option<(&str, Option<&str>)>) -> bool {
-    let Some((code, culprit)) = wanted else {
+    let Some((_, culprit)) = wanted else {
         return false;
     };
-    let mut causes = diagnosis.causes.iter();
-    let is_found = causes.any(|cause| cause.is_asked_for(code, culprit));
     let is_beyond = |unseen: &Unseen| {
         unseen.cause == WhyUnseen::TooMany && matches!(unseen.look, Look::Log(_) | Look::Inside(_))
     };
     // Who is asked about by name is looked into before all others.
     let has_rest = culprit.is_none() && diagnosis.unseen.iter().any(is_beyond);
-    !is_found && (is_too_slow(diagnosis) || has_rest)
+    is_missing(diagnosis, wanted) && (is_too_slow(diagnosis) || has_rest)
 }
 
 /// What can be seen of a stack, with its files. Files with a circle of dependencies and an engine that is not there are
@@ -523,6 +589,31 @@ proof = 'live'
     }
 
     #[test]
+    fn who_was_started_a_moment_ago_is_waited_for() {
+        let rest = |started: &str, status: &str, restarts: u32| {
+            let web = serde_json::json!({
+                "name": "shop-web-1", "id": "1", "service": "web", "is_one_off": false, "image": "busy:1",
+                "image_id": "sha256:1", "created": null, "status": status, "exit_code": 0, "oom_killed": false,
+                "error": null, "started": started, "finished": null, "restarts": restarts, "restart_policy": "no",
+                "health": null, "command": [], "user": null, "environment": {}, "endpoints": {}, "network_mode": null,
+                "published": [], "mounts": [], "limits": {"memory_bytes": null, "nano_cpus": null, "pids": null},
+                "log_driver": null, "stop_timeout_secs": null, "stop_signal": null,
+            });
+            let at = "2026-11-21T10:05:00Z".parse().unwrap();
+            let mut facts = Facts::none("shop", at);
+            facts.containers.push(serde_json::from_value(web).unwrap());
+            until_settled(&facts).map(|rest| rest.as_secs())
+        };
+        assert_eq!(rest("2026-11-21T10:04:58Z", "running", 0), Some(4));
+        assert_eq!(rest("2026-11-21T10:04:54Z", "running", 0), None);
+        // During the look.
+        assert_eq!(rest("2026-11-21T11:00:00Z", "running", 0), Some(6));
+        // Who ends again and again, and who has ended.
+        assert_eq!(rest("2026-11-21T10:04:58Z", "running", 3), None);
+        assert_eq!(rest("2026-11-21T10:04:58Z", "exited", 0), None);
+    }
+
+    #[test]
     fn a_cause_is_looked_for_again_only_where_a_look_was_cut_short_and_it_was_not_found() {
         let diagnosis = |cause: Option<WhyUnseen>, is_found: bool| {
             let mut diagnosis = diagnose(&Facts::none("shop", SystemClock.now()));
@@ -568,7 +659,7 @@ proof = 'live'
             why: String::new(),
         });
         web.fix = Some(Fix {
-            text: "let it go on".to_owned(),
+            text: "let it go on: `bowline unpause web`".to_owned(),
             command: words("bowline unpause web"),
             edits: Vec::new(),
             safety: Safety::Safe,
@@ -611,8 +702,10 @@ proof = 'live'
         };
         name_stack(&mut answer.diagnosis, &stack);
         let web = &mut answer.diagnosis.causes[1];
-        let told: Vec<String> = commands(web).map(|words| words.join(" ")).collect();
         let named = "bowline -f a.yaml -f b.yaml -p shop --profile all";
+        let fix = &web.fix.as_ref().expect("it has one").text;
+        assert!(fix.contains(&format!("`{named} unpause web`")), "{fix}");
+        let told: Vec<String> = commands(web).map(|words| words.join(" ")).collect();
         assert_eq!(
             told,
             [

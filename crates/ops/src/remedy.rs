@@ -262,7 +262,7 @@ fn way(
         Ok(prepared) => Ok(Way::Edits(Box::new(prepared))),
         Err(why) if fix.command.is_empty() => Err(format!(
             "it cannot be changed in the files from here ({why}): {}",
-            fix.text
+            doctor::named_in(&fix.text, stack)
         )),
         Err(_) => by_verb(),
     }

@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use bowline_model::typed;
 use bowline_ops::{Diagnosis, DoctorAnswer, Evidence, Finding, Risk, Undetermined, explanation};
 
-use super::text::{command, confidence, evidence, kind, plain, times, told};
+use super::text::{confidence, evidence, kind, plain, times, told};
 use super::{Asked, unseen};
 
 pub(super) fn of(answer: &DoctorAnswer, asked: Option<&Asked>) -> String {
@@ -107,7 +108,7 @@ fn section(diagnosis: &Diagnosis, cause: &Finding) -> Section {
         root_cause: root_cause(cause),
         steps: steps(cause),
         shortcut: shortcut(cause),
-        verification: command(&cause.verify),
+        verification: typed(&cause.verify),
         prevention: explanation(cause.code.0)
             .map_or("", |text| text.prevention)
             .to_owned(),
@@ -123,7 +124,7 @@ fn root_cause(cause: &Finding) -> String {
         let _ = writeln!(text, "It is written at `{place}`.");
     }
     if let Some(next) = &cause.decide {
-        let next = plain(&format!("`{}` ({})", command(&next.command), next.why));
+        let next = plain(&format!("`{}` ({})", typed(&next.command), next.why));
         let _ = writeln!(text, "What would make it surer: {next}.");
     }
     text.push('\n');
@@ -156,7 +157,7 @@ fn steps(cause: &Finding) -> Vec<String> {
 
 /// The command that does all of it, where there is one.
 fn shortcut(cause: &Finding) -> Option<String> {
-    let words = (!cause.mend.is_empty()).then(|| command(&cause.mend))?;
+    let words = (!cause.mend.is_empty()).then(|| typed(&cause.mend))?;
     Some(format!(
         "`{words}` does that: it shows the plan, asks, and looks again."
     ))
@@ -179,11 +180,11 @@ fn undetermined(service: &Undetermined) -> Section {
         affected: vec![format!("{} - {}", service.service, service.state)],
         root_cause,
         steps: vec![
-            format!("`{}` ({})", command(&next.command), next.why),
+            format!("`{}` ({})", typed(&next.command), next.why),
             "mend what that shows, and look again".to_owned(),
         ],
         shortcut: None,
-        verification: command(&service.verify),
+        verification: typed(&service.verify),
         prevention: "not known as long as the cause is not".to_owned(),
         related: service.related.clone(),
     }

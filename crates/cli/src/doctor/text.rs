@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bowline_model::is_steering;
+use bowline_model::{is_steering, typed};
 use bowline_ops::{
     Confidence, CulpritKind, Diagnosis, DoctorAnswer, Evidence, Finding, Look, Next, Risk,
     RuledOut, Safety, Undetermined, explanation,
@@ -63,7 +63,7 @@ pub(super) fn plain(words: &str) -> String {
 }
 
 /// A part of what is said of something: its word, and its lines below each other.
-fn part(text: &mut String, word: &str, lines: impl IntoIterator<Item = String>) {
+pub(crate) fn part(text: &mut String, word: &str, lines: impl IntoIterator<Item = String>) {
     for (index, line) in lines.into_iter().enumerate() {
         let word = if index == 0 { word } else { "" };
         let _ = writeln!(text, "  {word:<10} {}", plain(&line));
@@ -135,10 +135,10 @@ pub(crate) fn show(text: &mut String, diagnosis: &Diagnosis, cause: &Finding) {
     part(text, "ruled out", ruled_out(cause));
     part(text, "confidence", [confidence(cause)]);
     part(text, "decide", cause.decide.iter().map(suggested));
-    let mend = (!cause.mend.is_empty()).then(|| command(&cause.mend));
+    let mend = (!cause.mend.is_empty()).then(|| typed(&cause.mend));
     let mend = mend.map(|command| format!("{command}  (shows the plan and asks first)"));
     part(text, "fix", fix(cause).into_iter().chain(mend));
-    part(text, "verify", [command(&cause.verify)]);
+    part(text, "verify", [typed(&cause.verify)]);
     if !cause.affects.is_empty() {
         part(text, "affects", [cause.affects.join(", ")]);
     }
@@ -299,26 +299,7 @@ pub(super) fn confidence(cause: &Finding) -> String {
 
 /// A command that is suggested, and what for.
 fn suggested(next: &Next) -> String {
-    format!("{}  ({})", command(&next.command), next.why)
-}
-
-/// A command as it is typed into a shell.
-pub(super) fn command(words: &[String]) -> String {
-    let is_plain = |word: &String| {
-        let mut letters = word.chars();
-        !word.is_empty() && letters.all(|it| it.is_ascii_alphanumeric() || "-_./=:,@+".contains(it))
-    };
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| {
-            if is_plain(word) {
-                word.clone()
-            } else {
-                format!("'{}'", word.replace('\'', r"'\''"))
-            }
-        })
-        .collect();
-    words.join(" ")
+    format!("{}  ({})", typed(&next.command), next.why)
 }
 
 fn could_not_look(diagnosis: &Diagnosis) -> Option<String> {

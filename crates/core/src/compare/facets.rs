@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bowline_model::{
     Change, ContainerSpec, HealthTest, HealthcheckSpec, HostPort, MASK, MountSource,
-    ObservedContainer, is_secret_key, label, mask_passwords,
+    ObservedContainer, is_secret_key, label, mask_passwords, signal_name,
 };
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -332,28 +332,6 @@ fn tidy_links(links: &mut Vec<String>) {
     }
     links.sort();
     links.dedup();
-}
-
-/// Signals by their name, however they were written.
-fn signal_name(signal: &str) -> String {
-    const NUMBERS: &[(&str, &str)] = &[
-        ("1", "HUP"),
-        ("2", "INT"),
-        ("3", "QUIT"),
-        ("6", "ABRT"),
-        ("9", "KILL"),
-        ("10", "USR1"),
-        ("12", "USR2"),
-        ("15", "TERM"),
-        ("28", "WINCH"),
-    ];
-    let upper = signal.to_uppercase();
-    let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
-    NUMBERS
-        .iter()
-        .find(|(number, _)| *number == bare)
-        .map_or(bare, |(_, name)| name)
-        .to_owned()
 }
 
 /// A path without what does not change where it leads.

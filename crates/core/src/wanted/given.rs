@@ -89,7 +89,8 @@ pub enum FileContent {
     Absent,
     /// It is a folder; what is in it is not compared.
     Folder,
-    /// It is there, and this user may not read it; what is in it is not compared.
+    /// It is there, and this user may not read it, or it is no plain file (a pipe), or larger than what is read of one; what is
+    /// in it is not compared.
     Unreadable,
 }
 

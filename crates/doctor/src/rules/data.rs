@@ -5,7 +5,7 @@ use bowline_recipes::Says;
 use crate::facts::{ContainerFact, FileHead, FileThere, Mount};
 use crate::finding::{Code, Culprit, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
-use crate::world::stores::{Store, in_source, is_below};
+use crate::world::stores::{Store, holds, in_source};
 use crate::world::{Said, World, culprit, shown, spoken};
 
 pub(crate) const LOCKED_BY_ANOTHER: Rule = Rule {
@@ -377,11 +377,7 @@ fn refused<'f>(world: &World<'f>) -> Vec<Shared<'f>> {
         let Some(locked) = in_source(path, mount) else {
             continue;
         };
-        let has_it = |one: &&Mount| {
-            let folder = in_source(&one.target, one);
-            let is_in = folder.is_some_and(|folder| is_below(&locked, &folder));
-            one.source == mount.source && one.writable && is_in
-        };
+        let has_it = |one: &&Mount| one.writable && holds(one, &mount.source, &locked);
         let others = world.containers().filter(|other| {
             other.name != container.name && world.runs(other) && world.stores(other).is_empty()
         });

@@ -2,9 +2,10 @@
 
 use bowline_model::ContainerStatus;
 
-use crate::facts::ContainerFact;
+use crate::facts::{ContainerFact, Mount};
 use crate::finding::{Code, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::stores::{holds, in_source};
 use crate::world::{DONE, World, culprit, shown, stood};
 
 pub(crate) const JOB_FAILED: Rule = Rule {
@@ -38,9 +39,11 @@ pub(super) fn fills_what_it_lacks<'f>(
     let Some(mount) = world.mount_of(container, path) else {
         return false;
     };
+    let Some(place) = in_source(path, mount) else {
+        return false;
+    };
     world.containers().any(|other| {
-        let shares =
-            |others: &crate::facts::Mount| others.source == mount.source && others.writable;
+        let shares = |one: &Mount| one.writable && holds(one, &mount.source, &place);
         other.name != container.name
             && has_failed(world, other)
             && world.mounts(other).unwrap_or_default().iter().any(shares)

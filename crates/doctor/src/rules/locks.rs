@@ -12,6 +12,7 @@ use crate::facts::{
 };
 use crate::finding::{Code, Confidence, Evidence, FactRef, Safety};
 use crate::rule::{Case, Layer, Rule};
+use crate::world::stores::{holds, in_source};
 use crate::world::{World, culprit, shown, spoken};
 
 use super::crowds::{Busy, against, busy, diallers};
@@ -417,7 +418,11 @@ fn holds_a_file<'f>(world: &World<'f>, waiting: &'f ContainerFact) -> Option<Cas
         let on = world.mounts(holder).into_iter().flatten();
         let on = on.filter(|mount| Path::new(path).starts_with(&mount.target));
         let on = on.max_by_key(|mount| mount.target.len());
-        on.is_some_and(|on| volumes.iter().any(|mount| mount.source == on.source))
+        on.is_some_and(|on| {
+            let place = in_source(path, on);
+            let has_it = |place: String| volumes.iter().any(|it| holds(it, &on.source, &place));
+            place.is_some_and(has_it)
+        })
     };
     let mut held = world.containers().flat_map(|holder| {
         let locked = world.inside(holder).into_iter();

@@ -584,12 +584,7 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
         Some(other.clone())
     };
     let exists = it.account_exists(world, its_own.filter(|_| is_servers));
-    // A server that reads its password at each start has no older one, and what others get in with is right.
-    let in_force = match (is_servers, copy.only_first) {
-        (true, true) => in_force(world, it, copy),
-        (true, false) => Some(other.clone()),
-        (false, _) => gets_in,
-    };
+    let in_force = wanted(world, it, copy, &other);
     let has_file = matches!(login.carrier(), Carrier::File { .. });
     let plain = login.told.is_none_or(|told| told.without_strays.is_none());
     // One that is empty was most likely never filled in: that is no other copy.
@@ -621,6 +616,22 @@ fn differ_case(world: &World<'_>, it: &Refused<'_, '_>, copy: Copy<'_>, blamed: 
         )
         .rules_out(Code("D094"), Some(own).filter(|_| plain));
     it.weighed(world, case)
+}
+
+/// That a copy is the password that the server wants: one that reads its own at each start has no older one, and what others
+/// get in with is right.
+fn wanted(
+    world: &World<'_>,
+    it: &Refused<'_, '_>,
+    copy: Copy<'_>,
+    held: &Evidence,
+) -> Option<Evidence> {
+    let login = &it.login;
+    match (copy.holder.name == login.server.name, copy.only_first) {
+        (true, true) => in_force(world, it, copy),
+        (true, false) => Some(held.clone()),
+        (false, _) => peer_gets_in(world, login, copy),
+    }
 }
 
 fn is_derived(login: &Login<'_, '_>) -> bool {

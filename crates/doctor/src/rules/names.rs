@@ -316,6 +316,18 @@ fn is_blamed(world: &World<'_>, container: &ContainerFact) -> bool {
             edges.any(|edge| !edge.leads_to(container))
         })
     };
+    // Where the caller dials another one too that does not get where it was told to, it may be that one as well.
+    let is_in_trouble = |name: &str| {
+        let mut edges = world.edges().iter().filter(|edge| edge.client.name == name);
+        edges.any(|edge| world.trouble(edge).is_some())
+    };
+    let has_another = |caller: &ContainerFact| {
+        let edges = world.edges().iter();
+        let edges = edges.filter(|edge| edge.client.name == caller.name);
+        let targets = edges.filter_map(Edge::service).flat_map(|(_, all)| all);
+        let mut others = targets.filter(|one| one.service != container.service);
+        others.any(|one| is_in_trouble(&one.name))
+    };
     let mut edges = world.edges().iter();
     edges.any(|edge| {
         edge.leads_to(container)
@@ -323,6 +335,7 @@ fn is_blamed(world: &World<'_>, container: &ContainerFact) -> bool {
             && world.fails(edge.client)
             && !has_own_trouble(world, edge.client)
             && !blames_another(edge.client)
+            && !has_another(edge.client)
     })
 }
 
@@ -385,6 +398,18 @@ fn is_missed_by_name(world: &World<'_>, name: &str) -> bool {
     edges.any(|edge| complaint(world, edge, UNKNOWN).is_some())
 }
 
+/// Whether a service has no container because the last operation could not make a network that it is to be on.
+fn lacks_its_network(world: &World<'_>, name: &str) -> bool {
+    let networks = world.declared(name).map(|declared| &declared.networks);
+    let is_its = |network: &str| networks.is_some_and(|all| all.contains(network));
+    let mut steps = world.not_done();
+    world.of_service(name).is_empty()
+        && steps.any(|step| {
+            let network = step.step.strip_prefix("create network ");
+            network.is_some_and(is_its)
+        })
+}
+
 /// The services that are down and needed, once for each who needs them.
 fn outages(world: &World<'_>) -> Vec<(String, Case)> {
     let mut cases = Vec::new();
@@ -394,6 +419,7 @@ fn outages(world: &World<'_>) -> Vec<(String, Case)> {
         };
         let is_out = world.trouble(edge) == Some(Trouble::Down)
             && !has_sibling(world, name)
+            && !lacks_its_network(world, name)
             && !world.is_kept_waiting(name);
         if !is_hurt(world, edge.client) || !is_out {
             continue;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bowline_engine::TcpState;
 use bowline_model::carried::Form;
 use bowline_recipes::Says;
+use jiff::Timestamp;
 
 use crate::edit::{Edit, Piece, Spot};
 use crate::facts::{AskedFact, ContainerFact, ListenerFact};
@@ -108,12 +109,21 @@ pub(super) fn is_hurt<'f>(world: &World<'f>, client: &'f ContainerFact) -> bool 
 
 /// Failed attempts to connect that are no accident of a start.
 const MANY_ATTEMPTS: u64 = 3;
+/// How often, in seconds, somebody at least tries again who needs an answer. A few attempts in hours are those of people, and
+/// of earlier looks of this very program, which the kernel counts as well.
+const TRIES_EVERY: u64 = 60;
 
 /// That a client which says nothing goes on to dial an address in vain: the kernel counts its attempts that came to nothing,
 /// and everything else that it dials was there before it and is well.
 pub(crate) fn dials_in_vain(world: &World<'_>, edge: &Edge<'_>) -> Option<Evidence> {
     let client = edge.client;
     let attempts = world.inside(client)?.failed_attempts?;
+    // In vain it can have been since the server is the one that it is.
+    let servers = edge.service().into_iter().flat_map(|(_, servers)| servers);
+    let since = servers.filter_map(|server| server.started).max();
+    let since = client.started?.max(since.unwrap_or(Timestamp::MIN));
+    let secs = world.now().duration_since(since).as_secs();
+    let enough = MANY_ATTEMPTS.max(secs.unsigned_abs() / TRIES_EVERY);
     let was_there = |other: &Edge<'_>| {
         let targets = other.service().map(|(_, targets)| targets);
         targets.is_some_and(|targets| {
@@ -127,7 +137,7 @@ pub(crate) fn dials_in_vain(world: &World<'_>, edge: &Edge<'_>) -> Option<Eviden
     });
     let mode = client.network_mode.as_deref().unwrap_or_default();
     let shares_network = mode == "host" || mode.starts_with("container:");
-    if shares_network || !world.runs(client) || attempts < MANY_ATTEMPTS || !others.all(was_there) {
+    if shares_network || !world.runs(client) || attempts < enough || !others.all(was_there) {
         return None;
     }
     let text = format!(

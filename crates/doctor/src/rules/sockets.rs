@@ -3,6 +3,7 @@
 use crate::facts::{ContainerFact, FileFact, FileSort};
 use crate::finding::{Code, Culprit, Safety};
 use crate::rule::Case;
+use crate::world::stores::{holds, in_source};
 use crate::world::{Said, World, culprit, filed, spoken, stood};
 
 use super::files::{mounted, service};
@@ -68,12 +69,13 @@ pub(super) fn maker<'f>(
 ) -> Option<Culprit> {
     let there = file.there.as_ref()?;
     let mount = world.mount_of(container, &file.path)?;
+    let place = in_source(&file.path, mount)?;
     if there.sort != FileSort::Other {
         return None;
     }
     let maker = world.containers().find(|other| {
         let mut mounts = world.mounts(other).into_iter().flatten();
-        let shares = mounts.any(|one| one.source == mount.source && one.writable);
+        let shares = mounts.any(|one| one.writable && holds(one, &mount.source, &place));
         other.name != container.name && world.runs(other) && shares
     })?;
     Some(culprit(maker, None))

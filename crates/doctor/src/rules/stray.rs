@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use bowline_model::carried::{Carrier, Oddity, oddities};
 use bowline_recipes::{Said as Read, Says};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::edit::{Change, Edit, Spot};
 use crate::facts::{ContainerFact, EmptyVariable, Probe, Told};
@@ -138,7 +138,9 @@ fn unfit(
     if let Some(said) = said.iter().find(|said| said.text.contains(core)) {
         return Some((spoken(container, said, proves), Confidence::Certain));
     }
-    let since = container.started?.min(world.now() - LATELY);
+    let since = container
+        .started?
+        .min(world.now().checked_sub(LATELY).unwrap_or(Timestamp::MIN));
     let lines = world.log(container)?.lines.iter().rev().take(LAST_LINES);
     let mut fresh = lines.filter(|line| line.at >= since);
     if let Some(line) = fresh.find(|line| line.text.contains(value.trim())) {

@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use bowline_engine::hang_up;
+
 use super::{CONNECT, MOST_BYTES, tls};
 
 /// Why a server could not be asked to the end.
@@ -43,8 +45,17 @@ impl Channel for TcpStream {
 pub(crate) struct Wire {
     channel: Box<dyn Channel>,
     /// The connection below it.
-    stream: TcpStream,
+    line: Line,
     bounds: Bounds,
+}
+
+/// A connection of which nothing stays behind.
+struct Line(TcpStream);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        hang_up(&self.0);
+    }
 }
 
 /// What is left of the time and of the bytes of everything that is asked with one login.
@@ -78,12 +89,13 @@ impl Wire {
         let within = bounds.left()?.min(CONNECT);
         let stream = TcpStream::connect_timeout(&address, within)
             .map_err(|error| Silence::Unreached(error.kind()))?;
+        let line = Line(stream);
         // Questions are small and wait for their answers.
-        stream.set_nodelay(true).map_err(|error| broken(&error))?;
-        let twin = stream.try_clone().map_err(|error| broken(&error))?;
+        line.0.set_nodelay(true).map_err(|error| broken(&error))?;
+        let twin = line.0.try_clone().map_err(|error| broken(&error))?;
         Ok(Self {
             channel: Box::new(twin),
-            stream,
+            line,
             bounds,
         })
     }
@@ -91,12 +103,12 @@ impl Wire {
     /// Goes on in TLS, whoever the other side says that it is. Gives the certificates that it shows as well, its own
     /// first, each as DER.
     pub(crate) fn secure(self, name: &str) -> Result<(Self, Vec<Vec<u8>>), Silence> {
-        let Self { stream, bounds, .. } = self;
-        let twin = stream.try_clone().map_err(|error| broken(&error))?;
+        let Self { line, bounds, .. } = self;
+        let twin = line.0.try_clone().map_err(|error| broken(&error))?;
         let (channel, chain) = tls::shake_hands(twin, name, bounds.end)?;
         let wire = Self {
             channel: Box::new(channel),
-            stream,
+            line,
             bounds,
         };
         Ok((wire, chain))

@@ -196,7 +196,9 @@ impl<'f> World<'f> {
         let is_quiet = !self.complains(login.client());
         let is_now = |said: &&Said<'_>| {
             if let Some(own) = by_client {
-                return said.first <= own.last + SAME && said.last >= own.last - SAME;
+                let is_before = own.last.duration_since(said.last) > SAME;
+                let is_after = said.first.duration_since(own.last) > SAME;
+                return !is_before && !is_after;
             }
             let created = login.client().created;
             let is_its = created.is_none_or(|created| said.last >= created);

@@ -210,6 +210,12 @@ pub(crate) fn in_source(path: &str, mount: &Mount) -> Option<String> {
     Some(format!("/{}", parts.join("/")))
 }
 
+/// Whether what is mounted has a place of a source, which [`in_source`] gave.
+pub(crate) fn holds(mount: &Mount, source: &str, place: &str) -> bool {
+    let top = in_source(&mount.target, mount);
+    mount.source == source && top.is_some_and(|top| is_below(place, &top))
+}
+
 /// The rest of a path below a folder; empty for the folder itself.
 fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(folder.trim_end_matches('/'))?;
@@ -241,5 +247,9 @@ mod tests {
             let found = in_source(path, &mount);
             assert_eq!(found.as_deref(), wanted, "{path} in {mount:?}");
         }
+        let is_held = |mount: &Mount| holds(mount, "shop_data", "/a/b");
+        assert!(is_held(&mount("/data", None)) && is_held(&mount("/srv", Some("a"))));
+        assert!(!is_held(&mount("/data", Some("b"))) && !is_held(&mount("/data", Some("a/b/c"))));
+        assert!(!holds(&mount("/data", None), "shop_files", "/a/b"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bowline_model::{ContainerStatus, HealthStatus};
+use bowline_model::{ContainerStatus, HealthStatus, signal_number};
 use bowline_recipes::Says;
 use jiff::SignedDuration;
 
@@ -32,46 +32,16 @@ pub(super) fn doubted<'f>(world: &World<'f>) -> BTreeSet<&'f str> {
 /// What a service waits for where it waits for a job.
 pub(crate) const DONE: &str = "service_completed_successfully";
 
-/// Names of signals, and their numbers on most processors.
-const SIGNALS: &[(&str, i32)] = &[
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ABRT", 6),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("USR2", 12),
-    ("ALRM", 14),
-    ("TERM", 15),
-    ("WINCH", 28),
-    ("PWR", 30),
-];
 /// Signals that tell a program to end, whichever it is: `INT`, `QUIT`, `KILL`, `TERM`.
 const ENDING: &[i32] = &[2, 3, 9, 15];
-/// The first and the last of the signals that have numbers only, as engines count them.
-const REALTIME: [(&str, i32); 2] = [("RTMIN", 34), ("RTMAX", 64)];
-
-/// The number of a signal as files and engines write it: `15`, `TERM`, `SIGTERM`, `SIGRTMIN+3`.
-fn number(signal: &str) -> Option<i32> {
-    let name = signal.to_ascii_uppercase();
-    let name = name.strip_prefix("SIG").unwrap_or(&name);
-    let realtime = REALTIME.iter().find_map(|(bound, number)| {
-        let offset = name.strip_prefix(*bound)?;
-        let offset = if offset.is_empty() { "0" } else { offset };
-        number.checked_add(offset.parse().ok()?)
-    });
-    let known = SIGNALS.iter().find(|(known, _)| *known == name);
-    let known = known.map(|(_, number)| *number);
-    realtime.or(known).or_else(|| name.parse().ok())
-}
 
 /// Whether a signal tells a container to end: its own stop signal, or one by which every program is told to. Others are
 /// messages: by `HUP` servers read their files again.
 pub(crate) fn tells_to_stop(container: &ContainerFact, signal: &Event) -> bool {
-    let Some(sent) = signal.signal.as_deref().and_then(number) else {
+    let Some(sent) = signal.signal.as_deref().and_then(signal_number) else {
         return false;
     };
-    let own = container.stop_signal.as_deref().and_then(number);
+    let own = container.stop_signal.as_deref().and_then(signal_number);
     own == Some(sent) || ENDING.contains(&sent)
 }
 

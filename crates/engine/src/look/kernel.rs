@@ -10,8 +10,10 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::net::TcpStream;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bowline_model::{PathChange, PathChangeKind};
 use jiff::Timestamp;
@@ -34,6 +36,12 @@ const WALKS: usize = 8;
 const MOST_OF_RECORD: usize = 8 * 1024;
 /// No more records of it are read.
 const MOST_RECORDS: usize = 100_000;
+
+/// Lets the end of a connection be a reset: no row of it stays.
+pub(super) fn reset_at_close(stream: &TcpStream) {
+    // It fails for one that is over already.
+    let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+}
 
 /// The records of the kernel's log, the oldest first.
 pub(super) fn log() -> Result<Vec<String>, Unseen> {

@@ -34,7 +34,7 @@ pub use files::{FileKind, FileStart, FileStat, FileSystem};
 pub(crate) use group::Group;
 pub use kills::{MemoryKill, memory_kills};
 pub use locks::{FileLock, locked_files};
-pub use network::{Dialled, Greeting};
+pub use network::{Dialled, Greeting, hang_up};
 pub use processes::ContainerProcess;
 pub use resolve::{Answer, Asked, Outcome, RecordKind, Resolution};
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use bowline_model::Protocol;
 use serde::{Deserialize, Serialize};
 
+use super::kernel::reset_at_close;
 use super::{LONGEST, Listing, Look, Unseen, bounded};
 use crate::sockets::{Connection, Listener, Network};
 
@@ -181,10 +182,11 @@ fn dial(address: SocketAddr, within: Duration, greeting_within: Duration) -> Dia
     let connected = TcpStream::connect_timeout(&address, within.max(Duration::from_millis(1)));
     let after = begun.elapsed();
     match connected {
-        Ok(stream) => Dialled::Connected {
-            after,
-            greeting: listen(stream, greeting_within),
-        },
+        Ok(stream) => {
+            let greeting = listen(&stream, greeting_within);
+            hang_up(&stream);
+            Dialled::Connected { after, greeting }
+        }
         Err(error) => match error.kind() {
             ErrorKind::ConnectionRefused => Dialled::Refused { after },
             ErrorKind::NetworkUnreachable => Dialled::NoRoute { after },
@@ -198,7 +200,24 @@ fn dial(address: SocketAddr, within: Duration, greeting_within: Duration) -> Dia
     }
 }
 
-fn listen(mut stream: TcpStream, within: Duration) -> Greeting {
+/// Ends a connection so that neither side's network keeps a row of it; it is over when its last handle is dropped, which is
+/// to follow at once.
+///
+/// Who hangs up first keeps a row `TIME_WAIT` for a minute, and whoever looks meanwhile takes it for a connection of
+/// the container's own program. The other side gets the end of the stream before the reset, so that it sees a caller who
+/// hung up, and none who was lost; one that has hung up itself sees nothing any more. Where that side hangs up in the very
+/// moment between both, the row stays after all. Repeating it does nothing.
+pub fn hang_up(stream: &TcpStream) {
+    // Where a call fails the connection is over already.
+    let _ = stream.set_nonblocking(true);
+    let has_ended = matches!(stream.peek(&mut [0]), Ok(0));
+    reset_at_close(stream);
+    if !has_ended {
+        let _ = stream.shutdown(Shutdown::Write);
+    }
+}
+
+fn listen(mut stream: &TcpStream, within: Duration) -> Greeting {
     if within.is_zero() || stream.set_read_timeout(Some(within)).is_err() {
         return Greeting::Silent;
     }
@@ -245,6 +264,33 @@ mod tests {
         assert_eq!(greeting(SHORT), Greeting::Silent);
         assert_eq!(greeting(Duration::ZERO), Greeting::Silent);
         drop(server.join().unwrap());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the kernel's table of connections shows what stayed"
+    )]
+    fn a_call_leaves_no_row_behind_and_the_other_side_sees_a_caller_who_hung_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        for greeting_within in [Duration::ZERO, SHORT] {
+            dial(address, LONG, greeting_within);
+            let (mut taken, _) = listener.accept().unwrap();
+            assert_eq!(taken.read(&mut [0]).unwrap(), 0);
+        }
+        // A server that hangs up first.
+        let caller = TcpStream::connect(address).unwrap();
+        drop(listener.accept().unwrap());
+        assert_eq!((&caller).read(&mut [0]).unwrap(), 0);
+        hang_up(&caller);
+        drop(caller);
+        let rows = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+        let port = format!(":{:04X}", address.port());
+        // All but that of the listener.
+        let of_calls = |row: &&str| row.contains(&port) && !row.contains(" 0A ");
+        assert_eq!(rows.lines().filter(of_calls).collect::<Vec<_>>(), [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Stands for [`kernel`](super) where there is no Linux: nothing can be opened, so nothing else is ever called.
 
 use std::convert::Infallible;
+use std::net::TcpStream;
 use std::path::Path;
 
 use bowline_model::PathChange;
@@ -47,6 +48,8 @@ impl ProcessFolder {
         match self.0 {}
     }
 }
+
+pub(super) fn reset_at_close(_: &TcpStream) {}
 
 pub(super) fn log() -> Result<Vec<String>, Unseen> {
     unsupported()

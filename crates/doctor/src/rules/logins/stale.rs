@@ -10,7 +10,7 @@ use crate::world::logins::Login;
 use crate::world::{World, shown};
 
 use super::mended::copied;
-use super::{Copy, Why, brought, held, known, refused};
+use super::{Copy, Why, brought, held, known, refused, wanted};
 
 pub(super) fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
     for it in refused(world).iter().filter(|it| it.why == Why::Stale) {
@@ -51,7 +51,7 @@ pub(super) fn stale_copy(world: &World<'_>, cases: &mut Vec<Case>) {
             .decides("the server's password", Some(differs.clone()))
             .decides("the older file", Some(older))
             .decides("the newer file", Some(newer))
-            .rules_out(Code("D001"), Some(differs))
+            .rules_out(Code("D001"), wanted(world, it, copy, &differs))
             .rules_out(Code("D003"), exists);
         cases.push(it.weighed(world, case));
     }
